@@ -1,0 +1,1 @@
+"""The oracle, the questions, the assignment and its grading."""

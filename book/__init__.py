@@ -1,0 +1,1 @@
+"""The pages of the course, and `kit`, what their cells use."""
