@@ -10,7 +10,7 @@ from .expects import expects
 
 @expects(x="m n", gamma="n | ", beta="n | ", eps="positive")
 def batch_norm_forward(x, gamma, beta, eps=1e-5):
-    """Centre and scale each feature over the batch, then stretch by gamma and shift by beta, equation batch-norm-forward.
+    """Standardise each feature over the batch, stretch by gamma, shift by beta: equation batch-norm-forward.
 
     Args:
         x: (m, n), one sample a row.
@@ -20,7 +20,7 @@ def batch_norm_forward(x, gamma, beta, eps=1e-5):
 
     Returns:
         out: (m, n).
-        cache: (x_hat, mu, var, gamma, beta, eps), x_hat (m, n), mu and var (n,): the mean, and the mean square about it.
+        cache: (x_hat, mu, var, gamma, beta, eps), x_hat (m, n), mu and var (n,), mean and variance.
 
     Raises:
         ValueError: a wrong shape, NaN or infinity, not floating point, or eps <= 0.

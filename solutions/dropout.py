@@ -1,7 +1,7 @@
 """Dropout, in its inverted form: what stays is scaled up in training, so that nothing changes in use.
 
-Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014), Dropout: a simple way to prevent neural networks from
-overfitting. The scaling by 1/(1 - p) in training is the source homework's, and the common one today.
+Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014), Dropout: a simple way to prevent neural networks
+from overfitting. The scaling by 1/(1 - p) in training is the source homework's, and the common one today.
 """
 
 import numpy as np

@@ -42,7 +42,7 @@ def two_branch_forward(x, y_a, y_b, params, r, p, eps=1e-5):
             z_2b and y_hat_b (m, K).
 
     Raises:
-        ValueError: a wrong shape, NaN or infinity, not floating point, p outside [0, 1), or labels that do not sum to one.
+        ValueError: a wrong shape, NaN or infinity, not floating point, p outside [0, 1), or labels not summing to one.
     """
     ### BEGIN SOLUTION
     z_1a, _ = linear_forward(x, params["theta_1a"])
