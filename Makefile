@@ -1,0 +1,132 @@
+# What there is to do, and what depends on what. `make help` lists it.
+
+PYTHON ?= python3
+EDITION ?= full
+SUBMITTED ?= _build/demo/submitted
+OUT ?= _build/grading
+PORT ?= 8000
+
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+BIN := .venv/bin
+READY := .venv/.ready
+DONE := _build/.done
+
+files = $(shell find $(1) -type f $(2) -not -path '*/.*' -not -path '*/__pycache__/*' 2>/dev/null)
+SOLUTIONS := $(call files,solutions)
+AUTOGRADER := $(call files,autograder)
+BOOK := _config.yml _toc.yml $(call files,book)
+# What a page may import: the execution cache does not notice that one of these has changed.
+IMPORTED := $(SOLUTIONS) $(AUTOGRADER) $(call files,book,-name '*.py')
+
+step = @printf '\n== %s\n' "$(1)"
+done = @mkdir -p $(DONE) && touch $@
+
+.PHONY: help course test soak book serve release grade bench lint clean lock
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@echo "make TARGET, where TARGET is"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+course: $(DONE)/book-full $(DONE)/feedback ## everything, end to end: book, assignment, a graded class, feedback
+	@$(BIN)/autograder summary --out _build/grading
+	@printf '\n%-12s %s\n' \
+	  "the book" _build/html/index.html \
+	  "assignment" _build/release/hw1/ \
+	  "grades" "_build/grading/grades.csv, grades.json" \
+	  "feedback" "_build/grading/feedback/<student>/hw1/<notebook>.html"
+
+test: $(READY) ## every test but the long ones
+	$(BIN)/pytest -n auto --dist loadfile
+
+soak: $(READY) ## the long tests
+	$(BIN)/pytest -m soak
+
+book: $(DONE)/book-$(EDITION) ## the book; EDITION=full (default) or student, without answers
+
+serve: book ## the book, at http://localhost:8000 (PORT=8000)
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML_$(EDITION)) $(PORT)
+
+release: $(DONE)/release ## the assignment's student version, in _build/release/hw1
+
+grade: $(READY) $(if $(filter _build/demo/%,$(SUBMITTED)),$(DONE)/demo) ## grades and feedback of SUBMITTED=folder, in OUT=folder
+	$(BIN)/autograder grade $(SUBMITTED) --out $(OUT)
+	$(BIN)/autograder feedback --out $(OUT)
+
+bench: $(READY) ## the benchmarks
+	@[ -d benchmarks ] || { echo "There is no benchmark yet."; exit 1; }
+	$(BIN)/python -m benchmarks
+
+lint: $(READY) ## style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean: ## remove what was made, but for .venv
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+
+lock: ## resolve the dependencies anew (needs uv)
+	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --universal --generate-hashes --python-version 3.11 \
+	  --no-config --upgrade --quiet pyproject.toml -o requirements.lock
+
+# The environment
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
+	  "Python 3.11 or newer is needed, and '$(PYTHON)' is none. Name another one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo \
+	  "'$(PYTHON)' lacks its venv module. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(call step,Setting up .venv: about a minute the first time)
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv --clear .venv
+	@PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock | \
+	  awk '/^Collecting/ { printf "\r  %d packages found ", ++n; fflush() } /^Installing/ { print "\n  installing them" }' ; \
+	  exit $${PIPESTATUS[0]}
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The book. Always a whole build: after a failed one Sphinx would pass with a traceback in the page.
+
+HTML_full := _build/html
+HTML_student := _build/student/html
+OPTIONS_student := --path-output _build/student
+CACHES := _build/.jupyter_cache _build/student/_build/.jupyter_cache
+
+$(DONE)/imported: $(READY) $(IMPORTED)
+	@rm -rf $(CACHES)
+	$(done)
+
+$(DONE)/book-full $(DONE)/book-student: $(DONE)/book-%: $(DONE)/imported $(BOOK)
+	$(call step,Building the book ($* edition): pages are executed and every warning is an error)
+	@rm -rf $(HTML_$*)
+	@set -o pipefail; EDITION=$* $(BIN)/jupyter-book build . --all -W -n --keep-going $(OPTIONS_$*) 2>&1 | \
+	  grep --line-buffered -v -e 'IPKernelApp. WARNING . Kernel is running over TCP'
+	@$(if $(filter student,$*),mv _build/student/_build/html $(HTML_student))
+	$(done)
+
+$(DONE)/book-%:
+	@echo "EDITION is full or student, not '$*'."; exit 1
+
+# The assignment, and a class to show what grading does
+
+$(DONE)/release: $(READY) $(SOLUTIONS) $(AUTOGRADER)
+	$(call step,Making the assignment)
+	@$(BIN)/autograder release
+	$(done)
+
+$(DONE)/demo: $(DONE)/release
+	$(call step,Writing the demonstration class)
+	@$(BIN)/autograder demo
+	$(done)
+
+$(DONE)/grade: $(DONE)/demo
+	$(call step,Grading it)
+	@$(BIN)/autograder grade _build/demo/submitted --out _build/grading
+	$(done)
+
+$(DONE)/feedback: $(DONE)/grade
+	$(call step,Writing feedback)
+	@$(BIN)/autograder feedback --out _build/grading
+	$(done)
