@@ -114,7 +114,7 @@ def _tags(body):
             options.append(line)
     else:
         for line in body[first:]:
-            if not line.lstrip().startswith(":"):
+            if not re.match(r"\s*:[\w-]+:", line):
                 break
             options.append(line.strip()[1:])
     tags = (yaml.safe_load("\n".join(options)) or {}).get("tags") or []
