@@ -1,0 +1,233 @@
+"""The questions: the truth agrees with the solutions; right answers pass, at home and graded; wrong ones do not."""
+
+import numpy as np
+import pytest
+
+import solutions
+from autograder import questions
+from autograder.questions import QUESTIONS, public
+
+SECRET = 2**100 + 12345
+RIGHT = {name: getattr(solutions, name) for name in solutions.__all__}
+HOME = tuple(public.SEEDS)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def stored():
+    """What the release fills in, so that check() works here as it does at home."""
+    public.STORED.update(questions.stored_numbers())
+    yield
+    public.STORED.clear()
+
+
+def at_home(question_id, **mistakes):
+    return public.at_home(QUESTIONS[question_id], RIGHT | mistakes, HOME)
+
+
+def graded(question_id, **mistakes):
+    return questions.judge(question_id, public.call_in(RIGHT | mistakes), SECRET)
+
+
+def status(result):
+    return {part.name: part.status for part in result.parts}
+
+
+@pytest.mark.parametrize("question_id", QUESTIONS)
+def test_truth_agrees_with_the_solutions(question_id):
+    for seed in range(20):
+        q = questions.draw(question_id, [SECRET, seed])
+        values, words = public.collect(QUESTIONS[question_id], public.call_in(RIGHT), q)
+        assert not words
+        right = questions.truth(question_id, q)
+        assert set(right) == {part.name for part in QUESTIONS[question_id].parts}
+        for name in right:
+            assert np.shape(values[name]) == np.shape(right[name])
+            np.testing.assert_allclose(values[name], right[name], rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("question_id", QUESTIONS)
+def test_right_answers_get_all_points(question_id):
+    for result in (at_home(question_id), graded(question_id).result):
+        assert result.points == result.maximum
+        assert type(result.points) is float
+        assert not result.words
+
+
+@pytest.mark.parametrize("question_id", QUESTIONS)
+def test_a_blank_answer_gets_none_and_says_so(question_id):
+    blank = dict.fromkeys(QUESTIONS[question_id].functions, lambda *args: None)
+    for result in (at_home(question_id, **blank), graded(question_id, **blank).result):
+        assert result.points == 0
+        assert all(part.status == "missing" for part in result.parts)
+        assert "not written yet" in " ".join(result.words)
+
+
+def owner_of(question_id, part):
+    """The call whose value holds the part."""
+    q = questions.draw(question_id, 0)
+    for call in QUESTIONS[question_id].calls:
+        if part in call.unpack(RIGHT[call.function](*public.arguments(call, q))):
+            return call
+    raise LookupError(part)
+
+
+def replaced(value, name, change):
+    """A right value with one part changed."""
+    if isinstance(value, dict):
+        return value | {name: change(value[name])}
+    if not isinstance(value, tuple):
+        return change(value)
+    first, second = value
+    if name in ("out", "loss", "dy_dgamma"):
+        return change(first), second
+    return first, (replaced(second, name, change) if isinstance(second, dict) else change(second))
+
+
+def with_mistake(question_id, part, change):
+    call = owner_of(question_id, part)
+    right = RIGHT[call.function]
+    return {call.function: lambda *args: replaced(right(*args), part, change)}
+
+
+def off_in_one_entry(array):
+    array = np.array(array)
+    array.flat[-1] += 0.01 * (1 + abs(array.flat[-1]))
+    return array
+
+
+PARTS = [(question.id, part.name) for question in QUESTIONS.values() for part in question.parts]
+
+
+@pytest.mark.parametrize(("question_id", "part"), PARTS)
+@pytest.mark.parametrize(
+    "change",
+    [off_in_one_entry, lambda a: -a, lambda a: a * np.nan, lambda a: None, lambda a: np.stack([a, a]), lambda a: "7"],
+    ids=["one entry", "sign", "NaN", "None", "shape", "text"],
+)
+def test_a_mistake_in_a_part_costs_that_part_alone(question_id, part, change):
+    mistake = with_mistake(question_id, part, change)
+    lost = {p.name for p in graded(question_id, **mistake).result.parts if p.points < p.maximum}
+    assert lost == {part}
+    home = status(at_home(question_id, **mistake))
+    assert {name for name, s in home.items() if s != "ok"} == {part}
+
+
+def test_a_mistake_is_not_paid_for_twice():
+    """Constant batch statistics in branch B: the parts after da_1b are wrong, but right after the student's own."""
+
+    def branch_b(dz_2b, cache):
+        g = solutions.branch_b_backward(dz_2b, cache)
+        da_1b = g["dc"] * cache["gamma"] / np.sqrt(cache["var_b"] + cache["eps"])
+        dz_1b = da_1b * (cache["z_1b"] > 0)
+        return g | dict(da_1b=da_1b, dz_1b=dz_1b, dtheta_1b=dz_1b.T @ cache["x"])
+
+    judgement = graded("2-2 branch b", branch_b_backward=branch_b)
+    found = status(judgement.result)
+    assert found["da_1b"] == "not yet"
+    assert found["dz_1b"] == found["dtheta_1b"] == "carried"
+    assert judgement.result.points == judgement.result.maximum - 4
+    home = status(at_home("2-2 branch b", branch_b_backward=branch_b))
+    assert (home["da_1b"], home["dz_1b"], home["dtheta_1b"]) == ("not yet", "waits", "waits")
+    assert (
+        status(public.at_home(QUESTIONS["2-2 branch b"], RIGHT | {"branch_b_backward": branch_b}, [judgement.seed]))[
+            "da_1b"
+        ]
+        == "not yet"
+    )
+
+
+def test_a_wrong_part_that_others_use_does_not_excuse_their_own_mistakes():
+    def head(dout, cache):
+        g = solutions.head_backward(dout, cache)
+        return g | dict(dz_2b=-g["dz_2b"], dtheta_2b=g["dtheta_2b"] * 3)
+
+    assert status(graded("2-2 head", head_backward=head).result)["dtheta_2b"] == "not yet"
+
+
+def spoils_its_cache(dout, cache):
+    g = solutions.two_branch_backward(dout, cache)
+    cache["theta_2b"] -= 0.3
+    return g
+
+
+def forgets(dout, cache, calls=[]):  # noqa: B006
+    calls.append(1)
+    g = solutions.two_branch_backward(dout, cache)
+    return {name: value * (1 + len(calls) % 2) for name, value in g.items()}
+
+
+@pytest.mark.parametrize(
+    ("backward", "words"),
+    [(spoils_its_cache, "changed its input: cache['theta_2b'] by up to"), (forgets, "called twice")],
+)
+def test_impure_answers_fail(backward, words):
+    for result in (at_home("2-2", two_branch_backward=backward), graded("2-2", two_branch_backward=backward).result):
+        assert result.points == 0
+        assert words in " ".join(result.words)
+
+
+def test_writing_into_the_upstream_gradient_is_told_but_costs_nothing():
+    def branch_b(dz_2b, cache):
+        dz_2b *= 2
+        dz_2b /= 2
+        dz_2b += 1
+        return solutions.branch_b_backward(dz_2b - 1, cache)
+
+    for result in (
+        at_home("2-2 branch b", branch_b_backward=branch_b),
+        graded("2-2 branch b", branch_b_backward=branch_b).result,
+    ):
+        assert result.points == result.maximum
+        assert "writes into dz_2b" in " ".join(result.words)
+
+
+def test_what_a_function_raises_on_hidden_inputs_is_for_the_teacher_alone():
+    def leaks(x):
+        raise RuntimeError(f"the input is {x}")
+
+    judgement = graded("1-3", softmax_jacobian=leaks)
+    assert judgement.result.points == 0
+    assert "the input is" not in str(judgement.result)
+    assert "RuntimeError" in str(judgement.result)
+    assert "the input is" in " ".join(judgement.errors)
+    assert "the input is" in " ".join(at_home("1-3", softmax_jacobian=leaks).words)
+
+
+def test_the_whole_is_checked_by_the_students_own_forward_pass_on_other_seeds():
+    result = public.at_home(QUESTIONS["2-2"], RIGHT, [41])
+    assert result.points == result.maximum
+    wrong = with_mistake("2-2", "dgamma", off_in_one_entry)
+    assert status(public.at_home(QUESTIONS["2-2"], RIGHT | wrong, [41]))["dgamma"] == "not yet"
+
+    def forward(*args):
+        raise KeyError("theta")
+
+    result = public.at_home(QUESTIONS["2-2"], RIGHT | {"two_branch_forward": forward}, [41])
+    assert result.points == 0
+    assert "forward pass" in " ".join(result.words)
+
+
+def test_check_takes_its_functions_from_the_notebook_and_returns_points(capsys):
+    namespace = {"check": public.check} | RIGHT
+    assert eval('check("1-3")', namespace) == 4.0
+    assert "4 of 4" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="no question '9-9'"):
+        eval('check("9-9")', namespace)
+    with pytest.raises(ValueError, match="its seeds are"):
+        eval('check("2-1", seed=41)', namespace)
+
+
+def test_draws_hide_nothing():
+    for seed in range(200):
+        q = questions.draw("2-2", [SECRET, seed])
+        sizes = (*q["x"].shape, q["theta_1a"].shape[0], q["theta_2b"].shape[0])
+        assert len(set(sizes)) == 4
+        assert min(sizes) > 2
+        assert (q["gamma"] > 0).any() and (q["gamma"] < 0).any()
+        assert (np.abs(np.abs(q["gamma"]) - 1) > 0.1).all() and (np.abs(q["beta"]) > 0.1).all()
+        assert abs(q["p"] - 0.5) > 0.05
+        assert abs(abs(q["dout"]) - 1) > 0.1
+        assert (q["var_b"] > 0).all()
+        assert q["var_b"].min() < 30 * q["eps"]
+        assert (q["mask"] == 0).any() and (q["mask"] > 0).any()
+        assert np.allclose(q["y_b"].sum(axis=1), 1, atol=1e-12)
