@@ -1,0 +1,175 @@
+"""Witnesses that know nothing of solutions/: the forward passes, written anew, and four ways to differentiate them.
+
+A forward pass takes `xp`, the arithmetic to use, and its inputs by name. A witness takes a forward pass, its inputs and
+the names to differentiate along, and returns {name: Jacobian}, of shape output.shape + input.shape, in float64.
+"""
+
+import functools
+
+import autograd
+import autograd.numpy
+import numpy as np
+import sympy
+
+# ----------------------------------------------------------------------------------------------- the forward passes
+
+
+def linear(xp, x, theta):
+    """(m, h) from x (m, n) and theta (h, n)."""
+    return xp.einsum("mn,hn->mh", x, theta)
+
+
+def relu(xp, z):
+    """What is positive; a perturbation (imaginary, or the symbol t) does not decide."""
+    return xp.where(xp.real(z) > 0, z, 0)
+
+
+def dropout(xp, x, r, p):
+    """Kept where r >= p, scaled by 1/(1 - p)."""
+    return xp.where(xp.real(r) >= p, x / (1 - p), 0)
+
+
+def batch_norm(xp, x, gamma, beta, eps):
+    """With the statistics of the batch."""
+    m = len(x)
+    centred = x - x.sum(axis=0) / m
+    return gamma * centred / xp.sqrt((centred * centred).sum(axis=0) / m + eps) + beta
+
+
+def softmax(xp, x):
+    """Along the last axis, without the shift: the inputs are small."""
+    e = xp.exp(x)
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def squared_error(xp, y_hat, y):
+    """(1/m) sum_i 1/2 |y_hat_i - y_i|^2."""
+    return ((y_hat - y) * (y_hat - y)).sum() / 2 / len(y)
+
+
+def cross_entropy(xp, z, y):
+    """-(1/m) sum_i sum_k y_ik log softmax(z_i)_k."""
+    return -(y * xp.log(softmax(xp, z))).sum() / len(y)
+
+
+def network(xp, x, y_a, y_b, theta_1a, theta_1b, theta_2a, theta_2b, gamma, beta, r, p, eps, **nudge):
+    """Every intermediate of the two-branch network, and the two losses. A nudge of an intermediate's name is added to it:
+    the gradient along the nudge, at 0, is the gradient of the intermediate."""
+    seen = {}
+
+    def name(key, value):
+        seen[key] = value + nudge[key] if key in nudge else value
+        return seen[key]
+
+    a_1a = name("a_1a", relu(xp, name("z_1a", linear(xp, x, theta_1a))))
+    z_2a = name("z_2a", linear(xp, name("d", dropout(xp, a_1a, r, p)), theta_2a))
+    a_1b = name("a_1b", relu(xp, name("z_1b", linear(xp, x, theta_1b))))
+    s = name("s", name("c", batch_norm(xp, a_1b, gamma, beta, eps)) + z_2a)
+    y_hat_b = name("y_hat_b", softmax(xp, name("z_2b", linear(xp, s, theta_2b))))
+    seen["loss_a"] = squared_error(xp, z_2a, y_a)
+    seen["loss_b"] = -(y_b * xp.log(y_hat_b)).sum() / len(x)
+    return seen
+
+
+def network_loss(xp, **inputs):
+    """The loss of both branches."""
+    seen = network(xp, **inputs)
+    return seen["loss_a"] + seen["loss_b"]
+
+
+def network_scores(xp, **inputs):
+    """z_2b (m, K): what the head reads."""
+    return network(xp, **inputs)["z_2b"]
+
+
+def network_loss_a(xp, **inputs):
+    """The squared error alone."""
+    return network(xp, **inputs)["loss_a"]
+
+
+# --------------------------------------------------------------------------------------------------- the witnesses
+
+
+def remember(witness):
+    """A witness is asked the same thing many times (once for each broken function): compute it once."""
+    known = {}
+
+    @functools.wraps(witness)
+    def remembering(forward, inputs, along):
+        arrays = {name: np.asarray(value) for name, value in inputs.items()}
+        key = forward.__name__, tuple(along), tuple((k, v.shape, v.tobytes()) for k, v in sorted(arrays.items()))
+        if key not in known:
+            known[key] = witness(forward, arrays, along)
+        return {name: jacobian.copy() for name, jacobian in known[key].items()}
+
+    return remembering
+
+
+def _by_entry(slope, inputs, along):
+    """{name: Jacobian} from slope(name, index), the slope of the output along one entry."""
+    jacobians = {}
+    for name in along:
+        slopes = np.stack([slope(name, index) for index in np.ndindex(inputs[name].shape)], axis=-1)
+        jacobians[name] = slopes.reshape(slopes.shape[:-1] + inputs[name].shape)
+    return jacobians
+
+
+def _moved(inputs, name, index, step):
+    """The inputs, with one entry moved by step."""
+    moved = inputs[name].astype(np.result_type(inputs[name], np.asarray(step)))
+    moved[index] += step
+    return inputs | {name: moved}
+
+
+@remember
+def central(forward, inputs, along, h=2e-6):
+    """(f(v + h) - f(v - h)) / 2h, entry by entry."""
+
+    def slope(name, index):
+        there, back = (forward(autograd.numpy, **_moved(inputs, name, index, step)) for step in (h, -h))
+        return (there - back) / (2 * h)
+
+    return _by_entry(slope, inputs, along)
+
+
+@remember
+def complex_step(forward, inputs, along, h=1e-20):
+    """Im f(v + ih) / h, entry by entry: Squire and Trapp (1998). No subtraction, so no digits are lost."""
+    return _by_entry(
+        lambda name, index: forward(autograd.numpy, **_moved(inputs, name, index, 1j * h)).imag / h, inputs, along
+    )
+
+
+@remember
+def automatic(forward, inputs, along):
+    """HIPS autograd: a tape of the forward pass, run backward."""
+    return {
+        name: autograd.jacobian(lambda v, name=name: forward(autograd.numpy, **inputs | {name: v}))(inputs[name])
+        for name in along
+    }
+
+
+T = sympy.Symbol("t", real=True)
+
+
+class Exact:
+    """The arithmetic of fractions, roots and exponentials, in arrays of SymPy numbers."""
+
+    exp, log, sqrt = (np.vectorize(f, otypes=[object]) for f in (sympy.exp, sympy.log, sympy.sqrt))
+    real = np.vectorize(lambda value: sympy.sympify(value).subs(T, 0), otypes=[object])
+    where = staticmethod(np.where)
+
+    @staticmethod
+    def einsum(_, x, theta):
+        return x @ theta.T
+
+
+@remember
+def exact(forward, inputs, along, digits=30):
+    """SymPy: the derivative along t of f(v + t e), an expression, at t = 0, entry by entry; rounded once, at the end."""
+    fractions = {name: np.vectorize(sympy.Rational, otypes=[object])(value) for name, value in inputs.items()}
+    evaluate = np.vectorize(lambda value: float(sympy.diff(value, T).subs(T, 0).evalf(digits)), otypes=[float])
+    return _by_entry(
+        lambda name, index: evaluate(forward(Exact, **_moved(fractions, name, index, T))), fractions, along
+    )
+
