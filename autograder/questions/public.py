@@ -433,11 +433,15 @@ def judge_draw(question, values, expected, q, *, tolerance, carried=None):
             verdict = compare_arrays(part.name, values[part.name], expected[part.name], **judged)
             if verdict.verdict == "pass":
                 status = "ok"
+            elif not failed.intersection(part.after):
+                status = "not yet"
+            elif (
+                carried and part.name in carried
+            ):  # what counts, and what the student reads, is this part's own mistake
+                verdict = compare_arrays(part.name, values[part.name], carried[part.name], **judged)
+                status = "carried" if verdict.verdict == "pass" else "not yet"
             else:
-                status = "waits" if failed.intersection(part.after) else "not yet"
-                if carried and part.name in carried:
-                    own = compare_arrays(part.name, values[part.name], carried[part.name], **judged)
-                    status, verdict = ("carried", own) if own.verdict == "pass" else ("not yet", verdict)
+                status = "waits"
         elif part.name in values:
             status = "waits"
         if status in ("not yet", "waits", "carried"):
