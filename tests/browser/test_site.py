@@ -1,0 +1,86 @@
+"""Every page of a built book, in a real browser: nothing is asked from outside, nothing breaks, all maths is set."""
+
+import functools
+import http.server
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[2]
+SITES = {"full": ROOT / "_build/html", "student": ROOT / "_build/student/html"}
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+QUIET = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+QUIET += ["--no-first-run", "--no-sandbox"]  # a test's own pages, and a sandbox refuses to start as root
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module", params=SITES)
+def site(request):
+    """The address of a built edition, and its pages."""
+    folder = SITES[request.param]
+    if not (folder / "index.html").exists():
+        pytest.skip(f"make book EDITION={request.param} builds it")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    pages = sorted(str(page.relative_to(folder)) for page in folder.glob("book/**/*.html"))
+    yield f"http://127.0.0.1:{server.server_port}/", [*pages, "search.html"]
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """A page, and the list of what went wrong on it: requests to elsewhere, failed ones, errors of scripts."""
+    tab, wrong = browser.new_page(), []
+    tab.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+    tab.on("response", lambda answer: answer.status >= 400 and wrong.append(f"{answer.status}: {answer.url}"))
+    tab.on("pageerror", lambda error: wrong.append(f"script: {error}"))
+    tab.on("console", lambda message: message.type == "error" and wrong.append(f"console: {message.text}"))
+    yield tab, wrong
+    tab.close()
+
+
+def test_every_page_is_whole_and_asks_nobody_outside(site, visit):
+    (base, pages), (tab, wrong) = site, visit
+    tab.on("request", lambda request: request.url.startswith((base, "data:", "blob:")) or wrong.append(request.url))
+    for page in pages:
+        tab.goto(base + page)
+        tab.wait_for_function("!window.MathJax?.startup?.promise || MathJax.startup.promise.then(() => true)")
+        assert tab.locator("mjx-merror").count() == 0, f"{page}: MathJax could not read a formula"
+        assert tab.locator(".math").count() == 0 or tab.locator("mjx-container").count() > 0, (
+            f"{page}: maths is not set"
+        )
+        assert wrong == [], page
+
+
+def test_an_outside_request_and_an_error_are_noticed(site, visit):
+    """The test above, tested."""
+    (base, pages), (tab, wrong) = site, visit
+    tab.on("request", lambda request: request.url.startswith(base) or wrong.append(request.url))
+    tab.goto(base + pages[0])
+    tab.evaluate("() => { fetch('http://127.0.0.1:9/x').catch(() => 0); setTimeout(() => { throw Error('made') }) }")
+    tab.wait_for_timeout(300)
+    assert any("127.0.0.1:9/x" in line for line in wrong) and any("made" in line for line in wrong)
+
+
+def test_search_finds_a_page(site, visit):
+    (base, _), (tab, _) = site, visit
+    tab.goto(f"{base}search.html?q=softmax")
+    tab.wait_for_selector("ul.search li a")
+    assert tab.locator("ul.search li a").count() > 0
