@@ -9,7 +9,7 @@ import numpy as np
 from .expects import expects
 
 
-@expects(x="m n | n", r="m n | n", p="probability")
+@expects(x="m n | n", r="like x", p="probability")
 def dropout_forward(x, r, p):
     """Drop each entry whose draw is below p, and scale the others by 1/(1 - p), equation dropout-forward.
 
@@ -26,7 +26,7 @@ def dropout_forward(x, r, p):
         ValueError: a wrong shape, NaN or infinity, not floating point, or p outside [0, 1).
     """
     ### BEGIN SOLUTION
-    mask = (r >= p).astype(x.dtype) / (1 - p)
+    mask = np.where(r >= p, 1 / (1 - p), 0).astype(x.dtype)
     out = x * mask
     return out, (mask,)
     ### END SOLUTION
@@ -52,7 +52,7 @@ def dropout_jacobian(r, p):
     ### END SOLUTION
 
 
-@expects(dout="m n | n", cache=("m n | n",))
+@expects(dout="m n | n", cache=("like dout",))
 def dropout_backward(dout, cache):
     """Send a gradient back through the same mask, equation grad-dropout.
 

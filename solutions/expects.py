@@ -10,7 +10,8 @@ def expects(**specs):
     """Check a function's arguments before it runs.
 
     A specification is a string of dimension names, ``"m n"``; a name stands for one size throughout a call, ``"1"`` for
-    one, ``""`` for a scalar. ``"n | "`` allows either. A tuple describes a tuple, entry by entry, a dict a dict.
+    one, ``""`` for a scalar. ``"n | "`` allows either, ``"like x"`` the shape that came for the argument x before it. A
+    tuple describes a tuple, entry by entry, a dict a dict.
     Three words stand before the names, or alone: ``labels`` may be integers, ``distribution`` also needs rows that are
     not negative and sum to one, ``probability`` is a number in [0, 1), ``positive`` a number above zero.
 
@@ -29,6 +30,7 @@ def expects(**specs):
             sizes = {}
             for name, spec in specs.items():
                 _check(f"{function.__name__}: {name}", bound.arguments[name], spec, sizes)
+                sizes[f"like {name}"] = np.shape(bound.arguments[name]) if isinstance(spec, str) else None
             return function(*bound.args, **bound.kwargs)
 
         return checked
@@ -60,7 +62,7 @@ def _check_number(name, value, spec):
         "probability": (lambda v: v >= 0, lambda v: v < 1, "a number p with 0 <= p < 1"),
         "positive": (lambda v: v > 0, np.isfinite, "a finite number above 0"),
     }[spec]
-    if np.ndim(value) != 0 or not np.isreal(value) or isinstance(value, str) or not (low(value) and high(value)):
+    if np.ndim(value) or np.asarray(value).dtype.kind not in "fiu" or not (low(value) and high(value)):
         raise ValueError(f"{name} must be {words}, but is {value!r}")
 
 
@@ -68,6 +70,10 @@ def _check_array(name, value, spec, sizes):
     kind, _, rest = spec.partition(" ")
     labels = kind in ("labels", "distribution")
     wanted = [shape.split() for shape in (rest if labels else spec).split("|")]
+    if kind == "like":
+        wanted = [[str(size) for size in sizes[spec]]]
+    if isinstance(value, list | tuple):
+        raise ValueError(f"{name} must be a NumPy array, but is a {type(value).__name__}")
     array = np.asarray(value)
     if not (np.issubdtype(array.dtype, np.inexact) or (labels and np.issubdtype(array.dtype, np.integer))):
         raise ValueError(f"{name} must be floating point{' or integer' * labels}, but its dtype is {array.dtype}")
@@ -103,5 +109,5 @@ def _shape_text(names, sizes):
     if not names:
         return "() (a scalar)"
     return f"({', '.join(names)}{',' * (len(names) == 1)})" + "".join(
-        f", {name} = {sizes[name]}" for name in dict.fromkeys(names) if name in sizes
+        f", {name} = {sizes[name]}" for name in dict.fromkeys(names) if name in sizes and not name.isdigit()
     )

@@ -45,7 +45,7 @@ def softmax_jacobian(x):
     ### END SOLUTION
 
 
-@expects(dout="m n | n", cache=("m n | n",))
+@expects(dout="m n | n", cache=("like dout",))
 def softmax_backward(dout, cache):
     """Send a gradient back through softmax without building the Jacobian, equation grad-softmax.
 

@@ -87,7 +87,7 @@ def head_backward(dout, cache):
     ### BEGIN SOLUTION
     y_hat_b = cache["y_hat_b"]
     y_b = np.asarray(cache["y_b"], y_hat_b.dtype)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         dy_hat_b = -dout / len(y_b) * np.divide(y_b, y_hat_b, out=np.zeros_like(y_b), where=y_b != 0)
     dy_hat_b_dz_2b = y_hat_b[:, :, None] * (np.eye(y_b.shape[1], dtype=y_b.dtype) - y_hat_b[:, None, :])
     dz_2b = cross_entropy_backward(dout, (y_hat_b, y_b))

@@ -1,8 +1,8 @@
 """Draws that hide nothing, the same for a seed on every machine.
 
 Every number is a multiple of 1/64, so that float32, float64 and exact fractions hold the very same one. Gamma has both
-signs and is never 1 or -1, beta is never 0, p is not 1/2, the sizes all differ, an upstream gradient is random, labels are
-soft in some rows and hard in others, and feature 0 of a batch norm varies so little that eps matters.
+signs and is never 1 or -1, beta is never 0, p is not 1/2, the sizes all differ, an upstream gradient is random, labels
+are soft in some rows and hard in others, and feature 0 of a batch norm varies so little that eps matters.
 """
 
 import zlib
@@ -19,13 +19,14 @@ EPS = 2.0**-10  # not the default: an eps that is forgotten is seen
 
 @dataclass(frozen=True)
 class Problem:
-    """The sizes of a problem, and a seed: m samples of n features, h hidden units, K classes."""
+    """A seed; m samples of n features, h hidden units, K classes; and whether gamma and beta are scalars."""
 
     seed: int = 0
     m: int = 7
     n: int = 5
     h: int = 4
     K: int = 3
+    scalars: bool = False
 
     def rng(self, name, attempt=0):
         """A generator of its own for each name, so that one draw does not depend on another."""
@@ -41,12 +42,14 @@ class Problem:
         return np.float64(1.25 + self.rng(name).integers(97) / 64)
 
     def gamma(self):
-        """(h,): signs alternate, sizes lie in [1.25, 2.75)."""
+        """(h,), signs alternate, sizes lie in [1.25, 2.75); or a negative scalar."""
+        if self.scalars:
+            return -self.scalar("gamma")
         return (1.25 + self.rng("gamma").integers(96, size=self.h) / 64) * (-1.0) ** np.arange(self.h)
 
     def beta(self):
-        """(h,), no entry 0."""
-        return self.normal("beta", self.h)
+        """(h,), no entry 0; or a scalar."""
+        return self.scalar("beta") if self.scalars else self.normal("beta", self.h)
 
     def uniform(self, name, *shape):
         """Draws in [0, 1) for dropout; the first is p itself (kept), the second 0 (dropped), the last 63/64 (kept)."""

@@ -1,7 +1,7 @@
 """Witnesses that know nothing of solutions/: the forward passes, written anew, and four ways to differentiate them.
 
-A forward pass takes `xp`, the arithmetic to use, and its inputs by name. A witness takes a forward pass, its inputs and
-the names to differentiate along, and returns {name: Jacobian}, of shape output.shape + input.shape, in float64.
+A forward pass takes `xp`, the arithmetic to use, and its inputs by name. A witness, called as witness(forward, inputs,
+names), returns {name: Jacobian} of the output along each of the named inputs, of shape output.shape + input.shape.
 """
 
 import functools
@@ -53,8 +53,8 @@ def cross_entropy(xp, z, y):
 
 
 def network(xp, x, y_a, y_b, theta_1a, theta_1b, theta_2a, theta_2b, gamma, beta, r, p, eps, **nudge):
-    """Every intermediate of the two-branch network, and the two losses. A nudge of an intermediate's name is added to it:
-    the gradient along the nudge, at 0, is the gradient of the intermediate."""
+    """Every intermediate of the two-branch network, and the two losses. A nudge that bears an intermediate's name is
+    added to it: the gradient along the nudge, at 0, is the gradient of the intermediate."""
     seen = {}
 
     def name(key, value):
@@ -97,21 +97,19 @@ def remember(witness):
     @functools.wraps(witness)
     def remembering(forward, inputs, along):
         arrays = {name: np.asarray(value) for name, value in inputs.items()}
-        key = forward.__name__, tuple(along), tuple((k, v.shape, v.tobytes()) for k, v in sorted(arrays.items()))
-        if key not in known:
-            known[key] = witness(forward, arrays, along)
-        return {name: jacobian.copy() for name, jacobian in known[key].items()}
+        data = tuple((name, value.shape, value.tobytes()) for name, value in sorted(arrays.items()))
+        for name in along:
+            if (forward, name, data) not in known:
+                known[forward, name, data] = witness(forward, arrays, name)
+        return {name: known[forward, name, data].copy() for name in along}
 
     return remembering
 
 
-def _by_entry(slope, inputs, along):
-    """{name: Jacobian} from slope(name, index), the slope of the output along one entry."""
-    jacobians = {}
-    for name in along:
-        slopes = np.stack([slope(name, index) for index in np.ndindex(inputs[name].shape)], axis=-1)
-        jacobians[name] = slopes.reshape(slopes.shape[:-1] + inputs[name].shape)
-    return jacobians
+def _by_entry(slope, shape):
+    """The Jacobian, from slope(index), the slope of the output along one entry of the input."""
+    slopes = np.stack([slope(index) for index in np.ndindex(shape)], axis=-1)
+    return slopes.reshape(slopes.shape[:-1] + shape)
 
 
 def _moved(inputs, name, index, step):
@@ -122,54 +120,71 @@ def _moved(inputs, name, index, step):
 
 
 @remember
-def central(forward, inputs, along, h=2e-6):
+def central(forward, inputs, name, h=2e-6):
     """(f(v + h) - f(v - h)) / 2h, entry by entry."""
 
-    def slope(name, index):
+    def slope(index):
         there, back = (forward(autograd.numpy, **_moved(inputs, name, index, step)) for step in (h, -h))
         return (there - back) / (2 * h)
 
-    return _by_entry(slope, inputs, along)
+    return _by_entry(slope, inputs[name].shape)
 
 
 @remember
-def complex_step(forward, inputs, along, h=1e-20):
+def complex_step(forward, inputs, name, h=1e-20):
     """Im f(v + ih) / h, entry by entry: Squire and Trapp (1998). No subtraction, so no digits are lost."""
-    return _by_entry(
-        lambda name, index: forward(autograd.numpy, **_moved(inputs, name, index, 1j * h)).imag / h, inputs, along
-    )
+
+    def slope(index):
+        return forward(autograd.numpy, **_moved(inputs, name, index, 1j * h)).imag / h
+
+    return _by_entry(slope, inputs[name].shape)
 
 
 @remember
-def automatic(forward, inputs, along):
+def automatic(forward, inputs, name):
     """HIPS autograd: a tape of the forward pass, run backward."""
-    return {
-        name: autograd.jacobian(lambda v, name=name: forward(autograd.numpy, **inputs | {name: v}))(inputs[name])
-        for name in along
-    }
+    return autograd.jacobian(lambda v: forward(autograd.numpy, **inputs | {name: v}))(inputs[name])
 
 
-T = sympy.Symbol("t", real=True)
+T = sympy.Symbol("t")
+DIGITS = 40
 
 
-class Exact:
-    """The arithmetic of fractions, roots and exponentials, in arrays of SymPy numbers."""
+def _slope(value):
+    """The derivative along t at t = 0, by SymPy."""
+    return sympy.diff(value, T).subs(T, 0)
 
-    exp, log, sqrt = (np.vectorize(f, otypes=[object]) for f in (sympy.exp, sympy.log, sympy.sqrt))
-    real = np.vectorize(lambda value: sympy.sympify(value).subs(T, 0), otypes=[object])
+
+def _entrywise(function):
+    return np.vectorize(function, otypes=[object])
+
+
+def _first_order(value):
+    """A number, or the tangent at t = 0: all that a derivative at 0 needs, and short."""
+    value = sympy.sympify(value)
+    return value.subs(T, 0) + _slope(value) * T if value.has(T) else value
+
+
+class Symbols:
+    """The arithmetic of expressions in t, with numbers of 40 digits."""
+
+    exp, log, sqrt = (_entrywise(lambda v, f=f: _first_order(f(v))) for f in (sympy.exp, sympy.log, sympy.sqrt))
+    real = _entrywise(lambda value: sympy.sympify(value).subs(T, 0))
     where = staticmethod(np.where)
 
     @staticmethod
     def einsum(_, x, theta):
-        return x @ theta.T
+        return _entrywise(_first_order)(_entrywise(_first_order)(x) @ theta.T)
 
 
 @remember
-def exact(forward, inputs, along, digits=30):
-    """SymPy: the derivative along t of f(v + t e), an expression, at t = 0, entry by entry; rounded once, at the end."""
-    fractions = {name: np.vectorize(sympy.Rational, otypes=[object])(value) for name, value in inputs.items()}
-    evaluate = np.vectorize(lambda value: float(sympy.diff(value, T).subs(T, 0).evalf(digits)), otypes=[float])
-    return _by_entry(
-        lambda name, index: evaluate(forward(Exact, **_moved(fractions, name, index, T))), fractions, along
-    )
+def symbolic(forward, inputs, name):
+    """SymPy: put t beside one entry, differentiate the expression that comes out, and set t = 0, entry by entry."""
+    number = _entrywise(lambda value: sympy.Float(sympy.Rational(value), DIGITS))
+    numbers = {name: number(value) for name, value in inputs.items()}
 
+    @np.errstate(all="ignore")  # a SymPy number beyond float64's range is no error
+    def slope(index):
+        return _entrywise(_slope)(forward(Symbols, **_moved(numbers, name, index, T))).astype(float)
+
+    return _by_entry(slope, inputs[name].shape)

@@ -1,4 +1,4 @@
-"""ReLU against its witnesses. At 0 the slope is 0: a central difference gives 1/2 there, the others keep to the side."""
+"""ReLU against its witnesses. At 0 the slope is 0: a central difference says 1/2 there, no other does."""
 
 import numpy as np
 import pytest

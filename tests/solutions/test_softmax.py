@@ -5,7 +5,7 @@ import pytest
 
 from solutions import softmax_backward, softmax_forward, softmax_jacobian
 from tests.agreement import agree, pulled, twice
-from tests.witnesses import exact, softmax
+from tests.witnesses import softmax, symbolic
 
 FAR = np.array([1000.0, 999.5, 998.0, -1000.0])
 
@@ -26,8 +26,8 @@ def test_softmax_forward(problem, function=softmax_forward):
 def test_softmax_jacobian(witness, problem, function=softmax_jacobian):
     inputs = inputs_of(problem)[1]
     agree(dict(x=twice(function, inputs["x"])), witness(softmax, inputs, ("x",)), witness.__name__)
-    for far in (FAR, -FAR[::-1] - 999):
-        agree(dict(x=function(far)), exact(softmax, dict(x=far), ("x",)), "exact")
+    for far in (FAR, -FAR[:3]):
+        agree(dict(x=function(far)), symbolic(softmax, dict(x=far), ("x",)), "symbolic")
 
 
 @pytest.mark.verifies("grad-softmax")
