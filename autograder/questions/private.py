@@ -5,8 +5,8 @@ parts that it is computed from. On right parts it gives the truth; on the studen
 them. So one mistake costs its own part, and not those that follow it.
 """
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -184,15 +184,16 @@ class Judgement:
     """What grading a question found.
 
     result: what a student reads. seed: a public seed that shows the same failure, or None. errors: what the function
-    raised on hidden inputs, for the teacher alone.
+    raised on hidden inputs, for the teacher alone. names: {part: what `diagnose` calls its mistake, or None}.
     """
 
     result: public.Result
     seed: int | None
     errors: tuple[str, ...]
+    names: dict = field(default_factory=dict)
 
 
-def judge(question_id, call, seed, *, draws=3):
+def judge(question_id, call, seed, *, draws=3, diagnose=None):
     """Judge a student's functions on hidden inputs, in the trusted process.
 
     Args:
@@ -200,6 +201,8 @@ def judge(question_id, call, seed, *, draws=3):
         call: call(function_name, arguments) -> Answer runs the function wherever it lives, twice.
         seed: the course's hidden seed, an int of any size.
         draws: how many hidden draws are judged; the worst counts for each part.
+        diagnose: diagnose(question_id, q, values, right) -> {part: name or None} names the mistakes of one draw. A name
+            counts where every draw that shows the mistake gives the same.
 
     Returns:
         A Judgement. A function that fails is a verdict, not an error.
@@ -214,26 +217,43 @@ def judge(question_id, call, seed, *, draws=3):
             return Answer(error=answer.error.split(":")[0])
         return answer
 
-    hidden = _judge(question_id, quiet, [(seed, index, k) for k in range(draws)])
+    hidden, names = _judge(question_id, quiet, [(seed, index, k) for k in range(draws)], diagnose)
     if hidden.points == hidden.maximum:
         return Judgement(hidden, None, ())
     lost = [part.name for part in hidden.parts if part.points < part.maximum]
     for public_seed in SEEDS:
-        shown = _judge(question_id, call, [public_seed])
+        shown, _ = _judge(question_id, call, [public_seed])
         if any(part.name in lost and part.points < part.maximum for part in shown.parts):
             see = f'See it yourself:  check("{question_id}", seed={public_seed})'
-            return Judgement(replace(hidden, words=(*hidden.words, see)), public_seed, tuple(dict.fromkeys(errors)))
-    return Judgement(hidden, None, tuple(dict.fromkeys(errors)))
+            hidden = replace(hidden, words=(*hidden.words, see))
+            return Judgement(hidden, public_seed, tuple(dict.fromkeys(errors)), names)
+    return Judgement(hidden, None, tuple(dict.fromkeys(errors)), names)
 
 
-def _judge(question_id, call, seeds):
+@lru_cache(maxsize=64)
+def _drawn(question_id, seed):
+    """A draw and its truth, once for all students."""
+    q = draw(question_id, seed)
+    for value in q.values():
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
+    return q, truth(question_id, q)
+
+
+def _agreed(names):
+    """{part: name} of several draws, where those that name the part say the same; else {part: None}."""
+    found = {part: [draw[part] for draw in names if part in draw] for draw in names for part in draw}
+    return {part: said[0] if all(name == said[0] for name in said) else None for part, said in found.items()}
+
+
+def _judge(question_id, call, seeds, diagnose=None):
     question = QUESTIONS[question_id]
-    drawn, words = [], []
+    drawn, words, named = [], [], []
     for seed in seeds:
-        q = draw(question_id, seed)
+        q, right = _drawn(question_id, seed)
         values, complaints = collect(question, call, q)
-        right = truth(question_id, q)
         after = carried(question_id, q, values, right)
         drawn.append(judge_draw(question, values, right, q, tolerance=TOLERANCE, carried=after))
         words += [sentence for sentence in complaints if sentence not in words]
-    return public.Result(question.id, question.functions, worst_of(drawn), tuple(words))
+        named.append(diagnose(question_id, q, values, right) if diagnose else {})
+    return public.Result(question.id, question.functions, worst_of(drawn), tuple(words)), _agreed(named)
