@@ -281,17 +281,62 @@ QUESTIONS = {
 def arguments(call, q):
     """The arguments of one call, from a question's inputs by name."""
     groups = {"params": PARAMS, "cache": CACHE}
-    return tuple({key: q[key] for key in groups[name]} if name in groups else q[name] for name in call.arguments)
+    return tuple(q[name] if name in q else {key: q[key] for key in groups[name]} for name in call.arguments)
 
 
-def clues(q):
+def clues(question, q):
     """Where an error may sit, and by which factor: what the numbers of a wrong answer are held against."""
-    where = {"the mask is 0": "mask", "z_1A < 0": "z_1a", "z_1B < 0": "z_1b"}
-    where = {words: (q[name] == 0 if name == "mask" else q[name] < 0) for words, name in where.items() if name in q}
-    factors = {"m": len(q["x"]), "1 - p": 1 - q["p"]} if "p" in q else {}
-    if "y_b" in q:
-        factors |= {"K": q["y_b"].shape[1], "n_h": q["gamma"].size, "dout": q["dout"]}
+    where, factors = {}, {}
+    if question.family == "network" and q:
+        where = {"the mask is 0": q["mask"] == 0, "z_1A < 0": q["z_1a"] < 0, "z_1B < 0": q["z_1b"] < 0}
+        m, K = q["y_b"].shape
+        factors = {"m": m, "1 - p": 1 - q["p"], "K": K, "n_h": q["gamma"].size, "dout": q["dout"]}
+    elif question.family == "dropout" and q:
+        factors = {"1 - p": 1 - q["p"]}
     return where, factors
+
+
+def ask(question_id, forward, draw, points):
+    """Make a graded question of a forward pass alone: no backward pass and no expected number is needed.
+
+    Where forward is layer_forward, students are given it and write layer_backward(dout, cache), which returns a dict:
+    the gradient of x under "dx". It is compared with the finite difference of forward, on a random upstream gradient.
+
+    Args:
+        question_id: a new id, for check(question_id).
+        forward: forward(**inputs) -> (out, cache), in NumPy; its name ends in _forward.
+        draw: draw(rng) -> dict of inputs that hide nothing.
+        points: {name of an input: points for its gradient}.
+
+    Returns:
+        The Question, which QUESTIONS then holds.
+
+    Raises:
+        ValueError: the id is taken, the name does not end in _forward, or there is no such input.
+    """
+    name, inputs = forward.__name__, draw(np.random.default_rng(0))
+    if question_id in QUESTIONS or not name.endswith("_forward") or not points.keys() <= inputs.keys():
+        raise ValueError(
+            f"{question_id!r} needs a new id (there are {', '.join(map(repr, QUESTIONS))}), a function whose name ends "
+            f"in _forward (its name is {name}), and points for inputs that are drawn ({', '.join(inputs)})"
+        )
+
+    def draw_all(rng):
+        q = draw(rng)
+        out, cache = forward(**q)
+        return q | dict(dout=rng.normal(size=np.shape(out)), cache=cache)
+
+    def reference(functions, q):
+        held = {key: q[key] for key in inputs if key not in points}
+        along = {key: q[key] for key in points}
+        slopes = numerical_gradient(lambda **moved: forward(**held, **moved), along, q["dout"])
+        return {f"d{key}": slope for key, slope in slopes.items()}
+
+    DRAWS[question_id] = draw_all
+    backward = Call(name.removesuffix("_forward") + "_backward", ("dout", "cache"), _entries)
+    parts = tuple(Part(f"d{key}", worth) for key, worth in points.items())
+    QUESTIONS[question_id] = Question(question_id, question_id, (backward,), parts, reference)
+    return QUESTIONS[question_id]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -396,6 +441,8 @@ def _changes(name, before, after):
     """What a call changed in one argument, each with the largest change."""
     if isinstance(before, dict) and isinstance(after, dict):
         return [text for key in before for text in _changes(f"{name}[{key!r}]", before[key], after.get(key))]
+    if isinstance(before, tuple) and isinstance(after, tuple) and len(before) == len(after):
+        return [text for i in range(len(before)) for text in _changes(f"{name}[{i}]", before[i], after[i])]
     if _same(before, after):
         return []
     same_shape = np.shape(before) == np.shape(after) and np.issubdtype(np.asarray(after).dtype, np.number)
@@ -424,7 +471,7 @@ def judge_draw(question, values, expected, q, *, tolerance, carried=None):
         carried: {part: array} or None, what is right after the student's own earlier parts.
     """
     results, failed = [], set()
-    where, factors = clues(q)
+    where, factors = clues(question, q)
     for part in question.parts:
         status, verdict = "missing", None
         if part.name in values and part.name in expected:
@@ -469,7 +516,7 @@ def call_in(functions):
         used = copy.deepcopy(given)
         try:
             value = copy.deepcopy(functions[name](*used))
-            fresh = (b if isinstance(a, dict) else copy.deepcopy(a) for a, b in zip(given, used, strict=True))
+            fresh = (b if isinstance(a, dict | tuple) else copy.deepcopy(a) for a, b in zip(given, used, strict=True))
             again = functions[name](*fresh)
         except Exception as error:
             line = traceback.extract_tb(error.__traceback__)[-1]
@@ -488,7 +535,7 @@ def inputs_for(question, functions, seed):
     if seed in stored:
         return copy.deepcopy(stored[seed])
     q = DRAWS[question.family](np.random.default_rng(seed))
-    if any("cache" in call.arguments for call in question.calls):
+    if question.family == "network":
         forward = Call("two_branch_forward", _NETWORK, _loss_and_cache)
         cache = forward.unpack(functions[forward.function](*arguments(forward, q)))
         q |= {name: cache[name] for name in CACHE}
