@@ -30,9 +30,9 @@ CACHE = ("x", "y_a", "y_b", "r", "p", "eps", *PARAMS, *INTERMEDIATES)
 # one feature of low variance, an upstream gradient that is not all ones.
 
 
-def draw_batch_norm(rng):
-    """x (m, n) with one column of low variance, gamma and beta (n,), eps."""
-    m, n = rng.permutation([4, 5, 6, 7])[:2]
+def draw_batch_norm(rng, sizes=None):
+    """x (m, n) with one column of low variance, gamma and beta (n,), eps. sizes: (m, n), where they are not drawn."""
+    m, n = sizes or rng.permutation([4, 5, 6, 7])[:2]
     x = rng.normal(size=(m, n)) * np.r_[0.03, rng.uniform(0.7, 2, n - 1)] + rng.normal(size=n)
     return dict(x=x, gamma=_of_both_signs(rng, n), beta=_of_both_signs(rng, n), eps=1e-3)
 
@@ -49,9 +49,12 @@ def draw_softmax(rng):
     return dict(x=rng.normal(size=rng.integers(4, 7)) * 1.5)
 
 
-def draw_network(rng):
-    """The inputs and parameters of the two-branch network, with upstream gradients dout (scalar) and dz_2b (m, K)."""
-    m, n, n_h, K = (int(size) for size in rng.permutation([4, 5, 6, 7]))
+def draw_network(rng, sizes=None):
+    """The inputs and parameters of the two-branch network, with upstream gradients dout (scalar) and dz_2b (m, K).
+
+    sizes: (m, n, n_h, K), where they are not drawn.
+    """
+    m, n, n_h, K = sizes or (int(size) for size in rng.permutation([4, 5, 6, 7]))
 
     def draw():
         scale = np.r_[0.04, np.ones(n_h - 1)][:, None]  # the first unit of branch B has low variance
