@@ -54,7 +54,7 @@ class Problem:
     def uniform(self, name, *shape):
         """Draws in [0, 1) for dropout; the first is p itself (kept), the second 0 (dropped), the last 63/64 (kept)."""
         values = self.rng(name).integers(64, size=shape) / 64
-        values.flat[0], values.flat[1], values.flat[-1] = P, 0, 63 / 64
+        values.flat[-1], values.flat[0], values.flat[1] = 63 / 64, P, 0
         return values
 
     def distributions(self, name, m, K):
@@ -96,3 +96,7 @@ class Problem:
             mixed = (z != 0).all() and (z.max(axis=1) > 0).all() and (z.min(axis=1) < 0).all()
             if mixed and seen["y_hat_b"].min() > 0.01:
                 return drawn | fixed
+
+
+PROBLEMS = {"arrays": Problem(seed=1), "scalars": Problem(seed=2, m=6, n=3, h=5, K=4, scalars=True)}
+TINY = Problem(seed=3, m=3, n=2, h=2, K=3)  # for SymPy, which then takes seconds

@@ -5,7 +5,7 @@ import pytest
 
 import solutions
 from tests.calls import changed, every_call, leaves
-from tests.conftest import PROBLEMS
+from tests.draws import PROBLEMS
 
 CALLS = {
     f"{name}-{kind}": (getattr(solutions, name), args)

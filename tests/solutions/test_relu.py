@@ -10,6 +10,7 @@ from tests.witnesses import central, relu
 
 def inputs_of(problem, kink=True):
     z = problem.normal("z", problem.m, problem.n)
+    z[0, 0] = 1 / 64
     z[1, 1] = 0 if kink else z[1, 1]
     return dict(z=z)
 

@@ -1,0 +1,11 @@
+"""A test that takes a witness and a problem runs for every pair; one that takes a problem, for every problem."""
+
+from tests.claims import TRIALS
+from tests.draws import PROBLEMS
+
+
+def pytest_generate_tests(metafunc):
+    if "witness" in metafunc.fixturenames:
+        metafunc.parametrize(("witness", "problem"), TRIALS.values(), ids=TRIALS)
+    elif "problem" in metafunc.fixturenames:
+        metafunc.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)

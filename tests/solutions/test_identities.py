@@ -1,0 +1,193 @@
+"""Not at a point, but for all numbers: the solutions' own lines run on SymPy's symbols, and what comes out, less what
+SymPy derives from the forward pass, is 0 as an expression. On small shapes, with a pattern of ReLU and a mask."""
+
+import types
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import solutions
+from tests import witnesses
+
+ELEMENTARY = {name: np.vectorize(getattr(sp, name), otypes=[object]) for name in ("exp", "log", "sqrt")}
+FORWARD = types.SimpleNamespace(**ELEMENTARY, einsum=witnesses.Symbols.einsum)
+
+# Every function of solutions/, without the checks of its arguments, in SymPy's arithmetic.
+LINES = {"np": types.SimpleNamespace(**vars(np) | ELEMENTARY), "__builtins__": __builtins__}
+for _name in solutions.__all__:
+    LINES[_name] = types.FunctionType(getattr(solutions, _name).__wrapped__.__code__, LINES, _name)
+
+m, n, h, K = 3, 2, 2, 3
+ON_A, ON_B = np.array([[1, 0], [1, 1], [0, 1]]), np.array([[0, 1], [1, 1], [1, 0]])  # where the two ReLUs are on
+MASK = np.array([[1, 0], [0, 1], [1, 1]]) * sp.Rational(8, 5)
+EPS, DOUT = sp.Symbol("eps", positive=True), sp.Symbol("dout")
+
+
+def symbols(name, *shape):
+    """An array of symbols."""
+    return np.array(sp.symbols(f"{name}_:{int(np.prod(shape))}"), dtype=object).reshape(shape)
+
+
+def derived(loss, variable):
+    """SymPy's gradient, entry by entry."""
+    return np.vectorize(lambda v: sp.diff(loss, v), otypes=[object])(variable)
+
+
+def put(values, expressions):
+    """Put values in the place of symbols."""
+    return np.vectorize(lambda expression: sp.sympify(expression).subs(values), otypes=[object])(expressions)
+
+
+def same(yours, expected, var=None):
+    """Whether two arrays hold the same expressions: each difference, over one denominator, has the numerator 0. Where
+    the last axis runs over features, a feature's root is made a symbol: eps = root^2 - var of the feature."""
+    assert np.shape(yours) == np.shape(expected)
+    difference = np.asarray(yours - expected)
+    if var is not None:
+        root = sp.Symbol("root", positive=True)
+        difference = np.stack([put({EPS: root**2 - v}, d) for d, v in zip(difference.T, var, strict=True)])
+    return all(sp.numer(sp.together(entry)).expand() == 0 for entry in np.ravel(difference))
+
+
+def normalised(a):
+    """The statistics of a batch, and what batch norm makes of it before gamma and beta."""
+    mu = a.sum(axis=0) / sp.Integer(len(a))
+    var = ((a - mu) ** 2).sum(axis=0) / sp.Integer(len(a))
+    return mu, var, (a - mu) / ELEMENTARY["sqrt"](var + EPS)
+
+
+@pytest.mark.verifies("grad-linear-x", "grad-linear-theta")
+def test_linear():
+    x, theta, dout = symbols("x", 3, 2), symbols("theta", 4, 2), symbols("dout", 3, 4)
+    dx, dtheta = LINES["linear_backward"](dout, (x, theta))
+    loss = (dout * (x @ theta.T)).sum()
+    assert same(dx, derived(loss, x))
+    assert same(dtheta, derived(loss, theta))
+    assert not same(-dx, derived(loss, x))
+
+
+@pytest.mark.verifies("grad-batch-norm-x", "grad-batch-norm-gamma", "grad-batch-norm-beta")
+@pytest.mark.parametrize("scalars", [False, True])
+def test_batch_norm(scalars):
+    x, dout = symbols("x", 4, 2), symbols("dout", 4, 2)
+    gamma, beta = sp.symbols("gamma beta") if scalars else (symbols("gamma", 2), symbols("beta", 2))
+    mu, var, x_hat = normalised(x)
+    dx, dgamma, dbeta = LINES["batch_norm_backward"](dout, (x_hat, mu, var, gamma, beta, EPS))
+    loss = (dout * witnesses.batch_norm(FORWARD, x, gamma, beta, EPS)).sum()
+    assert same(dx, derived(loss, x), var)
+    assert same(dgamma, derived(loss, gamma))
+    assert same(dbeta, derived(loss, beta))
+    constant_statistics = dout * gamma / ELEMENTARY["sqrt"](var + EPS)
+    assert not same(constant_statistics, derived(loss, x), var)
+
+
+@pytest.mark.verifies("jac-batch-norm-gamma", "jac-batch-norm-beta")
+def test_batch_norm_jacobian():
+    """At a point of fractions, since np.var knows no symbol."""
+    x = np.array([[1, 5], [2, 7], [4, 3]]) * sp.Rational(1, 3)
+    gamma, beta, eps = symbols("gamma", 2), symbols("beta", 2), sp.Rational(1, 7)
+    out = witnesses.batch_norm(FORWARD, x, gamma, beta, eps)
+    for found, variable in zip(LINES["batch_norm_jacobian"](x, gamma, beta, eps), (gamma, beta), strict=True):
+        assert same(found, np.stack([derived(entry, variable) for entry in out.flat]).reshape(3, 2, 2))
+
+
+@pytest.mark.verifies("jac-softmax")
+def test_softmax_jacobian():
+    """At logarithms of fractions, where softmax is a fraction; the shift by the largest needs numbers."""
+    x, at = symbols("x", 4), ELEMENTARY["log"](np.array([sp.Rational(k, 7) for k in (2, 3, 11, 5)]))
+    expected = np.stack([derived(y, x) for y in witnesses.softmax(FORWARD, x)])
+    assert same(LINES["softmax_jacobian"](at), put(dict(zip(x, at, strict=True)), expected))
+
+
+@pytest.mark.verifies("grad-softmax")
+def test_softmax():
+    x, dout = symbols("x", 2, 3), symbols("dout", 2, 3)
+    y = witnesses.softmax(FORWARD, x)
+    assert same(LINES["softmax_backward"](dout, (y,)), derived((dout * y).sum(), x))
+
+
+@pytest.mark.verifies("grad-squared-error")
+def test_squared_error():
+    y_hat, y = symbols("y_hat", m, h), symbols("y", m, h)
+    loss = DOUT * witnesses.squared_error(FORWARD, y_hat, y)
+    assert same(LINES["squared_error_backward"](DOUT, (y_hat, y)), derived(loss, y_hat))
+
+
+def test_cross_entropy_needs_labels_that_sum_to_one():
+    z, y = symbols("z", m, K), symbols("y", m, K)
+    found = LINES["cross_entropy_backward"](DOUT, (witnesses.softmax(FORWARD, z), y))
+    expected = derived(DOUT * witnesses.cross_entropy(FORWARD, z, y), z)
+    sum_to_one = {row[-1]: 1 - row[:-1].sum() for row in y}
+    assert same(put(sum_to_one, found), put(sum_to_one, expected))
+    assert not same(found, expected)
+
+
+@pytest.mark.verifies("grad-y-hat-b", "jac-y-hat-b", "grad-z-2b", "grad-theta-2b")
+def test_head():
+    s, theta_2b, y_b, y_hat_b = (symbols("s", m, h), symbols("theta", K, h), symbols("y", m, K), symbols("y_hat", m, K))
+    hard = dict(zip(y_b.flat, [0, 1, 0, 0, 0, 1], strict=False)) | {y_b[2, 2]: 1 - y_b[2, 0] - y_b[2, 1]}
+    y_b = put(hard, y_b)  # two hard labels and a soft one
+    z_2b = symbols("z", m, K)
+    cache = dict(s=s, theta_2b=theta_2b, y_b=y_b, y_hat_b=y_hat_b)
+    found = LINES["head_backward"](DOUT, cache)
+    assert same(found["dy_hat_b"], derived(-DOUT * (y_b * ELEMENTARY["log"](y_hat_b)).sum() / m, y_hat_b))
+
+    as_softmax = dict(zip(y_hat_b.flat, witnesses.softmax(FORWARD, z_2b).flat, strict=True))
+    rows = [[derived(y, z) for y in row] for row, z in zip(witnesses.softmax(FORWARD, z_2b), z_2b, strict=True)]
+    assert same(put(as_softmax, found["dy_hat_b_dz_2b"]), np.array(rows))
+    assert same(put(as_softmax, found["dz_2b"]), derived(DOUT * witnesses.cross_entropy(FORWARD, z_2b, y_b), z_2b))
+
+    as_scores = dict(zip(z_2b.flat, (s @ theta_2b.T).flat, strict=True))
+    loss = DOUT * witnesses.cross_entropy(FORWARD, s @ theta_2b.T, y_b)
+    assert same(put(as_scores, put(as_softmax, found["dtheta_2b"])), derived(loss, theta_2b))
+
+
+@pytest.mark.verifies("jac-z-2b-c", "grad-c", "grad-beta", "grad-gamma", "grad-a-1b", "grad-z-1b", "grad-theta-1b")
+def test_branch_b():
+    x, theta_1b, theta_2b, dz_2b = symbols("x", m, n), symbols("t1", h, n), symbols("t2", K, h), symbols("dz", m, K)
+    gamma, beta = symbols("gamma", h), symbols("beta", h)
+    c, a, z = symbols("c", m, h), symbols("a", m, h), x @ theta_1b.T
+
+    def loss(c):
+        return (dz_2b * (c @ theta_2b.T)).sum()
+
+    def found(a):
+        """Of ReLU's input, its signs are all that the lines read."""
+        mu, var, x_hat = normalised(a)
+        cache = dict(x_hat=x_hat, mu_b=mu, var_b=var, gamma=gamma, beta=beta, eps=EPS, z_1b=2 * ON_B - 1, s=c)
+        return var, LINES["branch_b_backward"](dz_2b, cache | dict(x=x, theta_1b=theta_1b, theta_2b=theta_2b))
+
+    var, at_a = found(a)
+    loss_of_a = loss(witnesses.batch_norm(FORWARD, a, gamma, beta, EPS))
+    assert same(at_a["dz_2b_dc"], np.stack([derived(score, c[0]) for score in (c @ theta_2b.T)[0]]))
+    assert same(at_a["dc"], derived(loss(c), c))
+    assert same(at_a["dbeta"], derived(loss_of_a, beta), var)
+    assert same(at_a["dgamma"], derived(loss_of_a, gamma), var)
+    assert same(at_a["da_1b"], derived(loss_of_a, a), var)
+    assert same(at_a["dz_1b"], ON_B * derived(loss_of_a, a), var)
+    var, at_z = found(ON_B * z)
+    loss_of_z = loss(witnesses.batch_norm(FORWARD, ON_B * z, gamma, beta, EPS))
+    assert same(at_z["dtheta_1b"].T, derived(loss_of_z, theta_1b).T, var)
+
+
+@pytest.mark.verifies("grad-z-2a", "grad-theta-2a", "grad-d", "grad-z-1a", "grad-theta-1a")
+def test_branch_a():
+    x, theta_1a, theta_2a, theta_2b = symbols("x", m, n), symbols("t1", h, n), symbols("ta", h, h), symbols("tb", K, h)
+    dz_2b, y_a, c = symbols("dz", m, K), symbols("y", m, h), symbols("c", m, h)
+    z_1a, d, z_2a = symbols("z1", m, h), symbols("d", m, h), symbols("z2", m, h)
+
+    def loss(z_2a):
+        return DOUT * witnesses.squared_error(FORWARD, z_2a, y_a) + (dz_2b * ((c + z_2a) @ theta_2b.T)).sum()
+
+    def found(d):
+        cache = dict(x=x, theta_1a=theta_1a, theta_2a=theta_2a, theta_2b=theta_2b, mask=MASK, z_1a=2 * ON_A - 1, s=c)
+        return LINES["branch_a_backward"](DOUT, dz_2b, cache | dict(y_a=y_a, d=d, z_2a=d @ theta_2a.T))
+
+    as_z_2a = dict(zip(z_2a.flat, (d @ theta_2a.T).flat, strict=True))
+    assert same(found(d)["dz_2a"], put(as_z_2a, derived(loss(z_2a), z_2a)))
+    assert same(found(d)["dtheta_2a"], derived(loss(d @ theta_2a.T), theta_2a))
+    assert same(found(d)["dd"], derived(loss(d @ theta_2a.T), d))
+    assert same(found(MASK * ON_A * z_1a)["dz_1a"], derived(loss((MASK * ON_A * z_1a) @ theta_2a.T), z_1a))
+    d = MASK * ON_A * (x @ theta_1a.T)
+    assert same(found(d)["dtheta_1a"], derived(loss(d @ theta_2a.T), theta_1a))

@@ -1,0 +1,61 @@
+"""The tests, tested: every small mistake in a function must be seen, by each witness by itself."""
+
+import pytest
+
+import solutions
+from tests.claims import TRIALS, judge, judging_tests, takes_witness
+from tests.solutions.mutants import mutants
+
+JUDGES = {function.__name__: (function, test) for function, test in judging_tests().items()}
+WITNESSES = {witness.__name__: witness for witness, _ in TRIALS.values()}
+
+# A mistake that changes nothing, so that no witness can see it: ReLU's value at 0 is 0 whichever side it counts to, and
+# linear_backward reads s and theta for two gradients of which these lines keep one.
+HARMLESS = {
+    "relu_forward": ["return (np.where(z.real > 0, z, 0), (z,))  ->  return (np.where(z.real >= 0, z, 0), (z,))"],
+    "head_backward": [
+        "_, dtheta_2b = linear_backward(dz_2b, (cache['s'], cache['theta_2b']))  ->  "
+        "_, dtheta_2b = linear_backward(dz_2b, (cache['s'], -1.0 * cache['theta_2b']))"
+    ],
+    "branch_b_backward": [
+        "dc, _ = linear_backward(dz_2b, (cache['s'], cache['theta_2b']))  ->  "
+        "dc, _ = linear_backward(dz_2b, (-1.0 * cache['s'], cache['theta_2b']))",
+        "_, dtheta_1b = linear_backward(dz_1b, (cache['x'], cache['theta_1b']))  ->  "
+        "_, dtheta_1b = linear_backward(dz_1b, (cache['x'], -1.0 * cache['theta_1b']))",
+    ],
+    "branch_a_backward": [
+        "ds, _ = linear_backward(dz_2b, (cache['s'], cache['theta_2b']))  ->  "
+        "ds, _ = linear_backward(dz_2b, (-1.0 * cache['s'], cache['theta_2b']))",
+        "_, dtheta_1a = linear_backward(dz_1a, (cache['x'], cache['theta_1a']))  ->  "
+        "_, dtheta_1a = linear_backward(dz_1a, (cache['x'], -1.0 * cache['theta_1a']))",
+    ],
+}
+# What one witness cannot see: a central difference straddles ReLU's kink, so its test keeps away from it.
+BLIND = {("relu_backward", "central"): ["dz = np.where(z > 0, dout, 0)  ->  dz = np.where(z >= 0, dout, 0)"]}
+
+
+def test_every_function_is_judged():
+    assert JUDGES.keys() == set(solutions.__all__)
+
+
+@pytest.mark.filterwarnings("ignore")  # a mistake may divide by zero
+@pytest.mark.parametrize("name", JUDGES)
+def test_every_mistake_is_seen(name):
+    """Most by their numbers; a mistake that ends in an error is seen too, but proves little."""
+    function, test = JUDGES[name]
+    for witness_name, witness in WITNESSES.items() if takes_witness(test) else [("values", None)]:
+        judge(test, function, witness)
+        outcomes = {change: outcome(test, mutant, witness) for change, mutant in mutants(function)}
+        unseen = [change for change, seen in outcomes.items() if seen == "unseen"]
+        assert unseen == HARMLESS.get(name, []) + BLIND.get((name, witness_name), []), witness_name
+        assert sum(seen == "seen by its numbers" for seen in outcomes.values()) >= 3, witness_name
+
+
+def outcome(test, mutant, witness):
+    try:
+        judge(test, mutant, witness)
+    except AssertionError:
+        return "seen by its numbers"
+    except Exception as error:
+        return type(error).__name__
+    return "unseen"
