@@ -385,17 +385,16 @@ class Result:
         return sum(part.maximum for part in self.parts)
 
     def __str__(self):
-        heading = f"{self.id:<13}{', '.join(self.functions)}"
-        lines = [f"{heading:<66}{self.points:g} of {self.maximum}"]
-        for part in self.parts:
-            v = part.verdict
-            shape = "x".join(map(str, v.shape)) or "scalar" if v else ""
-            line = f"    {part.name:<15}{shape:<9}{part.status:<9}"
+        lines = [f"{self.id:<13}{', '.join(self.functions):<50}  {self.points:g} of {self.maximum}"]
+        shapes = [str(part.verdict.shape) if part.verdict else "" for part in self.parts]
+        names, width = (max(map(len, texts)) for texts in ([part.name for part in self.parts], shapes))
+        for part, shape in zip(self.parts, shapes, strict=True):
+            line, v = f"    {part.name:<{names}}  {shape:<{width}}  {part.status:<8}", part.verdict
             if v and v.verdict == "pass":
-                line += f"{v.error:.0e}"
+                line += f" {v.error:.0e}"
             elif v and v.worst is not None:
                 at = f"worst at {list(v.worst)}:  " if v.worst else ""
-                line += f"off by {v.error:.2g} (allowed {v.tolerance:.0e})   {at}"
+                line += f" off by {v.error:.2g} (allowed {v.tolerance:.0e})   {at}"
                 line += f"yours {v.yours:.4g}, expected {v.expected:.4g}"
             lines.append(line.rstrip())
             lines += [f"        {sentence}" for sentence in (v.words if v else ())]
