@@ -190,6 +190,9 @@ def influence(jacobian, title):
     return HTML(f"<style>{INFLUENCE_STYLE}</style>{picture}")
 
 
+ERRORS = {"pass": "ok {:.0e}", "fail": "off by {:.2g}", "inconclusive": "unsure {:.0e}"}
+
+
 def compare(forward, params, upstream, right, wrong, *, blind=False, where=None, factors=None):
     """A right gradient beside wrong ones, each judged by the oracle on this very page: a table of errors.
 
@@ -205,16 +208,18 @@ def compare(forward, params, upstream, right, wrong, *, blind=False, where=None,
     Raises:
         ValueError: the oracle rejects the right one, or finds, against `blind`, a wrong one right or wrong.
     """
-    rows = []
+    rows, remarks = [], {}
     for name, gradients in ({"right": right} | wrong).items():
         verdicts = check_gradient(forward, params, gradients, upstream, where=where, factors=factors).verdicts
         failed = [v for v in verdicts if v.verdict == "fail"]
         if bool(failed) != (name in wrong and not blind):
             raise ValueError(f"{name!r}: the oracle says {[(v.name, v.verdict, v.error) for v in verdicts]}")
-        shown = [f"{v.name}: {word}" if len(params) > 1 else word for v in failed for word in v.words]
-        errors = [f"off by {v.error:.2g}" if v.verdict == "fail" else f"ok {v.error:.0e}" for v in verdicts]
+        remarks = remarks or {v.name: v.words for v in verdicts}  # of the right one: no sign of a mistake
+        words = [(v.name, word) for v in failed for word in v.words if word not in remarks[v.name]]
+        shown = [f"{name}: {word}" if len(params) > 1 else word for name, word in words]
+        errors = [ERRORS[v.verdict].format(v.error) for v in verdicts]
         rows.append([name, *errors, " ".join(shown)])
-    head = ["", *params, "what the numbers show"]
+    head = ["formula", *params, "what the numbers show"]
     used = [i for i in range(len(head)) if any(row[i] for row in rows)]
     return Table(*([row[i] for i in used] for row in [head, *rows]))
 
@@ -233,9 +238,13 @@ class Table:
         )
 
     def _repr_html_(self):
-        head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in self.head)
+        def cell(tag, text):
+            short = ' class="text-nowrap"' if len(text) < 16 else ""
+            return f"<{tag}{short}>{escape(text)}</{tag[:2]}>"
+
+        head = "".join(cell('th scope="col"', text) for text in self.head)
         body = ""
         for name, *cells in self.rows:
-            cells = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-            body += f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>'
-        return f'<table class="table compare"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+            body += f"<tr>{cell('th scope=row', name)}{''.join(cell('td', text) for text in cells)}</tr>"
+        table = f'<table class="table dataframe"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        return f'<div style="overflow-x: auto">{table}</div>'
