@@ -1,6 +1,20 @@
 """The graded questions, each in a public half that students get and a private half that they do not."""
 
-from .private import Judgement, draw, judge, stored_numbers, truth
-from .public import QUESTIONS, Answer, Question, Result
+from .private import REFERENCES, Judgement, draw, judge, stored_numbers, truth
+from .public import QUESTIONS, Answer, Question, Result, ask
 
-__all__ = ["QUESTIONS", "Answer", "Judgement", "Question", "Result", "draw", "judge", "stored_numbers", "truth"]
+HW1 = tuple(REFERENCES)  # the ids of the assignment's own questions; QUESTIONS also holds what `ask` adds
+
+__all__ = [
+    "HW1",
+    "QUESTIONS",
+    "Answer",
+    "Judgement",
+    "Question",
+    "Result",
+    "ask",
+    "draw",
+    "judge",
+    "stored_numbers",
+    "truth",
+]

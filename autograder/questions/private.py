@@ -143,6 +143,8 @@ def draw(question_id, seed):
 
 def truth(question_id, q):
     """What is right for each part, on inputs q."""
+    if question_id not in REFERENCES:  # made by public.ask: its own forward pass is the trusted one
+        return QUESTIONS[question_id].reference({}, q)
     right = {}
     for name, reference in REFERENCES[question_id].items():
         right[name] = reference(q, right)
