@@ -1,0 +1,45 @@
+"""The student edition, as it was built: no line of a solution and no gradient's formula is anywhere in it."""
+
+import shutil
+
+import pytest
+
+from tests.answers import ROOT, answer_equations, found_in, solution_lines
+
+STUDENT = ROOT / "_build/student/html"
+FULL = ROOT / "_build/html"
+needs_build = pytest.mark.skipif(not (STUDENT / "index.html").exists(), reason="make book EDITION=student builds it")
+
+
+def test_there_is_something_to_look_for():
+    assert len(solution_lines()) > 60
+    assert len(answer_equations()) > 25
+
+
+@needs_build
+def test_no_solution_is_in_the_student_edition():
+    assert found_in(STUDENT, solution_lines()) == []
+
+
+@needs_build
+def test_no_gradient_is_in_the_student_edition():
+    assert found_in(STUDENT, answer_equations().values()) == []
+
+
+@needs_build
+@pytest.mark.parametrize("needle", [solution_lines()[0], solution_lines()[-1], *list(answer_equations().values())[:1]])
+def test_one_that_is_put_in_is_found(tmp_path, needle):
+    page = shutil.copy(STUDENT / "book/notation.html", tmp_path)
+    assert found_in(tmp_path, [needle]) == []
+    with open(page, "a") as file:
+        file.write(
+            f"<pre><span>{needle[:7]}</span>\n<b>{needle[7:].replace('<', '&lt;').replace('>', '&gt;')}</b></pre>"
+        )
+    assert found_in(tmp_path, [needle]) == [("notation.html", needle)]
+
+
+@pytest.mark.skipif(not (FULL / "index.html").exists(), reason="make book builds it")
+def test_the_full_edition_has_them():
+    found = {needle for _, needle in found_in(FULL, [*solution_lines(), *answer_equations().values()])}
+    assert set(answer_equations().values()) <= found
+    assert len(found.intersection(solution_lines())) > 60
