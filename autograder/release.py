@@ -1,0 +1,128 @@
+"""The assignment: text notebooks and solutions/ in, nbgrader's source and the students' version out.
+
+A placeholder in the text, `{{ softmax_jacobian }}`, stands for that function's source in solutions/, its docstring
+without the errors that a student's function need not raise; `{{ network.svg }}` for the picture. nbgrader then strips
+what stands between the markers BEGIN SOLUTION and END SOLUTION.
+"""
+
+import base64
+import inspect
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import jupytext
+import nbformat
+import numpy as np
+
+import solutions
+
+HERE = Path(__file__).parent
+ASSIGNMENT = "hw1"
+TEXTS = HERE / ASSIGNMENT
+STUBS = {"code_stub": {"python": "# YOUR CODE HERE\n..."}, "text_stub": "YOUR DERIVATION HERE"}
+PLACEHOLDER = re.compile(r"\{\{ ([\w .]+) \}\}")
+MARKER = re.compile(r" *### (BEGIN|END) SOLUTION\n")
+
+
+def source_notebooks():
+    """The instructor's notebooks, solutions included: {name: NotebookNode}."""
+    return {path.stem: _source_notebook(path) for path in sorted(TEXTS.glob("*.md"))}
+
+
+def _source_notebook(path):
+    notebook = jupytext.read(path)
+    notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"]}
+    notebook.nbformat_minor = 5
+    for index, cell in enumerate(notebook.cells):
+        cell.source = PLACEHOLDER.sub(lambda found, cell=cell: _filled_in(found[1], cell.source), cell.source)
+        cell.id = cell.metadata.get("nbgrader", {}).get("grade_id", f"text-{index}")
+    nbformat.validate(notebook)
+    return notebook
+
+
+def _filled_in(names, around):
+    if names.endswith(".svg"):
+        data = base64.b64encode((TEXTS / names).read_bytes()).decode()
+        return f'<img alt="The network of two branches" width="900" src="data:image/svg+xml;base64,{data}">'
+    text = "\n\n".join(function_source(name) for name in names.split())
+    return MARKER.sub("", text) if "BEGIN SOLUTION" in around else text
+
+
+def function_source(name):
+    """A function of solutions/ as text: markers included, its decorator and the errors that this raises left out."""
+    source = inspect.getsource(getattr(solutions, name))
+    source = source[re.search(r"^def ", source, re.MULTILINE).start() :]
+    return re.sub(r"\n\n    Raises:\n( {8}.*\n)+", "\n", source).rstrip()
+
+
+def checks_source(stored):
+    """checks.py, as students get it: the questions' public half with its numbers filled in.
+
+    Args:
+        stored: nested dicts of arrays and numbers, from questions.stored_numbers().
+    """
+    text = (HERE / "questions/public.py").read_text(encoding="utf8")
+    for old, new in (
+        ("from autograder.gradcheck import", "from gradcheck import"),
+        ("STORED = {}", f"STORED = {_literal(stored)}"),
+    ):
+        if text.count(old) != 1:
+            raise RuntimeError(f"questions/public.py must hold {old!r} exactly once")
+        text = text.replace(old, new)
+    return text
+
+
+def _literal(value):
+    if isinstance(value, dict):
+        return "{" + ",\n".join(f"{key!r}: {_literal(inner)}" for key, inner in value.items()) + "}"
+    return f"np.array({value.tolist()!r})" if isinstance(value, np.ndarray) and value.ndim else repr(float(value))
+
+
+def course_config(course):
+    """nbgrader's configuration of a course folder."""
+    from traitlets.config import Config
+
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # for alembic
+    config = Config()
+    config.CourseDirectory.root = str(Path(course).resolve())
+    config.CourseDirectory.assignment_id = ASSIGNMENT
+    config.ClearSolutions.update(STUBS)
+    config.Application.log_level = "ERROR"
+    return config
+
+
+def generate(course):
+    """Write a course folder's source/hw1, and let nbgrader make release/hw1 and the gradebook's entries from it.
+
+    Returns the path of release/hw1. Raises nbgrader's NbGraderException when cells came or went while the gradebook
+    holds submissions.
+    """
+    from nbgrader.converters import GenerateAssignment
+    from nbgrader.coursedir import CourseDirectory
+
+    from .questions import stored_numbers
+
+    course = Path(course)
+    source, release = (course / step / ASSIGNMENT for step in ("source", "release"))
+    source.mkdir(parents=True, exist_ok=True)
+    for name, notebook in source_notebooks().items():
+        nbformat.write(notebook, source / f"{name}.ipynb")
+    shutil.copy(HERE / "gradcheck.py", source)
+    (source / "checks.py").write_text(checks_source(stored_numbers()), encoding="utf8")
+    config = course_config(course)
+    GenerateAssignment(coursedir=CourseDirectory(config=config), config=config, force=True).start()
+    return release
+
+
+def release(out):
+    """Write the students' version to out/hw1, and return that path. What was there is replaced."""
+    target = Path(out) / ASSIGNMENT
+    with tempfile.TemporaryDirectory() as course:
+        made = generate(course)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(made, target)
+    return target

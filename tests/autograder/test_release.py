@@ -1,0 +1,209 @@
+"""The students' version: it holds no solution, runs by itself, and the instructor's own answers pass in it."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder.demo import fill, right_answers
+from autograder.questions import QUESTIONS
+from autograder.release import HERE, checks_source, function_source, release, source_notebooks
+
+SOLUTIONS = sorted((HERE.parent / "solutions").glob("*.py"))
+
+# Runs a notebook's code cells in one namespace, where nothing of ours can be imported; prints what checks return.
+ALONE = """
+import ast, json, sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"solutions", "autograder", "book", "tests", "nbgrader", "scipy"}:
+            raise ImportError(f"{name} is blocked")
+
+sys.meta_path.insert(0, Blocked())
+sys.path.insert(0, ".")
+space = {"__name__": "__main__"}
+for cell in json.load(open(sys.argv[1]))["cells"]:
+    if cell["cell_type"] == "code":
+        source = "".join(cell["source"])
+        if source.startswith("check("):
+            print("POINTS", json.dumps([ast.literal_eval(source[6:-1]), eval(source, space)]))
+        else:
+            exec(source, space)
+"""
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    return release(tmp_path_factory.mktemp("release"))
+
+
+def run_alone(notebook):
+    command = [sys.executable, "-I", "-W", "error", "-c", ALONE, notebook.name]
+    ran = subprocess.run(command, cwd=notebook.parent, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    lines = ran.stdout.splitlines()
+    return dict(json.loads(line[7:]) for line in lines if line.startswith("POINTS")), ran.stdout
+
+
+def plain(line):
+    return " ".join(line.split())
+
+
+def solution_lines():
+    """Every line that only an answer holds: of the functions between their markers, and of the derivations."""
+    inside, given = set(), set()
+    for path in SOLUTIONS:
+        here = given
+        for line in path.read_text(encoding="utf8").splitlines():
+            if "BEGIN SOLUTION" in line or "END SOLUTION" in line:
+                here = inside if "BEGIN" in line else given
+            else:
+                here.add(plain(line))
+    for notebook in source_notebooks().values():
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown" and "nbgrader" in cell.metadata:
+                inside |= {plain(line) for line in cell.source.splitlines()}
+    return {line for line in inside - given if len(line) >= 15}
+
+
+def strings(tree):
+    if isinstance(tree, dict):
+        tree = [*tree.keys(), *tree.values()]
+    return [tree] if isinstance(tree, str) else [s for t in tree for s in strings(t)] if isinstance(tree, list) else []
+
+
+def leaks(folder):
+    """(file, line) of every released line that holds a line of a solution."""
+    wanted, found = solution_lines(), []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        text = path.read_text(encoding="utf8")
+        lines = "\n".join(strings(json.loads(text))).splitlines() if path.suffix == ".ipynb" else text.splitlines()
+        found += [(path.name, line) for line in map(plain, lines) for solution in wanted if solution in line]
+    return found
+
+
+def test_no_line_of_a_solution_is_released(released):
+    assert {path.name for path in released.iterdir()} == {
+        "problem1.ipynb",
+        "problem2.ipynb",
+        "gradcheck.py",
+        "checks.py",
+    }
+    assert len(solution_lines()) > 60
+    assert leaks(released) == []
+
+
+@pytest.mark.parametrize("name", ["problem1.ipynb", "problem2.ipynb", "gradcheck.py", "checks.py"])
+def test_a_line_of_a_solution_that_is_put_in_is_seen(released, tmp_path, name):
+    shutil.copytree(released, tmp_path / "hw1")
+    path = tmp_path / "hw1" / name
+    line = "dx = (dx_hat - dx_hat.mean(axis=0)  -  x_hat * (dx_hat * x_hat).mean(axis=0)) / np.sqrt(var + eps)"
+    assert plain(line) in solution_lines()
+    if path.suffix == ".py":
+        path.write_text(path.read_text() + f"\n# {line}\n")
+    else:
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells[-1].source += f"\n    {line}"
+        nbformat.write(notebook, path)
+    assert [file for file, _ in leaks(tmp_path)] == [name]
+
+
+@pytest.mark.parametrize("name", ["problem1", "problem2"])
+def test_the_release_runs_by_itself_and_says_what_is_not_written(released, name):
+    points, printed = run_alone(released / f"{name}.ipynb")
+    assert points == {question_id: 0.0 for question_id in QUESTIONS if question_id.startswith(name[-1])}
+    assert all(type(value) is float for value in points.values())
+    for question_id in points:
+        for function in QUESTIONS[question_id].functions:
+            assert f"{function} is not written yet" in printed
+
+
+@pytest.mark.parametrize("name", ["problem1", "problem2"])
+def test_the_instructors_answers_get_full_points_at_home(released, tmp_path, name):
+    shutil.copytree(released, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / f"{name}.ipynb"
+    nbformat.write(fill(nbformat.read(path, as_version=4), right_answers()), path)
+    points, printed = run_alone(path)
+    wanted = {question_id: q.points for question_id, q in QUESTIONS.items() if question_id.startswith(name[-1])}
+    assert points == wanted, printed
+
+
+def test_the_blocked_imports_are_blocked(released, tmp_path):
+    shutil.copytree(released, tmp_path, dirs_exist_ok=True)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import solutions")])
+    nbformat.write(notebook, tmp_path / "n.ipynb")
+    with pytest.raises(AssertionError, match="solutions is blocked"):
+        run_alone(tmp_path / "n.ipynb")
+
+
+def graded_cells():
+    return [
+        c
+        for notebook in source_notebooks().values()
+        for c in notebook.cells
+        if c.metadata.get("nbgrader", {}).get("grade")
+    ]
+
+
+def test_each_question_has_one_check_worth_its_points():
+    checks = {cell.source: cell.metadata.nbgrader for cell in graded_cells() if cell.cell_type == "code"}
+    assert list(checks) == [f'check("{question_id}")' for question_id in QUESTIONS]
+    for (source, nbgrader), question in zip(checks.items(), QUESTIONS.values(), strict=True):
+        assert nbgrader.points == question.points, source
+        assert nbgrader.locked
+        assert nbgrader.grade_id == "check-" + question.id.replace(" ", "-")
+
+
+def test_each_wanted_function_has_a_cell_of_its_own_and_nothing_else_is_answered():
+    wanted = {function for question in QUESTIONS.values() for function in question.functions}
+    derivations = {cell.metadata.nbgrader.grade_id for cell in graded_cells() if cell.cell_type == "markdown"}
+    assert set(right_answers()) == wanted | derivations | {"helpers"}
+
+
+def test_each_derivation_follows_a_rubric_that_adds_up():
+    count = 0
+    for notebook in source_notebooks().values():
+        for before, cell in zip(notebook.cells, notebook.cells[1:], strict=False):
+            if cell.cell_type == "markdown" and "nbgrader" in cell.metadata:
+                count += 1
+                (total, items) = re.search(r"\*Rubric, (\d+) points\.\*(.*)", before.source, re.DOTALL).groups()
+                items = items.replace("\n", " ").split(" · ")
+                each = sum(
+                    int(re.match(r" *(\d+) ", item)[1]) * (2 if "for each of the two" in item else 1) for item in items
+                )
+                assert int(total) == each == cell.metadata.nbgrader.points, cell.metadata.nbgrader.grade_id
+    assert count == 6
+
+
+def test_every_placeholder_and_marker_is_gone(released):
+    text = "".join(path.read_text(encoding="utf8") for path in released.glob("*.ipynb"))
+    assert "{{" not in text
+    assert "SOLUTION" not in text
+    assert "expects" not in text
+    assert "Raises:" not in text
+    assert "data:image/svg+xml;base64," in text
+
+
+def test_a_functions_source_begins_with_def_and_keeps_its_markers():
+    source = function_source("softmax_jacobian")
+    assert source.startswith("def softmax_jacobian(x):")
+    assert source.count("SOLUTION") == 2
+
+
+def test_checks_imports_nothing_of_ours_and_holds_the_numbers(released):
+    text = (released / "checks.py").read_text(encoding="utf8")
+    assert "autograder" not in text
+    assert "STORED = {}" not in text
+    assert "np.array(" in text.split("STORED = ")[1][:2000]
+
+
+def test_a_public_half_that_has_changed_its_form_is_refused(monkeypatch):
+    monkeypatch.setattr(Path, "read_text", lambda *args, **kwargs: "STORED = {}")
+    with pytest.raises(RuntimeError, match="must hold .* exactly once"):
+        checks_source({})
