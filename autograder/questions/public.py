@@ -61,7 +61,7 @@ def draw_network(rng, sizes=None):
         q = dict(x=rng.normal(size=(m, n)), y_a=rng.normal(size=(m, n_h)), y_b=rng.dirichlet(np.ones(K), size=m))
         q |= dict(r=rng.uniform(size=(m, n_h)), p=_probability(rng), eps=1e-3)
         q |= dict(theta_1a=rng.normal(size=(n_h, n)), theta_1b=scale * rng.normal(size=(n_h, n)))
-        q |= dict(theta_2a=rng.normal(size=(n_h, n_h)) / 2, theta_2b=rng.normal(size=(K, n_h)) / 2)
+        q |= dict(theta_2a=rng.normal(size=(n_h, n_h)) / n_h, theta_2b=rng.normal(size=(K, n_h)) / n_h)
         return q | dict(gamma=_of_both_signs(rng, n_h), beta=_of_both_signs(rng, n_h))
 
     def fair(q):  # every unit is on for some samples and off for others, no sample sits on a kink, some entries dropped
