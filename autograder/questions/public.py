@@ -71,7 +71,8 @@ def draw_network(rng, sizes=None):
             all(((z > 0).any(axis=0) & (z < 0).any(axis=0)).all() and np.abs(z).min() > 1e-4 for z in units)
             and ((units[1] > 0).sum(axis=0) >= 2).all()
             and (kept & (units[0] > 0)).any(axis=0).sum() >= 2
-            and not kept.all()
+            and kept[0].any()
+            and not kept[0].all()
         )
 
     upstream = dict(dout=_of_both_signs(rng, 2)[0], dz_2b=rng.normal(size=(m, K)))
