@@ -1,0 +1,272 @@
+"""The matrix: every wrong formula of the bank against its questions, at home and graded, and every right variant.
+
+    python -m tests.autograder.matrix [--seeds 20] [--out _build/matrix]
+
+runs it and writes matrix.json (everything), matrix.md (the table) and matrix.svg (the picture).
+"""
+
+import argparse
+import itertools
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+import solutions
+from autograder import diagnosis
+from autograder.questions import QUESTIONS, private, public
+from tests.autograder.variants import RIGHT, student
+
+HIDDEN = 2**90 + 7
+QUESTION_IDS = tuple(private.REFERENCES)  # hw1
+GIVEN = {name: getattr(solutions, name) for name in ("linear_forward", "relu_forward")}
+GIVEN |= {name: getattr(solutions, name) for name in ("batch_norm_forward", "softmax_forward")}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Students who are wrong
+
+
+def mistaken(question_id, mistake):
+    """The functions of a student who makes this mistake in this question, and no other."""
+
+    def write(wanted):
+        def call(*args):
+            inputs = diagnosis.named_inputs(question_id, wanted, args)
+            chain = diagnosis.Chain(inputs, mistake.steps)
+            return packed(wanted, lambda part: getattr(chain, diagnosis.step_of(question_id, part)), question_id)
+
+        return call
+
+    return {wanted.function: write(wanted) for wanted in QUESTIONS[question_id].calls}
+
+
+def packed(wanted, value, question_id):
+    """A question's parts in the shape in which its function returns them."""
+    match wanted.function:
+        case "batch_norm_jacobian":
+            return value("dy_dgamma"), value("dy_dbeta")
+        case "dropout_forward":
+            return value("out"), ()
+        case "dropout_jacobian" | "softmax_jacobian":
+            return value("jacobian")
+    parts = {part.name: value(part.name) for part in QUESTIONS[question_id].parts}
+    return (parts.pop("loss"), parts) if question_id == "2-1" else parts
+
+
+def spoiling_its_cache(functions):
+    def dress(function):
+        def call(*args):
+            value = function(*args)
+            args[-1]["theta_2b"] *= 1.1
+            return value
+
+        return call
+
+    return {name: dress(function) if name.endswith("_backward") else function for name, function in functions.items()}
+
+
+def answering_anew(functions):
+    """Every second call gives twice as much, for all that is random in one call and not in the next."""
+    calls = itertools.count()
+
+    def times(value, by):
+        if isinstance(value, dict):
+            return {name: times(inner, by) for name, inner in value.items()}
+        return tuple(times(inner, by) for inner in value) if isinstance(value, tuple) else np.asarray(value) * by
+
+    return {name: lambda *args, f=f: times(f(*args), 1.0 + next(calls) % 2) for name, f in functions.items()}
+
+
+# No formulas, but what a function does besides: the words that the check itself has for it.
+BEHAVIOURS = {
+    "a cache changed in place": (spoiling_its_cache, "changed its input"),
+    "another answer at the second call": (answering_anew, "called twice"),
+}
+
+
+def rows(question_id):
+    """{name: (functions, Mistake, words or None)} of everyone who answers this question."""
+    mistakes = [mistake for entry in diagnosis.bank(question_id) for mistake in entry]
+    found = {mistake.name: (mistaken(question_id, mistake), mistake) for mistake in mistakes}
+    for name, (spoil, words) in BEHAVIOURS.items():
+        if "cache" not in name or any("cache" in call.arguments for call in QUESTIONS[question_id].calls):
+            found[name] = (spoil(student()), words)
+    return found | {name: (functions, None) for name, functions in RIGHT.items()}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What comes of them
+
+
+@dataclass
+class Cell:
+    """One row in one question: the draws, and in how many of them it failed, at home and graded; a public seed showed
+    what failed in grading; every part that failed was named rightly; some part was named wrongly."""
+
+    draws: int = 0
+    home: int = 0
+    graded: int = 0
+    shown: int = 0
+    named: int = 0
+    misnamed: int = 0
+    parts: dict = field(default_factory=dict)  # how often each part was not right
+
+    def add(self, home, judgement, known):
+        hidden = judgement.result
+        failed = [part.name for part in hidden.parts if part.points < part.maximum]
+        if isinstance(known, diagnosis.Mistake):
+            said = [judgement.names.get(part) for part in failed]
+            right = [name is not None and len(name.entries) == 1 and known in name.mistakes for name in said]
+            self.named += bool(failed) and all(right)
+            self.misnamed += any(name and not ok for name, ok in zip(said, right, strict=True))
+        else:
+            self.named += known is not None and all(known in " ".join(r.words) for r in (home, hidden))
+            self.misnamed += any(judgement.names.values())
+        self.draws += 1
+        self.home += home.points < home.maximum
+        self.graded += hidden.points < hidden.maximum
+        self.shown += judgement.seed is not None
+        for part in hidden.parts:
+            if part.status != "ok":
+                self.parts[part.name] = self.parts.get(part.name, 0) + 1
+
+
+def store(question_id, seed):
+    """A stored number of one more public seed, where a release has three."""
+    question = QUESTIONS[question_id]
+    if question.reference is None or question.family == "network":
+        q, right = private._drawn(question_id, seed)
+        public.STORED.setdefault("inputs", {}).setdefault(question.family, {})[seed] = q
+        public.STORED.setdefault(question_id, {})[seed] = right
+
+
+def run(seeds, question_ids=QUESTION_IDS, progress=lambda text: None):
+    """{(row, question): Cell}. Each seed is one public draw, seen at home, and one hidden draw, seen in grading."""
+    cells = {}
+    kept = dict(public.STORED)
+    try:
+        for question_id in question_ids:
+            answers = rows(question_id)
+            for seed in seeds:
+                progress(f"{question_id} {seed}")
+                store(question_id, seed)
+                for name, (functions, known) in answers.items():
+                    call = public.call_in(functions)
+                    home = public.at_home(QUESTIONS[question_id], RIGHT["plain"] | GIVEN | functions, (seed,))
+                    judgement = diagnosis.judge(question_id, call, HIDDEN + seed, draws=1)
+                    if isinstance(known, diagnosis.Mistake) and judgement.errors:
+                        raise AssertionError(f"{name} in {question_id}: {judgement.errors[0]}")
+                    cells.setdefault((name, question_id), Cell()).add(home, judgement, known)
+    finally:
+        public.STORED.clear()
+        public.STORED.update(kept)
+    return cells
+
+
+def summary(cells):
+    """The figures: how many mistakes, the rates over all their draws; how many right answers, and how many failed."""
+    wrong = [cell for (name, _), cell in cells.items() if name not in RIGHT]
+    right = [cell for (name, _), cell in cells.items() if name in RIGHT]
+    draws = sum(cell.draws for cell in wrong)
+    return {
+        "mistakes": len({name for name, _ in cells if name not in RIGHT}),
+        "mistakes in their questions": len(wrong),
+        "draws of mistakes": draws,
+        "failed at home": sum(cell.home for cell in wrong) / draws,
+        "failed in grading": sum(cell.graded for cell in wrong) / draws,
+        "shown by a public seed": sum(cell.shown for cell in wrong) / draws,
+        "named rightly": sum(cell.named for cell in wrong) / draws,
+        "named wrongly": sum(cell.misnamed for cell in wrong),
+        "right variants": len({name for name, _ in cells if name in RIGHT}),
+        "draws of right variants": 2 * sum(cell.draws for cell in right),
+        "false failures": sum(cell.home + cell.graded for cell in right),
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The table and the picture
+
+MARKS = {"named": "●", "failed": "○", "missed": "✗", "passed": "✓"}
+LEGEND = "● fails at home and in grading, and is named; ○ fails in both, unnamed; ✗ missed in some draw; ✓ passes"
+
+
+def mark(name, cell):
+    """A row's mark in one question; none where the question's outputs cannot show the mistake."""
+    if cell is None:
+        return ""
+    if name in RIGHT:
+        return MARKS["missed" if cell.home or cell.graded else "passed"]
+    if min(cell.home, cell.graded) < cell.draws:
+        return MARKS["missed"]
+    return MARKS["named" if cell.named >= 0.95 * cell.draws and not cell.misnamed else "failed"]
+
+
+def table(cells):
+    """Markdown: a line a row, a column a question."""
+    labels = {mistake.name: f"`{mistake.equation}`" for mistake in diagnosis.MISTAKES}
+    lines = ["| | equation | " + " | ".join(QUESTION_IDS) + " |", "|---|---|" + ":-:|" * len(QUESTION_IDS)]
+    for name in ordered(cells):
+        marks = [mark(name, cells.get((name, question_id))) for question_id in QUESTION_IDS]
+        lines.append(f"| {name} | {labels.get(name, '')} | {' | '.join(marks)} |")
+    figures = [f"- {what}: {value:.4g}" for what, value in summary(cells).items()]
+    return "\n".join([LEGEND + "; empty: the question's outputs cannot show it.", "", *figures, "", *lines, ""])
+
+
+def ordered(cells):
+    names = [mistake.name for mistake in diagnosis.MISTAKES] + list(BEHAVIOURS) + list(RIGHT)
+    seen = {name for name, _ in cells}
+    return [name for name in names if name in seen]
+
+
+def picture(cells):
+    """The same as a picture, in three columns: a square a row and question, coloured by what came of it."""
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    colours = {"●": "#1b7837", "○": "#a6dba0", "✗": "#c51b7d", "✓": "#4575b4"}
+    names = ordered(cells)
+    height = -(-len(names) // 3)
+    figure, axes = plt.subplots(1, 3, figsize=(17, 0.2 * height + 1.4))
+    for axis, start in zip(axes, range(0, 3 * height, height), strict=True):
+        shown = names[start : start + height]
+        for y, name in enumerate(shown):
+            for x, question_id in enumerate(QUESTION_IDS):
+                colour = colours.get(mark(name, cells.get((name, question_id))), "#eeeeee")
+                axis.add_patch(plt.Rectangle((x - 0.45, y - 0.45), 0.9, 0.9, color=colour, linewidth=0))
+        axis.set(xlim=(-0.6, len(QUESTION_IDS) - 0.4), ylim=(height - 0.4, -0.6))
+        axis.set_yticks(range(len(shown)), shown, fontsize=8)
+        axis.set_xticks(range(len(QUESTION_IDS)), QUESTION_IDS, rotation=90, fontsize=8)
+        axis.xaxis.tick_top()
+        axis.tick_params(length=0)
+        axis.spines[:].set_visible(False)
+    words = dict(zip(colours, ("fails and is named", "fails, unnamed", "missed", "right, and passes"), strict=True))
+    handles = [plt.Rectangle((0, 0), 1, 1, color=colours[key], label=word) for key, word in words.items()]
+    handles.append(plt.Rectangle((0, 0), 1, 1, color="#eeeeee", label="the question cannot show it"))
+    figure.legend(handles=handles, loc="lower center", ncols=5, frameon=False, fontsize=9)
+    figure.tight_layout(rect=(0, 0.03, 1, 1))
+    return figure
+
+
+def write(cells, out):
+    """matrix.json, matrix.md and matrix.svg, in the folder `out`."""
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    found = [{"row": name, "question": question_id} | asdict(cell) for (name, question_id), cell in cells.items()]
+    (out / "matrix.json").write_text(
+        json.dumps({"summary": summary(cells), "cells": found}, ensure_ascii=False, indent=1)
+    )
+    (out / "matrix.md").write_text(table(cells))
+    picture(cells).savefig(out / "matrix.svg")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m tests.autograder.matrix")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--out", default="_build/matrix")
+    args = parser.parse_args()
+    cells = run(range(args.seeds), progress=lambda text: print(f"\r{text:<20}", end="", flush=True))
+    write(cells, args.out)
+    print("\r" + table(cells).split("\n| |")[0])
