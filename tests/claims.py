@@ -15,16 +15,16 @@ TRIALS = {
 } | {"symbolic": (symbolic, TINY)}
 
 
-def judging_tests():
-    """{function of solutions/: the test that judges it}. Such a test names the function it judges as the default of its
-    argument `function`, so that another may be put in its place."""
+def judging_tests(argument="function"):
+    """{name of a function of solutions/: the test that judges it}. Such a test names the function as the default of an
+    argument, so that another may be put in its place: `function` where it compares numbers, `lines` an identity."""
     found = {}
     for module in pkgutil.iter_modules(tests.solutions.__path__, "tests.solutions."):
         if module.name.rpartition(".")[2].startswith("test_"):
-            for name, test in vars(importlib.import_module(module.name)).items():
-                parameters = inspect.signature(test).parameters if name.startswith("test_") else {}
-                if "function" in parameters and parameters["function"].default is not inspect.Parameter.empty:
-                    found[parameters["function"].default] = test
+            for name, test in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
+                judged = inspect.signature(test).parameters.get(argument)
+                if name.startswith("test_") and judged and judged.default is not judged.empty:
+                    found[judged.default.__name__] = test
     return found
 
 

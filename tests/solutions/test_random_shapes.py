@@ -8,7 +8,7 @@ from tests.claims import judging_tests, takes_witness
 from tests.draws import Problem
 from tests.witnesses import automatic, complex_step
 
-TESTS = {function.__name__: test for function, test in judging_tests().items()}
+TESTS = judging_tests()
 PROBLEMS = st.builds(
     Problem,
     seed=st.integers(10, 10**6),

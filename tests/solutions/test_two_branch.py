@@ -1,6 +1,8 @@
 """The two-branch network against its witnesses: each step by itself, with an upstream gradient that is any numbers, and
 the whole. The gradient of an intermediate is the witness's gradient along a nudge that is added to it."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -110,6 +112,15 @@ def test_a_probability_that_underflowed(problem):
     found = two_branch_backward(1.0, cache)
     assert np.isneginf(found.pop("dy_hat_b")[inputs["y_b"] == 1]).any()
     assert all(np.isfinite(value).all() for value in found.values())
+
+
+@pytest.mark.parametrize("tiny", [0.0, 1e-310])
+def test_a_slope_beyond_every_float_is_infinite_without_a_warning(problem, tiny):
+    _, cache = call(problem.network())
+    wanted = np.argmax(cache["y_b"][0])
+    cache["y_hat_b"][0, wanted] = tiny
+    with warnings.catch_warnings(action="error"):
+        assert head_backward(1.5, cache)["dy_hat_b"][0, wanted] == -np.inf
 
 
 @pytest.mark.parametrize("p", [0, 0.375])
