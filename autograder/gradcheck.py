@@ -132,7 +132,7 @@ def check_gradient(
     for name, yours in _by_name(gradients, params).items():
         judge = partial(_judge, name, yours, size=f.size(name), where=where, factors=factors, like=params[name])
         verdict = judge(slopes[name], doubts[name])
-        if verdict.verdict != "pass" and verdict.worst and math.isfinite(verdict.error):
+        if verdict.verdict != "pass" and verdict.worst is not None and math.isfinite(verdict.error):
             values = np.real(np.asarray(yours)).astype(np.float64).ravel()
             at = _kinks(f, name, values, slopes[name].ravel(), doubts[name].ravel())
             if len(at):
@@ -157,7 +157,7 @@ def quick_check(forward, params, gradients, upstream=None, *, directions=8, seed
             array, remarks = _dress(yours, signs.shape[1:], params[name])
             along = (signs.astype(array.dtype) * array).reshape(directions, -1).sum(axis=1)
             slopes, doubts = _central_difference(f, name, signs.__getitem__, directions)
-            verdict = _judge(name, along, slopes, doubts, size=f.size(name) * np.linalg.norm(f.lengths(name)))
+            verdict = _judge(name, along, slopes, doubts, size=f.size(name) * np.linalg.norm(lengths(f.params[name])))
             words = tuple(dict.fromkeys((*remarks, *verdict.words)))
             verdict = replace(verdict, shape=np.shape(yours), worst=None, words=words)
         verdicts.append(verdict)
@@ -286,26 +286,26 @@ class _Forward:
         """What a gradient of ordinary size would be: the gradient of a linear function has at least this norm."""
         return float(np.max(self.weight, initial=0) / max(1.0, np.linalg.norm(self.params[name])))
 
-    def lengths(self, name):
-        """How far an entry may be moved: the spread of its column, its own size, or that of the whole parameter."""
-        p = self.params[name]
-        spread = p.std(axis=0) if p.ndim > 1 else np.abs(p)
-        spread = np.where(spread > 0, spread, np.sqrt((p**2).mean()) or 1.0)
-        return np.broadcast_to(2.0 ** np.round(np.log2(spread)), p.shape)
-
     def signs(self, name, count, seed=0):
-        lengths = self.lengths(name)
-        return np.random.default_rng(seed).choice([-1.0, 1.0], (count, *lengths.shape)) * lengths
+        p = self.params[name]
+        return np.random.default_rng(seed).choice([-1.0, 1.0], (count, *p.shape)) * lengths(p)
+
+
+def lengths(p):
+    """How far each entry may be moved: the spread of its column, its own size, or that of the whole parameter."""
+    spread = p.std(axis=0) if p.ndim > 1 else np.abs(p)
+    spread = np.where(spread > 0, spread, np.sqrt((p**2).mean()) or 1.0)
+    return np.broadcast_to(2.0 ** np.round(np.log2(spread)), p.shape)
 
 
 def _out(out):
     return np.asarray(out[0] if isinstance(out, tuple) else out)
 
 
-def _one_hot(lengths, block):
-    directions = np.zeros((len(block), lengths.size))
-    directions[np.arange(len(block)), block] = lengths.flat[block]
-    return directions.reshape(-1, *lengths.shape)
+def _one_hot(unit, block):
+    directions = np.zeros((len(block), unit.size))
+    directions[np.arange(len(block)), block] = unit.flat[block]
+    return directions.reshape(-1, *unit.shape)
 
 
 def _slopes(f, method, step, rounding=True):
@@ -327,14 +327,14 @@ def _slopes(f, method, step, rounding=True):
 
 
 def _central(f, step, rounding):
-    pairs = {n: _central_difference(f, n, partial(_one_hot, f.lengths(n)), p.size, step) for n, p in f.params.items()}
+    pairs = {n: _central_difference(f, n, partial(_one_hot, lengths(p)), p.size, step) for n, p in f.params.items()}
     return tuple({n: _per_entry(f, n, pair[k]) for n, pair in pairs.items()} for k in (0, 1))
 
 
 def _complex(f, step, rounding):
     slopes, doubts, h = {}, {}, step or 1e-20
     for name, p in f.params.items():
-        rows = _complex_step(f, name, partial(_one_hot, f.lengths(name)), p.size, h)
+        rows = _complex_step(f, name, partial(_one_hot, lengths(p)), p.size, h)
         slopes[name] = _per_entry(f, name, rows)
         if rounding:
             signs = f.signs(name, 2).__getitem__
@@ -358,7 +358,7 @@ def _exact(f, step, rounding):
 
 def _per_entry(f, name, rows):
     """From one slope a row to out.shape + param.shape, a slope for each unit of the entry."""
-    rows = np.moveaxis(rows, 0, -1) / f.lengths(name).ravel()
+    rows = np.moveaxis(rows, 0, -1) / lengths(f.params[name]).ravel()
     return rows.reshape(rows.shape[:-1] + f.params[name].shape)
 
 
@@ -402,12 +402,12 @@ def _kinks(f, name, yours, slopes, doubts):
     off, largest = np.abs(yours - slopes), np.abs(slopes).max()
     order = np.argsort(-np.where(doubts > DOUBTFUL * largest, np.inf, off))
     at = order[off[order] > 1e-7 * largest]
-    h, lengths = STEPS[4], f.lengths(name)
+    h, unit = STEPS[4], lengths(f.params[name])
     for block in (at[:8], at):  # a few first: where no kink is among them, the answer is plainly wrong
         if len(block):
-            right, left = (f.along(name, partial(_one_hot, lengths), block, s * h) - f.centre for s in (1, -1))
-            right, left = right / (h * lengths.flat[block]), -left / (h * lengths.flat[block])
-            slack = 8 * f.rounding / (h * lengths.flat[block]) + 1e-6 * (np.abs(left) + np.abs(right))
+            right, left = (f.along(name, partial(_one_hot, unit), block, s * h) - f.centre for s in (1, -1))
+            right, left = right / (h * unit.flat[block]), -left / (h * unit.flat[block])
+            slack = 8 * f.rounding / (h * unit.flat[block]) + 1e-6 * (np.abs(left) + np.abs(right))
             low, high = np.minimum(left, right), np.maximum(left, right)
             within = (low - slack <= yours[block]) & (yours[block] <= high + slack)
             block = block[within & (high - low > slack)]
