@@ -37,7 +37,8 @@ help: ## this list
 course: $(DONE)/book-full $(DONE)/feedback ## everything, end to end: book, assignment, a graded class, feedback
 	@echo
 	@$(BIN)/autograder summary --out _build/grading
-	@printf '\n%-12s %s\n' \
+	@echo
+	@printf '%-12s %s\n' \
 	  "the book" _build/html/index.html \
 	  "assignment" _build/release/hw1/ \
 	  "grades" "_build/grading/grades.csv, grades.json" \
