@@ -74,7 +74,9 @@ def _without_answers(lines, words):
             continue
         end = _closing(lines, i + 1, fence["mark"])
         body = lines[i + 1 : end]
-        if _answers(fence["name"], body):
+        if fence["name"] == "solution":
+            pass  # to an exercise of the book, not to a graded question: nothing needs to be said
+        elif _answers(fence["name"], body):
             if not noticed:
                 kept += _admonition(fence, words)
             noticed = True

@@ -155,7 +155,7 @@ def branch_a_backward(dout, dz_2b, cache):
 
 @expects(dout="", cache=CACHE)
 def two_branch_backward(dout, cache):
-    """The whole backward pass, equation grad-summary: head, branch B, branch A.
+    """The whole backward pass, equations grad-summary and grad-summary-batch: head, branch B, branch A.
 
     Args:
         dout: a scalar, the gradient of the loss itself: 1.0 where the loss is all there is.

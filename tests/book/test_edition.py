@@ -57,8 +57,8 @@ def test_answers_go_and_the_rest_stays():
 
 
 def test_one_notice_for_a_run_of_answers():
-    """The answer and the cell right after it are one run; the solution, further down, another."""
-    assert student_edition(PAGE).count(NOTICE) == 2
+    """The answer and the cell right after it are one run; the solution to an exercise goes without a word."""
+    assert student_edition(PAGE).count(NOTICE) == 1
 
 
 def test_text_between_two_answers_ends_the_run():

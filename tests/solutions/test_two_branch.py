@@ -85,7 +85,7 @@ def test_branch_a_backward(witness, problem, function=branch_a_backward):
     agree(twice(function, dout, dz_2b, cache), expected, witness.__name__)
 
 
-@pytest.mark.verifies("grad-summary")
+@pytest.mark.verifies("grad-summary", "grad-summary-batch")
 def test_two_branch_backward(witness, problem, function=two_branch_backward):
     dout = problem.scalar("dout")
     inputs = problem.network()
