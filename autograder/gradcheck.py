@@ -7,7 +7,7 @@ Three engines find the slope of f along a direction d:
 
     central   (f(p + hd) - f(p - hd)) / 2h: any f. Half the digits drown in the subtraction.
     complex   Im f(p + ihd) / h, h = 1e-20: any f that takes complex input. Nothing cancels. (Squire and Trapp, 1998)
-    exact     forward.exact(params, upstream): a forward pass that brings its own rules for differences along.
+    exact     forward.exact(params, upstream, step): a forward pass that brings its own rules for differences along.
 
 "auto" takes exact before complex before central, and believes the first two only where central differences agree along
 a few random directions: np.var and np.abs take the modulus of complex input, and silently give a wrong slope.
@@ -217,6 +217,7 @@ def compare_arrays(name, yours, expected, *, tolerance=TOLERANCE, where=None, fa
     return _judge(name, yours, expected, tolerance=tolerance, where=where, factors=factors)
 
 
+@np.errstate(all="ignore")
 def symptoms(yours, expected, *, where=None, factors=None, tolerance=1e-7):
     """Sentences on what the two arrays alone show of a mistake. Empty where they are equal.
 
@@ -232,7 +233,8 @@ def symptoms(yours, expected, *, where=None, factors=None, tolerance=1e-7):
     wrong = np.abs(yours - expected) > level
     if not wrong.any():
         return []
-    return _whole_symptoms(yours, expected, level, factors or {}) or _part_symptoms(yours, expected, wrong, where or {})
+    whole = _whole_symptoms(yours, expected, level, factors or {})
+    return whole or _part_symptoms(yours, expected, wrong, level, where or {})
 
 
 # The engines
@@ -419,6 +421,7 @@ def _kinks(f, name, yours, slopes, doubts):
 # The verdicts
 
 
+@np.errstate(all="ignore")
 def _judge(name, yours, expected, doubts=0.0, size=0.0, tolerance=TOLERANCE, where=None, factors=None, like=None):
     expected = np.asarray(expected, np.float64)
     array, words = _dress(yours, expected.shape, like)
@@ -454,7 +457,8 @@ def _judge(name, yours, expected, doubts=0.0, size=0.0, tolerance=TOLERANCE, whe
     if array.dtype.kind in "iub":
         words.append(f"dtype {array.dtype}" + (", and equal." if right else ": whole numbers, the fractions are lost."))
     if not right:
-        words += symptoms(array, expected, where=where, factors=factors, tolerance=max(1e-7, limit))
+        wanted = np.zeros(expected.shape) if zero else expected
+        words += symptoms(array, wanted, where=where, factors=factors, tolerance=max(1e-7, limit))
     if expected.size:
         at = tuple(int(i) for i in np.unravel_index(off.argmax(), off.shape))
         verdict = replace(verdict, worst=at, yours=float(array[at]), expected=float(expected[at]))
@@ -466,7 +470,7 @@ def _dress(yours, shape, like=None):
     """Real numbers, in the wanted shape where only the dress is unusual, and remarks. None for what is no array."""
     try:
         array, words = np.asarray(yours), []
-    except ValueError:
+    except Exception:
         array = np.asarray(None)
     if yours is None or array.dtype.kind not in "fciub":
         came = "nothing" if yours is None else f"a {type(yours).__name__}"
@@ -545,7 +549,7 @@ def _whole_symptoms(yours, expected, level, factors):
     """One rule for the whole array, or nothing."""
     if not expected.any():
         return ["Yours should be zero everywhere."]
-    if not yours.any():
+    if np.abs(yours).max() <= 1e-5 * level:
         return ["Yours is zero everywhere."]
     if np.ptp(yours) <= level < np.ptp(expected):
         return ["All your entries are equal."]
@@ -579,16 +583,16 @@ def _factor(ratio, factors):
     return [f"Yours is {ratio:.4g} times the expected, everywhere."]
 
 
-def _part_symptoms(yours, expected, wrong, where):
+def _part_symptoms(yours, expected, wrong, level, where):
     """Where the difference sits, if it does not sit everywhere."""
     if wrong.all():
         return []
     words, count = [], f"{wrong.sum()} of {wrong.size} entries"
-    if not yours[wrong].any():
+    if np.abs(yours[wrong]).max() <= level:
         words.append(f"Yours is zero where it should not be, at {count}. The others are right.")
-    elif not expected[wrong].any():
+    elif np.abs(expected[wrong]).max() <= level:
         words.append(f"Yours should be zero at {count}. The others are right.")
-    elif np.allclose(yours[wrong], -expected[wrong], rtol=1e-6):
+    elif np.abs(yours + expected)[wrong].max() <= level:
         words.append(f"The sign is flipped at {count}. The others are right.")
     else:
         words.append(f"Off at {count}. The others are right.")

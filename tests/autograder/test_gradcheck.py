@@ -269,7 +269,8 @@ def test_a_gradient_that_is_zero_by_structure(method):
             assert only(report).verdict == "inconclusive" and not report.passed
             assert "zero here whatever the formula" in only(report).words[-1]
     for yours in (upstream.sum(axis=0), np.full(problem.h, 1e-4)):
-        assert only(check_gradient(forward, {"bias": bias}, yours, upstream, method=method)).verdict == "fail"
+        verdict = only(check_gradient(forward, {"bias": bias}, yours, upstream, method=method))
+        assert verdict.verdict == "fail" and verdict.words == ("Yours should be zero everywhere.",)
         assert only(quick_check(forward, {"bias": bias}, yours, upstream)).verdict == "fail"
 
 
@@ -622,6 +623,8 @@ REST = "of 20 entries. The others are right. Off only where the mask is 0."
         (np.where(MASK, -E, E), E, f"The sign is flipped at 7 {REST}"),
         (E + ROWS * NOISE, E, "Off at 12 of 20 entries. The others are right. Off in rows 1, 2, 4 alone."),
         (E + ROWS.T[:, :4] * NOISE, E, "Off at 10 of 20 entries. The others are right. Off in columns 1, 2 alone."),
+        (1e-17 * NOISE, E, "Yours is zero everywhere."),
+        (1e300 * NOISE, E, ""),
         (E + NOISE, E, ""),
         (E + 1e-12, E, ""),
     ],
