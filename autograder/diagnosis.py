@@ -889,8 +889,8 @@ class _Search:
         if len(first) > 1:
             return None
         value = self.value(first[0], step, self.given if self.fits(first[0], step, self.given) else {})
-        yours = np.squeeze(self.yours[step])
-        return Named(first[0], float(np.linalg.norm(yours - np.squeeze(value)) / np.linalg.norm(value)))
+        off = np.linalg.norm(np.squeeze(self.yours[step]) - np.squeeze(value))
+        return Named(first[0], float(off / (np.linalg.norm(value) or 1)))
 
     def fits(self, entries, step, given):
         """Whether the mistakes give this step's value, and either were made in this very step or spoil no more right

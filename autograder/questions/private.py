@@ -223,6 +223,7 @@ def judge(question_id, call, seed, *, draws=3, diagnose=None):
     if hidden.points == hidden.maximum:
         return Judgement(hidden, None, ())
     lost = [part.name for part in hidden.parts if part.points < part.maximum]
+    names = {part: name for part, name in names.items() if part in lost}
     for public_seed in SEEDS:
         shown, _ = _judge(question_id, call, [public_seed])
         if any(part.name in lost and part.points < part.maximum for part in shown.parts):

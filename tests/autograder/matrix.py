@@ -259,7 +259,8 @@ def write(cells, out):
         json.dumps({"summary": summary(cells), "cells": found}, ensure_ascii=False, indent=1)
     )
     (out / "matrix.md").write_text(table(cells))
-    picture(cells).savefig(out / "matrix.svg")
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "matrix"}):
+        picture(cells).savefig(out / "matrix.svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -487,6 +487,14 @@ def test_a_judgement_carries_the_names():
     assert questions.judge("2-2 branch b", public.call_in(functions), SECRET).names == {}
 
 
+def test_only_what_lost_points_is_named():
+    """A right part in single precision is no mistake without a name, and a wrong one may still have one."""
+    functions = variants.dressed(student(relu_back_b=sign_of_z), given=variants.single, returned=variants.single)
+    judgement = diagnosis.judge("2-2 branch b", public.call_in(functions), SECRET)
+    assert {part: name.name for part, name in judgement.names.items()} == {"dz_1b": "sgn(z_1B) for ReLU's slope"}
+    assert [part.name for part in judgement.result.parts if part.points < part.maximum] == ["dz_1b"]
+
+
 def test_draws_that_disagree_name_nothing():
     """On the second draw the mistake is another one: the part has no name."""
     calls = []
