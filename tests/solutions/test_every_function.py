@@ -65,3 +65,39 @@ def test_gradients_are_arrays_of_their_own(name):
     arrays = [leaf for _, leaf in leaves(args) if np.ndim(leaf)]
     for path, leaf in leaves(function(*args)):
         assert not any(np.shares_memory(leaf, array) for array in arrays), path
+
+
+# How many of a forward pass's arguments its backward pass has a gradient for.
+MOVING = {"linear": 2, "relu": 1, "dropout": 1, "batch_norm": 3, "softmax": 1, "squared_error": 1, "cross_entropy": 1}
+
+
+@pytest.mark.parametrize("kind", PROBLEMS)
+@pytest.mark.parametrize("layer", [*MOVING, "two_branch"])
+def test_a_forward_pass_can_be_differenced(layer, kind):
+    """The solutions' own, along a random direction, by central difference and by complex step."""
+    forward, args = CALLS[f"{layer}_forward-{kind}"]
+    backward, (dout, cache) = CALLS[f"{layer}_backward-{kind}"]
+    gradients = backward(dout, cache)
+    if layer == "two_branch":
+        moving, gradients = args[3], {name: gradients[f"d{name}"] for name in args[3]}
+    else:
+        moving = dict(enumerate(args[: MOVING[layer]]))
+        gradients = dict(enumerate(gradients if isinstance(gradients, tuple) else [gradients]))
+    rng = np.random.default_rng(5)
+    direction = {name: rng.normal(size=np.shape(value)) for name, value in moving.items()}
+
+    def along(step):
+        moved = {name: value + step * direction[name] for name, value in moving.items()}
+        if layer == "two_branch":
+            return forward(*args[:3], moved, *args[4:])[0]
+        return forward(*moved.values(), *args[len(moved) :])[0]
+
+    expected = sum((gradients[name] * direction[name]).sum() for name in moving)
+    central, complex_step = (along(1e-6) - along(-1e-6)) / 2e-6, along(1e-20j).imag / 1e-20
+    np.testing.assert_allclose((dout * central).sum(), expected, rtol=1e-6)
+    np.testing.assert_allclose((dout * complex_step).sum(), expected, rtol=1e-12)
+
+
+def test_an_imaginary_part_does_not_switch_a_relu():
+    out, _ = solutions.relu_forward(np.array([[0, 1e-20j, -1e-20j, 1 - 1e-20j]]))
+    np.testing.assert_array_equal(out, [[0, 0, 0, 1 - 1e-20j]])
