@@ -17,6 +17,7 @@ are not looked for: what the numbers show (a factor, a sign, a place) is said by
 The teacher's side: no release holds this file.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -758,10 +759,18 @@ def _wrong(entries):
     return together if len(together) == sum(map(len, steps)) else None
 
 
-def _equal(a, b):
-    """To the oracle's precision, over the array's own scale; axes of length one do not matter."""
-    a, b = np.squeeze(a), np.squeeze(b)
-    return a.shape == b.shape and bool(np.linalg.norm(a - b) <= TOLERANCE * np.linalg.norm(b))
+def _error(yours, expected):
+    """The norm of the difference over the expected array's own; axes of length one do not matter."""
+    yours, expected = np.squeeze(yours), np.squeeze(expected)
+    if yours.shape != expected.shape:
+        return math.inf
+    off, size = np.linalg.norm(yours - expected), np.linalg.norm(expected)
+    return float(off / size if size else off and math.inf)
+
+
+def _equal(yours, expected):
+    """To the oracle's precision."""
+    return _error(yours, expected) <= TOLERANCE
 
 
 def _all_equal(a, b):
@@ -831,7 +840,9 @@ def diagnose(question_id, q, values, right=None):
         return {}
     with np.errstate(all="ignore"):  # a student's variance may be negative
         yours = {step_of(question_id, part): array for part, array in own.items()}
-        return _Search(question_id, inputs_of(question_id, q), yours, right).name(wrong)
+        search = _Search(question_id, inputs_of(question_id, q), yours, right)
+        names = {part: search.name(step_of(question_id, part)) for part in wrong}
+    return {part: name for part, name in names.items() if name is not False}
 
 
 def _array(value):
@@ -844,58 +855,53 @@ def _array(value):
 
 
 class _Search:
-    """All that is compared for one answer. `yours` and `right` are by step."""
+    """All that is compared for one answer. `yours` is by step."""
 
     def __init__(self, question_id, inputs, yours, right):
-        self.step = {part: step_of(question_id, part) for part in right}
-        self.right = {self.step[part]: value for part, value in right.items()}
-        self.inputs, self.yours = inputs, yours
-        self.bank = bank(question_id)
-        self.given = {step: v for step, v in yours.items() if v.shape == np.shape(self.right[step])}
-        self.agreeing = {}
+        self.bank, self.inputs, self.yours = bank(question_id), inputs, yours
+        shapes = {step_of(question_id, part): np.shape(value) for part, value in right.items()}
+        self.given = {step: value for step, value in yours.items() if value.shape == shapes[step]}
+        self.built_on = {step_of(question_id, part.name): part.after for part in QUESTIONS[question_id].parts}
+        self.chains = {}
 
-    def value(self, entries, step, given):
-        """What a step gives with these mistakes made, after the other steps' values in `given`."""
-        inputs = self.inputs | {name: value for name, value in given.items() if name != step}
-        return getattr(Chain(inputs, _wrong(entries), self.yours), step)
+    def chain(self, entries):
+        """The question's steps with these mistakes made, and no others."""
+        if entries not in self.chains:
+            self.chains[entries] = Chain(self.inputs, _wrong(entries), self.yours)
+        return self.chains[entries]
+
+    def values(self, entries, step):
+        """What a step gives with these mistakes made: after right steps, then after the student's own earlier parts."""
+        values = [getattr(self.chain(entries), step)]
+        if self.built_on[step]:
+            own = {name: value for name, value in self.given.items() if name != step}
+            values.append(getattr(Chain(self.inputs | own, _wrong(entries), self.yours), step))
+        return values
 
     def agreement(self, entries):
         """In how many parts these mistakes, and no others, give the answer."""
-        if entries not in self.agreeing:
-            chain = Chain(self.inputs, _wrong(entries), self.yours)
-            self.agreeing[entries] = sum(_equal(yours, getattr(chain, step)) for step, yours in self.yours.items())
-        return self.agreeing[entries]
+        return sum(_equal(value, getattr(self.chain(entries), step)) for step, value in self.yours.items())
 
-    def name(self, wrong):
-        found = {}
-        for part in wrong:
-            step = self.step[part]
-            if not _equal(self.yours[step], self.value((), step, self.given)):
-                found[part] = self.best(step)
-        return found
-
-    def best(self, step):
-        singles = [(entry,) for entry in self.bank]
-        fitting = [one for one in singles if self.fits(one, step, self.given) or self.fits(one, step, {})]
+    def name(self, step):
+        """Named, or None where nothing fits; False where the step is right after the student's own earlier parts."""
+        bare = self.values((), step)[-1]
+        if _equal(self.yours[step], bare):
+            return False
+        fitting = [(entry,) for entry in self.bank if self.fits((entry,), step)]
         if not any(self.agreement(one) == len(self.yours) for one in fitting):
-            bare = self.value((), step, self.given)
-            bearing = [e for e in self.bank if not _equal(bare, self.value((e,), step, self.given))]
+            bearing = [entry for entry in self.bank if not _equal(bare, self.values((entry,), step)[-1])]
             pairs = [pair for pair in combinations(bearing, 2) if _wrong(pair) is not None]
-            fitting += [pair for pair in pairs if self.fits(pair, step, self.given)]
-        if not fitting:
+            fitting += [pair for pair in pairs if self.fits(pair, step)]
+        ranks = {entries: (self.agreement(entries), -len(entries)) for entries in fitting}
+        first = [entries for entries, rank in ranks.items() if rank == max(ranks.values())]
+        if len(first) != 1:
             return None
-        rank = [(self.agreement(entries), -len(entries)) for entries in fitting]
-        first = [entries for entries, r in zip(fitting, rank, strict=True) if r == max(rank)]
-        if len(first) > 1:
-            return None
-        value = self.value(first[0], step, self.given if self.fits(first[0], step, self.given) else {})
-        off = np.linalg.norm(np.squeeze(self.yours[step]) - np.squeeze(value))
-        return Named(first[0], float(off / (np.linalg.norm(value) or 1)))
+        return Named(first[0], min(_error(self.yours[step], value) for value in self.values(first[0], step)))
 
-    def fits(self, entries, step, given):
+    def fits(self, entries, step):
         """Whether the mistakes give this step's value, and either were made in this very step or spoil no more right
         parts than they explain wrong ones."""
-        if not _equal(self.yours[step], self.value(entries, step, given)):
+        if not any(_equal(self.yours[step], value) for value in self.values(entries, step)):
             return False
         made_here = all(any(mistake.part == step for mistake in entry) for entry in entries)
         return made_here or self.agreement(entries) >= self.agreement(())
