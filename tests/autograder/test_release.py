@@ -205,5 +205,5 @@ def test_checks_imports_nothing_of_ours_and_holds_the_numbers(released):
 
 def test_a_public_half_that_has_changed_its_form_is_refused(monkeypatch):
     monkeypatch.setattr(Path, "read_text", lambda *args, **kwargs: "STORED = {}")
-    with pytest.raises(RuntimeError, match="must hold .* exactly once"):
+    with pytest.raises(RuntimeError, match=r"must hold .* exactly once"):
         checks_source({})

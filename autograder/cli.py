@@ -1,0 +1,169 @@
+"""`autograder release | demo | grade | feedback | summary`: what a teacher types."""
+
+import argparse
+import sys
+from pathlib import Path
+
+GRADED, FAILED, NEEDS_A_PERSON = 0, 1, 3
+
+EXIT = """exit status:
+  0  all of it was done, and nobody is needed
+  1  it could not be done; the last lines say why and what to do
+  3  everything has a row, and some rows need a person: the summary says which and why"""
+
+
+def main(argv=None):
+    """Run one command, and return its exit status."""
+    args = _parser().parse_args(argv)
+    try:
+        return args.command(args)
+    except (ValueError, FileNotFoundError, PermissionError) as error:
+        print(f"autograder {args.name}: {error}", file=sys.stderr)
+        return FAILED
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="autograder", epilog=EXIT, formatter_class=argparse.RawDescriptionHelpFormatter, description=__doc__
+    )
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+
+    def command(function, words):
+        added = commands.add_parser(function.__name__.lstrip("_"), help=words, description=words)
+        added.set_defaults(command=function)
+        return added
+
+    release = command(_release, "make the students' version of the assignment")
+    release.add_argument("--out", default="_build/release", help="folder that gets hw1/ (default: %(default)s)")
+
+    demo = command(_demo, "write a class of made-up submissions to try the grading on")
+    demo.add_argument("--out", default="_build/demo", help="folder that gets submitted/ (default: %(default)s)")
+
+    grade = command(_grade, "grade submissions, as far as they are new or have changed")
+    grade.add_argument("submitted", metavar="SUBMITTED", help="folder of <student>/hw1/<notebook>.ipynb")
+    _place(grade)
+    grade.add_argument(
+        "--timeout", type=float, default=10, metavar="S", help="seconds for a cell or a call (default: %(default)s)"
+    )
+    grade.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (default: one a core)")
+    grade.add_argument("--again", action="store_true", help="grade also what has not changed")
+
+    feedback = command(_feedback, "write a page of feedback for each notebook, as far as grades have changed")
+    _place(feedback)
+    feedback.add_argument("--again", action="store_true", help="write also what has not changed")
+
+    _place(command(_summary, "print the table of grades"))
+    return parser
+
+
+def _place(parser):
+    parser.add_argument("--out", default="_build/grading", help="folder of grades and feedback (default: %(default)s)")
+    parser.add_argument("--course", help="nbgrader's course folder, with the hidden seed (default: OUT/course)")
+
+
+def _release(args):
+    from .release import release
+
+    print(f"the assignment: {_shown(release(args.out))}")
+    return GRADED
+
+
+def _demo(args):
+    from .demo import write_class
+
+    submitted = write_class(args.out)
+    print(f"a class of {len(list(submitted.iterdir()))}: {_shown(submitted)}")
+    return GRADED
+
+
+def _grade(args):
+    if args.timeout <= 0:
+        raise ValueError(f"--timeout must be above 0 seconds, but is {args.timeout:g}")
+    from .grading.batch import grade_all
+    from .grading.course import Course
+
+    course = Course.at(args.out, args.course)
+    options = dict(timeout=args.timeout, again=args.again, jobs=args.jobs, say=_say)
+    rows, graded, seconds = grade_all(args.submitted, course, **options)
+    print(_table(rows))
+    print(_closing(rows, course))
+    if graded:
+        print(f"{graded} graded in {_minutes(seconds)}, {graded / seconds * 60:.0f} a minute")
+    return _status(rows)
+
+
+def _feedback(args):
+    from .grading.feedback import write_feedback
+
+    course = _graded_course(args)
+    written, failed = write_feedback(course, again=args.again, say=_say)
+    print(
+        f"feedback: {_shown(course.out / 'feedback')}  ({written} students' pages written, the others had not changed)"
+    )
+    for student, why in failed.items():
+        print(f"no feedback for {student}: {why.strip().splitlines()[-1]}")
+    return NEEDS_A_PERSON if failed else GRADED
+
+
+def _summary(args):
+    from .grading.gradebook import grades
+
+    course = _graded_course(args)
+    rows = grades(course)
+    print(_table(rows))
+    print(_closing(rows, course))
+    return GRADED
+
+
+def _graded_course(args):
+    from .grading.course import Course
+
+    course = Course.at(args.out, args.course)
+    if not course.records.is_dir():
+        raise ValueError(
+            f"Nothing has been graded into {args.out} yet. First:  autograder grade SUBMITTED --out {args.out}"
+        )
+    return course
+
+
+def _table(rows):
+    questions = [name for name in rows[0] if name.startswith("auto ")]
+    short = [name.removeprefix("auto ").removeprefix("2-2-") for name in questions]
+    lines = [["student", "automatic", *short, "by hand", ""]]
+    for row in rows:
+        automatic = f"{row['auto_score']:g} of {row['auto_max']:g}"
+        by_hand = f"{row['manual_score']:g} of {row['manual_max']:g}"
+        by_hand = f"{row['manual_waiting']} to read" if row["manual_waiting"] else by_hand
+        scores = [f"{row[name]:g}" for name in questions]
+        lines.append([row["student"], automatic, *scores, by_hand, "*" if row["needs"] else ""])
+    left, *widths = (max(map(len, column)) for column in zip(*lines, strict=True))
+    return "\n".join("  ".join([name.ljust(left), *map(str.rjust, cells, widths)]).rstrip() for name, *cells in lines)
+
+
+def _closing(rows, course):
+    needing = [row for row in rows if row["needs"]]
+    lines = ["", f"hw1 · {len(rows)} submissions · {len(rows) - len(needing)} graded · {len(needing)} need you"]
+    lines += [f"  * {row['student']}: {row['needs']}" for row in needing]
+    return "\n".join([*lines, "", f"grades: {_shown(course.out / 'grades.csv')}, grades.json"])
+
+
+def _status(rows):
+    return NEEDS_A_PERSON if any(row["needs"] for row in rows) else GRADED
+
+
+def _minutes(seconds):
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def _shown(path):
+    """A path as short as it can be said from here."""
+    path = Path(path).resolve()
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _say(line):
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

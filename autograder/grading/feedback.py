@@ -1,0 +1,106 @@
+"""Feedback: nbgrader's own page for each notebook, with the scores of the gradebook, that asks nobody outside.
+
+Formulas are turned into MathML, which browsers show by themselves, where the stock page fetches MathJax.
+"""
+
+import hashlib
+import json
+import re
+
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
+from jinja2 import pass_context
+from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbgrader.api import Gradebook
+from nbgrader.converters import GenerateFeedback
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import capture_log
+
+from autograder.release import ASSIGNMENT
+
+from .gradebook import load_records
+
+ACCENT = re.compile(
+    r"(\\(?:hat|bar|tilde|dot|vec) ?(?:\{[^{}]*\}|\\?\w+?))(?=[_^])"
+)  # \hat y_b: the index is the whole's
+
+
+class Renderer(IPythonRenderer):
+    """nbconvert's Markdown with each formula as MathML, or as it was typed where that cannot be done."""
+
+    def inline_math(self, body):
+        return self._mathml(body, super().inline_math(body), block=False)
+
+    def block_math(self, body):
+        return self._mathml(body, super().block_math(body), block=True)
+
+    def latex_environment(self, name, body):
+        typed = super().latex_environment(name, body)
+        name = "aligned" if name.startswith(("align", "eqnarray", "equation")) else name
+        return self._mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", typed, block=True)
+
+    def _mathml(self, tex, typed, block):
+        try:
+            return tex2mathml(ACCENT.sub(r"{\1{}}", tex), as_block=block)
+        except (MathError, ValueError, IndexError, KeyError, AttributeError, TypeError):
+            return f"<code>{typed}</code>"
+
+
+class FeedbackExporter(HTMLExporter):
+    """nbgrader's feedback page without MathJax."""
+
+    @pass_context
+    def markdown2html(self, context, source):
+        """Markdown to HTML, formulas to MathML."""
+        attachments = context.get("cell", {}).get("attachments", {})
+        return MarkdownWithMath(renderer=Renderer(escape=False, attachments=attachments)).render(source)
+
+    def from_notebook_node(self, nb, resources=None, **kwargs):
+        """The page as text, and resources."""
+        page, resources = super().from_notebook_node(nb, resources, **kwargs)
+        mathjax = r"<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->"
+        return re.sub(mathjax, "", page, flags=re.DOTALL), resources
+
+
+def write_feedback(course, *, again=False, say=print):
+    """Write out/feedback/<student>/hw1/<notebook>.html where the gradebook has changed since it was written.
+
+    Returns how many students' feedback was written, and those of whom none could be: {student: why}.
+    """
+    written = course.root / "feedback.json"
+    stamps = json.loads(written.read_text()) if written.exists() else {}
+    todo, failed = {}, {}
+    with Gradebook(course.gradebook) as gradebook:
+        for student in load_records(course):
+            stamp = _stamp(course, gradebook, student)
+            if again or stamps.get(student) != stamp:
+                todo[student] = stamp
+    for count, (student, stamp) in enumerate(todo.items(), 1):
+        config = course.config()
+        config.CourseDirectory.student_id = _literally(student)
+        config.GenerateFeedback.force = True
+        config.GenerateFeedback.exporter_class = FeedbackExporter
+        outcome = capture_log(GenerateFeedback(coursedir=CourseDirectory(config=config), config=config))
+        if outcome["success"]:
+            stamps[student] = stamp
+        else:
+            failed[student] = outcome.get("log") or outcome["error"]
+        say(f"{count:>4}/{len(todo)}  {student}")
+        written.write_text(json.dumps(stamps), encoding="utf8")
+    return len(todo) - len(failed), failed
+
+
+def _stamp(course, gradebook, student):
+    digest = hashlib.sha256()
+    for path in sorted((course.root / "autograded" / student / ASSIGNMENT).glob("*.ipynb")):
+        digest.update(path.read_bytes())
+    for notebook in gradebook.find_submission(ASSIGNMENT, student).notebooks:
+        digest.update(repr([(g.name, g.score, g.max_score) for g in notebook.grades]).encode())
+        digest.update(repr([(c.name, c.comment) for c in notebook.comments]).encode())
+    return digest.hexdigest()
+
+
+def _literally(student):
+    """nbgrader takes a student's name for a glob pattern; this one matches the name itself."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in student)

@@ -1,0 +1,214 @@
+"""One submission in, one record out."""
+
+import json
+import re
+import shutil
+import tempfile
+import time
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import nbformat
+from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import CheckCellMetadata, IgnorePattern, LimitOutput, SaveAutoGrades
+from nbgrader.utils import capture_log, is_grade
+
+from autograder.release import ASSIGNMENT, course_config
+
+from .execute import TrustedExecute
+
+LARGEST = 20 * 2**20  # bytes of a notebook
+
+
+@dataclass
+class Record:
+    """What grading one submission found. It knows no path and holds plain data, so that it can travel and be kept.
+
+    needs: what a person must look at. notes: what was mended on the way. cells: each graded cell's scores. questions:
+    {id: verdicts}. notebooks: {name: the autograded notebook as text}.
+    """
+
+    student: str
+    assignment: str = ASSIGNMENT
+    key: str = ""
+    timestamp: str | None = None
+    needs: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+    cells: list = field(default_factory=list)
+    comments: list = field(default_factory=list)
+    questions: dict = field(default_factory=dict)
+    notebooks: dict = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def status(self):
+        """ "graded", "needs a person", or "not graded" where nothing could be graded at all."""
+        return "not graded" if not self.cells else "needs a person" if self.needs else "graded"
+
+    def save(self, path):
+        """Write the record to a file, whole or not at all."""
+        partial = Path(path).with_suffix(".partial")
+        partial.write_text(json.dumps(asdict(self)), encoding="utf8")
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path):
+        return cls(**json.loads(Path(path).read_text(encoding="utf8")))
+
+
+def grade_submission(folder, course, *, key="", timeout=10):
+    """Grade one submission.
+
+    Args:
+        folder: <student>/hw1, which holds the notebooks.
+        course: the prepared Course; only its template, its release and its seed are read.
+        key: what the record is filed under: submission and grader in one number.
+        timeout: seconds that a cell, or a call of a student's function, may take.
+
+    Returns:
+        A Record. Nothing is raised: what breaks is a sentence in its `needs`.
+    """
+    begun = time.monotonic()
+    folder = Path(folder)
+    record = Record(student=folder.parent.name, key=key)
+    try:
+        _grade(folder, course, record, timeout)
+    except Exception as error:
+        record.needs.append(f"grading broke down: {type(error).__name__}: {error}")
+    record.seconds = round(time.monotonic() - begun, 3)
+    return record
+
+
+def _grade(folder, course, record, timeout):
+    stamp = folder / "timestamp.txt"
+    record.timestamp = stamp.read_text(encoding="utf8").strip() if stamp.is_file() else None
+    unread = {}
+    with tempfile.TemporaryDirectory() as private:
+        private = Path(private)
+        shutil.copy(course.template / "gradebook.db", private)
+        submitted = private / "submitted" / "student" / ASSIGNMENT  # no student's name is ever a pattern or a path
+        submitted.mkdir(parents=True)
+        for path in sorted(course.release.glob("*.ipynb")):
+            notebook = nbformat.read(path, as_version=4)
+            try:
+                notebook, notes = repair(read_notebook(folder / path.name), notebook)
+                record.notes += [f"{path.stem}: {note}" for note in notes]
+            except ValueError as error:
+                unread[path.stem] = str(error)
+            nbformat.write(notebook, submitted / path.name)
+        record.needs += unread.values()
+
+        config = course_config(private)
+        config.CourseDirectory.student_id = "student"
+        config.KernelManager.transport, config.KernelManager.ip = "ipc", str(private / "kernel")
+        config.TrustedExecute.shutdown_kernel = "immediate"
+        config.TrustedExecute.startup_timeout = 30
+        config.TrustedExecute.timeout = timeout
+        config.TrustedExecute.seed_file = str(course.seed_file)
+        config.TrustedExecute.public_folder = str(course.release)
+        execute = TrustedExecute(config=config)
+        execute.unread = unread
+        convert = Autograde(coursedir=CourseDirectory(config=config), config=config)
+        convert.autograde_preprocessors = [execute, IgnorePattern, LimitOutput, SaveAutoGrades, CheckCellMetadata]
+        outcome = capture_log(convert)
+        if not outcome["success"]:
+            raise RuntimeError(_last_error(outcome))
+        for name, (judgements, needs) in execute.reports.items():
+            record.questions |= {judged["question"]: judged | {"notebook": name} for judged in judgements.values()}
+            record.needs += [f"{name}: {need}" for need in needs]
+            written = private / "autograded" / "student" / ASSIGNMENT / f"{name}.ipynb"
+            record.notebooks[name] = written.read_text(encoding="utf8")
+        _read_scores(private, record)
+
+
+def _last_error(outcome):
+    """The line of nbgrader's log that names the exception."""
+    lines = [line.strip() for line in (outcome.get("log") or outcome["error"]).splitlines()]
+    return next(
+        (line for line in reversed(lines) if re.match(r"[\w.]*(Error|Exception|Exit)\b", line)), "nbgrader gave up"
+    )
+
+
+def _read_scores(private, record):
+    with Gradebook(f"sqlite:///{private / 'gradebook.db'}") as gradebook:
+        for notebook in gradebook.find_submission(ASSIGNMENT, "student").notebooks:
+            for grade in notebook.grades:
+                kind = "automatic" if grade.cell.cell_type == "code" else "manual"
+                place = {"notebook": notebook.name, "name": grade.name, "kind": kind}
+                record.cells.append(place | {"auto_score": grade.auto_score, "max_score": grade.max_score})
+            record.comments += [
+                {"notebook": notebook.name, "name": comment.name, "auto_comment": comment.auto_comment}
+                for comment in notebook.comments
+            ]
+
+
+def read_notebook(path):
+    """A submitted notebook as the dict that its file holds.
+
+    Raises:
+        ValueError: there is no such file, or no notebook in it; in words for a teacher.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path.name} is missing")
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"{path.name} is too large ({path.stat().st_size:,} bytes; at most {LARGEST:,} are read)")
+    try:
+        notebook = json.loads(path.read_text(encoding="utf8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path.name} is not valid JSON (see character {error.pos:,}: {error.msg})") from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path.name} is not a notebook: {error}") from error
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise ValueError(f"{path.name} is not a notebook of format 4: it has no list of cells")
+    return notebook
+
+
+def repair(submitted, blank):
+    """Put a submitted notebook back into the form in which it was released, keeping what the student wrote.
+
+    Every cell that was released keeps its released metadata and, where it is locked, its released source. Where one
+    occurs twice the last counts; a graded one that is gone comes back at the end. All other cells stay as plain cells.
+
+    Args:
+        submitted: a notebook as a dict; of its cells only type and source are believed.
+        blank: the released notebook. It is changed, and returned.
+
+    Returns:
+        the notebook, and sentences on what was mended.
+    """
+    released = {cell.metadata.nbgrader.grade_id: cell for cell in blank.cells if "nbgrader" in cell.metadata}
+    names = [_name(cell) for cell in submitted["cells"]]
+    last = {name: index for index, name in enumerate(names) if name in released}
+    notes = [
+        f'cell "{name}" occurs {names.count(name)} times; the last one counts' for name in last if names.count(name) > 1
+    ]
+    cells = []
+    for index, (cell, name) in enumerate(zip(submitted["cells"], names, strict=True)):
+        source = cell.get("source", "")
+        source = "".join(map(str, source)) if isinstance(source, list) else str(source)
+        if last.get(name) == index:
+            kept = deepcopy(released[name])
+            if not kept.metadata.nbgrader.locked:
+                kept.source = source
+        elif cell.get("cell_type") == "code":
+            kept = nbformat.v4.new_code_cell(source)
+        else:
+            kept = nbformat.v4.new_markdown_cell(source)
+        cells.append(kept)
+    for name, cell in released.items():
+        if name not in last and is_grade(cell):
+            cells.append(cell)
+            notes.append(f'cell "{name}" was gone; it is back at the end')
+    blank.cells = cells
+    return blank, notes
+
+
+def _name(cell):
+    metadata = cell.get("metadata")
+    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    name = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
+    return name if isinstance(name, str) else None
