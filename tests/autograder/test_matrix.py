@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from autograder import diagnosis
-from autograder.questions import QUESTIONS, private, public
+from autograder.questions import HW1, QUESTIONS, private, public
 from tests.autograder import matrix
 from tests.autograder.matrix import BEHAVIOURS, QUESTION_IDS
 from tests.autograder.variants import RIGHT, student
@@ -175,7 +175,7 @@ def test_right_variants_on_ten_thousand_draws(block):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("question_id", [question.id for question in QUESTIONS.values() if question.reference])
+@pytest.mark.parametrize("question_id", [question_id for question_id in HW1 if QUESTIONS[question_id].reference])
 def test_right_variants_at_home_on_seeds_without_stored_numbers(question_id):
     """By the finite difference of the student's own forward pass."""
     for name, functions in RIGHT.items():

@@ -10,10 +10,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from autograder import questions
 from autograder.demo import fill, right_answers
-from autograder.questions import QUESTIONS
 from autograder.release import HERE, checks_source, function_source, release, source_notebooks
 
+QUESTIONS = {question_id: questions.QUESTIONS[question_id] for question_id in questions.HW1}
 SOLUTIONS = sorted((HERE.parent / "solutions").glob("*.py"))
 
 # Runs a notebook's code cells in one namespace, where nothing of ours can be imported; prints what checks return.
