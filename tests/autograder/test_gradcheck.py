@@ -137,6 +137,12 @@ def test_auto_does_not_fall_for_what_complex_input_gets_wrong(forward):
         assert np.linalg.norm(wrong - by_central["x"]) > 0.04 * np.linalg.norm(by_central["x"])
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_dropped_imaginary_part_is_an_error_where_complex_is_asked_for():
+    with pytest.raises(np.exceptions.ComplexWarning):
+        numerical_gradient(with_a_float_buffer, {"x": np.ones(3)}, np.ones(3), method="complex")
+
+
 def test_auto_believes_an_exact_engine_only_where_central_differences_agree():
     x, upstream = np.random.default_rng(0).normal(size=(4, 3)), np.random.default_rng(1).normal(size=(4, 3))
 
@@ -182,7 +188,7 @@ def test_a_forward_pass_that_writes_into_its_input_spoils_nothing():
 
 
 @pytest.mark.parametrize("spread", [1e-6, 1e-4, 1e-2, 1.0, 1e4])
-@pytest.mark.parametrize("mean", [0.0, 1.0])
+@pytest.mark.parametrize("mean", [0.0, 1.0, 100.0])
 @pytest.mark.parametrize("method", METHODS)
 def test_the_step_fits_the_column(spread, mean, method):
     """A column that hardly varies bends on its own scale. A step that fits the others raises a false alarm there."""
@@ -562,6 +568,14 @@ def test_another_answer_when_called_twice_fails():
         return sum(calls)
 
     report = relu_check(accumulates)
+    assert verdicts(report) == {"z": "pass", "second call": "fail"}
+    buffer = np.zeros((7, 4))
+
+    def accumulates_in_one_place(dout, cache):
+        np.add(buffer, np.where(cache[0] > 0, dout, 0), out=buffer)
+        return buffer
+
+    report = relu_check(accumulates_in_one_place)
     assert verdicts(report) == {"z": "pass", "second call": "fail"}
 
 
