@@ -259,7 +259,7 @@ class _Forward:
         self.centre = self.weigh(out)[0]
         self.weight = np.abs(out[0]) if upstream is False else np.abs(self.upstream * out[0]).sum()
         rng = np.random.default_rng(0)
-        self.shaken = {n: p * (1 + 2 * EPS * rng.normal(size=p.shape)) for n, p in self.params.items()}
+        self.shaken = {n: p * (1 + 4 * EPS * rng.normal(size=p.shape)) for n, p in self.params.items()}
         eps = np.finfo(out.dtype).eps if out.dtype.kind == "f" else EPS
         moved = self.weigh(self.run({n: p[None] for n, p in self.shaken.items()}))[0]
         self.rounding = eps * self.weight + np.abs(moved - self.centre)
