@@ -32,7 +32,7 @@ from . import wire
 KNOWN_ERRORS = {
     name for name, thing in vars(builtins).items() if isinstance(thing, type) and issubclass(thing, BaseException)
 }
-PATH = re.compile(r"(?<![\w.:/~])(?:/[^\s/:'\"<>\x1b]+)+/(?=[^\s/:'\"<>\x1b]+)")
+PATH = re.compile(r"(\x1b\[[\d;]*m|(?<![\w.:/~]))(?:/[^\s/:'\"<>\x1b]+)+/(?=[^\s/:'\"<>\x1b]+)")
 GRACE = 2  # seconds that a kernel gets to obey an interrupt
 
 
@@ -101,7 +101,7 @@ class TrustedExecute(Execute):
     def _judge(self, cell):
         name, maximum = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
         begun = time.monotonic()
-        self._cell = f'the call in "{name}"'
+        self._cell = f'"{name}"'
         try:
             question_id = question_of(cell.source)
             judgement = judge(question_id, self._call, int(Path(self.seed_file).read_text()))
@@ -138,7 +138,7 @@ class TrustedExecute(Execute):
         try:
             reply = self._ask(_request(name, given))
         except DeadKernelError:
-            self._lose(f"the kernel ended itself in {self._cell} of {name}")
+            self._lose(f"the kernel ended itself in {self._cell}, in {name}")
             return self._call(name, given)
         if reply is None:
             self._stopped.add(name)
@@ -244,8 +244,8 @@ def _without_paths(cell):
     for output in cell.get("outputs", ()):
         for key in ("text", "evalue"):
             if key in output:
-                output[key] = PATH.sub("…/", output[key])
+                output[key] = PATH.sub(r"\1…/", output[key])
         if "traceback" in output:
-            output["traceback"] = [PATH.sub("…/", line) for line in output["traceback"]]
+            output["traceback"] = [PATH.sub(r"\1…/", line) for line in output["traceback"]]
         if "text/plain" in output.get("data", {}):
-            output["data"]["text/plain"] = PATH.sub("…/", output["data"]["text/plain"])
+            output["data"]["text/plain"] = PATH.sub(r"\1…/", output["data"]["text/plain"])

@@ -1,0 +1,154 @@
+"""One submission: whatever is handed in, a record comes out, and the cells count as they were released."""
+
+import json
+
+import nbformat
+import pytest
+
+from autograder.demo import fill, right_answers
+from autograder.grading.submission import Record, grade_submission, read_notebook, repair
+
+
+def points(record):
+    return {question_id: found["score"] for question_id, found in record.questions.items()}
+
+
+FULL = {"1-1": 4, "1-2": 4, "1-3": 4}
+FULL |= {"2-1": 16, "2-2 head": 8, "2-2 branch b": 15, "2-2 branch a": 12, "2-2": 12}
+
+
+def test_cells_that_were_moved_doubled_retyped_and_deleted_cost_nothing(course, submit):
+    def edit(name, notebook):
+        cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells}
+        if name == "problem1":
+            notebook.cells.remove(cells["check-1-1"])  # deleted
+            doubled = nbformat.v4.new_code_cell(cells["given-batch-norm"].source)
+            doubled.metadata = cells["given-batch-norm"].metadata
+            notebook.cells.append(doubled)  # the last counts
+            cells["check-1-3"].metadata.nbgrader.points = 400  # forged
+            cells["check-1-3"].metadata.nbgrader.locked = False
+            cells["check-1-3"].source = "400.0"
+            cells["given-softmax"].source = "softmax_forward = None"  # a locked cell, edited
+        else:
+            for cell in notebook.cells:  # as some platforms save them
+                cell.metadata.pop("nbgrader", None)
+
+    record = grade_submission(submit("wild", {}, edit), course)
+    assert points(record) == FULL
+    assert record.status == "graded"
+    assert 'problem1: cell "check-1-1" was gone; it is back at the end' in record.notes
+    assert 'problem1: cell "given-batch-norm" occurs 2 times; the last one counts' in record.notes
+    assert 'problem2: cell "derive-2-2-head" was gone; it is back at the end' in record.notes
+
+
+def test_a_loop_in_a_cell_and_a_kernel_that_ends_itself_cost_what_they_touch(course, submit):
+    cells = {
+        "batch_norm_jacobian": right_answers()["batch_norm_jacobian"] + "\nwhile True:\n    pass",
+        "two_branch_forward": right_answers()["two_branch_forward"].replace("s = c + z_2a", "import os; os._exit(1)"),
+    }
+    record = grade_submission(submit("rough", cells), course, timeout=2)
+    assert points(record) == FULL | dict.fromkeys(("2-1", "2-2 head", "2-2 branch b", "2-2 branch a", "2-2"), 0)
+    assert record.status == "needs a person"
+    assert record.needs == [
+        'problem1: endless loop in cell "batch_norm_jacobian" (stopped after 2 s; the other cells count)',
+        'problem2: the kernel ended itself in "check-2-1", in two_branch_forward (the cells before it count)',
+    ]
+    assert "could not be called" in record.questions["2-2"]["words"][0]
+
+
+def test_a_loop_that_does_not_stop_when_told_to_ends_with_its_kernel(course, submit):
+    stubborn = (
+        "while True:\n    try:\n        while True:\n            pass\n    except KeyboardInterrupt:\n        pass"
+    )
+    record = grade_submission(submit("stubborn", {"dropout_jacobian": stubborn}), course, timeout=1)
+    assert points(record) == FULL | {"1-2": 0, "1-3": 0}
+    assert "did not stop when told to" in record.needs[0]
+
+
+def test_student_code_runs_beside_the_public_files_and_no_path_is_shown(course, submit):
+    looking = "\nimport os, sys\nprint(sorted(os.listdir()), os.getcwd(), sys.prefix)\nnp.linalg.inv(np.zeros((2, 2)))"
+    record = grade_submission(submit("curious", {"helpers": right_answers()["helpers"] + looking}), course)
+    printed = json.loads(record.notebooks["problem2"])
+    (text,) = (
+        "".join(o["text"]) for cell in printed["cells"] for o in cell.get("outputs", ()) if o.get("name") == "stdout"
+    )
+    assert text.startswith("['checks.py', 'gradcheck.py']")
+    assert text.split("]")[1].split() == ["…/" + word.split("/")[-1] for word in text.split("]")[1].split()]
+    assert "LinAlgError" in record.notebooks["problem2"]
+    assert "site-packages" not in record.notebooks["problem2"]
+    assert points(record) == FULL
+
+
+def test_nothing_is_raised_where_nothing_can_be_read(course, tmp_path):
+    record = grade_submission(tmp_path / "nobody" / "hw1", course)
+    assert record.status == "needs a person"
+    assert record.needs == ["problem1.ipynb is missing", "problem2.ipynb is missing"]
+    assert [cell["auto_score"] for cell in record.cells] == [0.0] * 14
+    assert points(record) == {}
+
+
+def test_a_grader_that_breaks_down_leaves_a_row(tmp_path):
+    record = grade_submission(tmp_path / "anybody" / "hw1", None)
+    assert record.status == "not graded"
+    assert record.needs == ["grading broke down: AttributeError: 'NoneType' object has no attribute 'template'"]
+
+
+def test_a_record_is_written_and_read_whole(tmp_path):
+    record = Record("ada", key="k", needs=["a"], cells=[{"auto_score": None}], questions={"1-1": {"score": 0.5}})
+    record.save(tmp_path / "ada.json")
+    assert Record.load(tmp_path / "ada.json") == record
+    assert [path.name for path in tmp_path.iterdir()] == ["ada.json"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not valid JSON"),
+        (b'{"cells": [', "not valid JSON"),
+        (b"\xff\xfe", "not a notebook"),
+        (b"[" * 100_000, "not a notebook"),
+        (b"[]", "no list of cells"),
+        (b'{"cells": 3}', "no list of cells"),
+        (b'{"cells": [3]}', "no list of cells"),
+        (b'{"worksheets": []}', "no list of cells"),
+    ],
+)
+def test_what_is_not_a_notebook_is_said_in_words(tmp_path, content, words):
+    path = tmp_path / "problem1.ipynb"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"problem1.ipynb .*{words}"):
+        read_notebook(path)
+
+
+def test_a_notebook_that_is_too_large_is_not_read(tmp_path):
+    path = tmp_path / "problem1.ipynb"
+    with path.open("wb") as file:
+        file.truncate(21 * 2**20)
+    with pytest.raises(ValueError, match="too large"):
+        read_notebook(path)
+
+
+STRANGE = [
+    {},
+    {"cell_type": 3, "source": 4, "metadata": []},
+    {"cell_type": "code", "source": ["a = 1\n", None], "metadata": {"nbgrader": "no"}, "outputs": "lies"},
+    {"cell_type": "code", "source": "b", "metadata": {"nbgrader": {"grade_id": ["a list"]}}},
+    {"cell_type": "markdown", "source": "c", "metadata": {"nbgrader": {"grade_id": "unknown", "grade": True}}},
+]
+
+
+def test_cells_of_any_form_become_cells_of_the_right_form(released):
+    blank = fill(released["problem1"], {})
+    mended, notes = repair({"cells": STRANGE}, blank)
+    nbformat.validate(mended)
+    assert [cell.metadata.get("nbgrader") for cell in mended.cells[:5]] == [None] * 5
+    assert len(notes) == 6  # three checks and three derivations came back
+
+
+def test_a_repaired_notebook_that_was_right_is_as_it_was(released):
+    filled = fill(released["problem2"], right_answers())
+    mended, notes = repair(json.loads(nbformat.writes(filled)), fill(released["problem2"], {}))
+    assert notes == []
+    assert [(c.cell_type, c.source, c.metadata) for c in mended.cells] == [
+        (c.cell_type, c.source, c.metadata if "nbgrader" in c.metadata else {}) for c in filled.cells
+    ]
