@@ -83,9 +83,8 @@ class Report:
     def __str__(self):
         right = sum(v.verdict == "pass" for v in self.verdicts)
         score = "ok" if self.passed else f"{right} of {len(self.verdicts)}" if right else "not yet"
-        return "\n".join(
-            [f"{self.title:<40} {score:<9} by {self.method}", *("     " + x for x in _lines(self.verdicts))]
-        )
+        head = f"{self.title:<40} {score:<9} by {self.method}"
+        return "\n".join([head, *("     " + line for line in _lines(self.verdicts))])
 
     __repr__ = __str__
 
@@ -98,7 +97,8 @@ def numerical_gradient(forward, params, upstream=None, *, method="auto", step=No
         params: dict of arrays or scalars, what is differentiated. Anything else that forward needs is closed over.
         upstream: the shape of out. None is allowed where out is a scalar.
         method: "auto", or "exact", "complex" or "central", which are then taken at their word.
-        step: None lets the engine choose. A central step is relative to the column's spread.
+        step: None lets the engine choose; a number, with "auto", asks for central differences. A central step is
+            relative to the column's spread.
         batched: True declares that forward takes one more axis in front: each parameter comes as (B, *shape), out
             goes as (B, *shape), and B perturbations run at once. Otherwise they run one by one, in a loop.
 
@@ -197,12 +197,11 @@ def check_backward(forward, backward, inputs, upstream=None, *, names=None, **op
     try:
         one, two = _leaves(first), _leaves(backward(upstream.copy(), given["cache"]))
         distance = max((_distance(a, two.get(path)) for path, a in one.items()), default=0.0)
-        words = (
-            f"Called again with the same input, it answers differently (by up to {distance:.2g})." if distance else ""
-        )
+        second = f"answers differently (by up to {distance:.2g})." if distance else ""
     except Exception as error:
-        words = f"Called again with the same input, it raises {type(error).__name__}: {error}"
-    if words:
+        second = f"raises {type(error).__name__}: {error}"
+    if second:
+        words = f"Called again with the same input, it {second}"
         verdicts.append(Verdict("second call", "fail", (), words=(words,)))
     others = {name: value for name, value in original.items() if name not in names}
     wanted = {name: original[name] for name in names}
@@ -314,7 +313,9 @@ def _slopes(f, method, step, rounding=True):
     """{name: slopes}, {name: doubts}, the engine."""
     if method not in ("auto", *ENGINES):
         raise ValueError(f"method must be one of {['auto', *ENGINES]}, but is {method!r}")
-    engines = [method] if method != "auto" else ["exact"] * hasattr(f.forward, "exact") + ["complex", "central"]
+    engines = [method]
+    if method == "auto":
+        engines = ["central"] if step else ["exact"] * hasattr(f.forward, "exact") + ["complex", "central"]
     for engine in engines:
         try:
             slopes, doubts = {"exact": _exact, "complex": _complex, "central": _central}[engine](f, step, rounding)

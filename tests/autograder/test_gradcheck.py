@@ -98,6 +98,13 @@ def test_batched_is_the_loop_all_at_once(method, chunk, monkeypatch):
     assert "in a loop" in check_gradient(looped, params, at_once, upstream, method=method).method
 
 
+def test_a_step_asks_for_central_differences():
+    params, upstream, cache = batch_norm(Problem())
+    right = solutions.batch_norm_backward(upstream, cache)
+    report = check_gradient(batch_norm_forward, params, right, upstream, step=1e-4)
+    assert report.passed and report.method.startswith("central")
+
+
 def test_auto_takes_complex_where_it_can():
     params, upstream, cache = batch_norm(Problem())
     report = check_gradient(batch_norm_forward, params, solutions.batch_norm_backward(upstream, cache), upstream)
