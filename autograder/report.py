@@ -13,10 +13,11 @@ CELL = 'style="padding:2px 14px 2px 0;text-align:left;vertical-align:top;border:
 WIDE = CELL.replace("nowrap", "normal")
 
 
-def html(result):
-    """A questions.Result as HTML, a row a part."""
+def html(result, names=None):
+    """A questions.Result as HTML, a row a part. names: {part: what diagnosis.diagnose called its mistake, or None}."""
+    names = names or {}
     functions = ", ".join(f"<code>{escape(name)}</code>" for name in result.functions)
-    rows = "".join(map(_row, result.parts))
+    rows = "".join(_row(part, names.get(part.name)) for part in result.parts)
     words = "".join(f"<p style='margin:6px 0'>{escape(sentence)}</p>" for sentence in result.words)
     return (
         f'<div style="font-size:14px"><p><b>{escape(result.id)}</b> &nbsp; {functions} &nbsp; '
@@ -25,7 +26,7 @@ def html(result):
     )
 
 
-def _row(part):
+def _row(part, named):
     colour, words = STATUS[part.status]
     verdict = part.verdict
     shape = "×".join(map(str, verdict.shape)) or "a number" if verdict else ""
@@ -36,6 +37,11 @@ def _row(part):
     elif verdict and verdict.verdict == "pass":
         numbers = f"to {verdict.error:.0e}" if verdict.error else "exactly"
     sentences = "".join(f"<br>{escape(sentence)}" for sentence in (verdict.words if verdict else ()))
+    sentences += "".join(
+        f"<br><b>{escape(mistake.name.capitalize())}.</b> {escape(mistake.what)} {escape(mistake.look)} "
+        f"In the book: equation <code>{escape(mistake.equation)}</code>."
+        for mistake in (entry[0] for entry in (named.entries if named else ()))
+    )
     return (
         f"<tr><td {CELL}><code>{escape(part.name)}</code></td><td {CELL}>{shape}</td>"
         f'<td {CELL}><span style="color:{colour}">{words}</span></td>'

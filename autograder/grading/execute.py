@@ -24,6 +24,7 @@ from nbgrader import utils
 from nbgrader.preprocessors import Execute
 from traitlets import Unicode
 
+from autograder.diagnosis import diagnose
 from autograder.questions import QUESTIONS, Answer, judge
 from autograder.report import html
 
@@ -104,7 +105,8 @@ class TrustedExecute(Execute):
         self._cell = f'"{name}"'
         try:
             question_id = question_of(cell.source)
-            judgement = judge(question_id, self._call, int(Path(self.seed_file).read_text()))
+            seed = int(Path(self.seed_file).read_text())
+            judgement = judge(question_id, self._call, seed, diagnose=diagnose)
         except Exception as error:  # a fault of ours: the submission goes on, a person looks
             self.needs.append(f"{name} could not be judged: {type(error).__name__}: {error}")
             cell.outputs = [
@@ -113,13 +115,16 @@ class TrustedExecute(Execute):
             return
         result = judgement.result
         points = maximum * result.points / result.maximum
-        cell.outputs = [new_output("execute_result", {"text/plain": repr(points), "text/html": html(result)})]
+        cell.outputs = [
+            new_output("execute_result", {"text/plain": repr(points), "text/html": html(result, judgement.names)})
+        ]
         self.judgements[name] = {
             "question": question_id,
             "score": points,
             "maximum": maximum,
             "parts": [
                 {"name": part.name, "points": part.points, "maximum": part.maximum, "verdict": part.status}
+                | ({"mistake": judgement.names[part.name].name} if judgement.names.get(part.name) else {})
                 | ({"error": _number(part.verdict.error), "words": list(part.verdict.words)} if part.verdict else {})
                 for part in result.parts
             ],
