@@ -16,6 +16,15 @@ CONFIG = """# nbgrader's configuration of this course folder: `nbgrader formgrad
 c = get_config()
 c.CourseDirectory.root = {root!r}
 c.CourseDirectory.feedback_directory = {feedback!r}
+c.TrustedExecute.seed_file = {seed!r}
+c.TrustedExecute.public_folder = {release!r}
+c.Autograde.autograde_preprocessors = [
+    "autograder.grading.execute.TrustedExecute",  # nbgrader's own would run the grade cells beside the student's code
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 """
 
 
@@ -59,6 +68,10 @@ class Course:
         config.CourseDirectory.feedback_directory = str(self.out / "feedback")
         return config
 
+    def _config_file(self):
+        feedback, seed, release = map(str, (self.out / "feedback", self.seed_file, self.release))
+        return CONFIG.format(root=str(self.root), feedback=feedback, seed=seed, release=release)
+
     def prepare(self):
         """Make what is missing or out of date: the seed, the assignment in nbgrader's form, its place in the gradebook.
 
@@ -75,9 +88,8 @@ class Course:
                 generate(self.root)
             else:
                 shutil.copytree(self.template, self.root, dirs_exist_ok=True)
-            config = CONFIG.format(root=str(self.root), feedback=str(self.out / "feedback"))
-            (self.root / "nbgrader_config.py").write_text(config, encoding="utf8")
             stamp.write_text(fingerprint)
+        (self.root / "nbgrader_config.py").write_text(self._config_file(), encoding="utf8")
         return fingerprint
 
 

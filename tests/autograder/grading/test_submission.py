@@ -1,9 +1,13 @@
 """One submission: whatever is handed in, a record comes out, and the cells count as they were released."""
 
 import json
+import shutil
+import subprocess
+import sys
 
 import nbformat
 import pytest
+from nbgrader.api import Gradebook
 
 from autograder.demo import fill, right_answers
 from autograder.grading.submission import Record, grade_submission, read_notebook, repair
@@ -79,6 +83,32 @@ def test_student_code_runs_beside_the_public_files_and_no_path_is_shown(course, 
     assert points(record) == FULL
 
 
+OWN_CHECK = {
+    "batch_norm_jacobian": "def check(question):\n    return 4.0",
+    "dropout_jacobian": "",
+    "softmax_jacobian": "",
+}
+
+
+def test_a_check_of_the_students_own_earns_nothing(course, submit):
+    record = grade_submission(submit("own", OWN_CHECK), course)
+    assert points(record) == FULL | {"1-1": 0, "1-2": 2, "1-3": 0}
+
+
+def test_nbgraders_own_command_reaches_the_same_verdict_in_the_course_folder(course, submit):
+    folder = submit("stock", OWN_CHECK)
+    shutil.copytree(folder, course.root / "submitted/stock/hw1")
+    command = [sys.executable, "-m", "nbgrader", "autograde", "hw1", "--student", "stock"]
+    subprocess.run(command, cwd=course.root, check=True, capture_output=True, timeout=120)
+    with Gradebook(course.gradebook) as gradebook:
+        scores = {
+            grade.name: grade.auto_score
+            for grade in gradebook.find_submission_notebook("problem1", "hw1", "stock").grades
+        }
+    assert scores["check-1-1"] == scores["check-1-3"] == 0
+    assert scores["check-1-2"] == 2
+
+
 def test_nothing_is_raised_where_nothing_can_be_read(course, tmp_path):
     record = grade_submission(tmp_path / "nobody" / "hw1", course)
     assert record.status == "needs a person"
@@ -143,6 +173,12 @@ def test_cells_of_any_form_become_cells_of_the_right_form(released):
     nbformat.validate(mended)
     assert [cell.metadata.get("nbgrader") for cell in mended.cells[:5]] == [None] * 5
     assert len(notes) == 6  # three checks and three derivations came back
+
+
+def test_a_locked_cell_that_was_edited_is_as_it_was(released):
+    filled = fill(released["problem1"], {"given-softmax": "softmax_forward = None", "check-1-1": "4.0"})
+    mended, _ = repair(json.loads(nbformat.writes(filled)), fill(released["problem1"], {}))
+    assert [cell.source for cell in mended.cells] == [cell.source for cell in released["problem1"].cells]
 
 
 def test_a_repaired_notebook_that_was_right_is_as_it_was(released):
