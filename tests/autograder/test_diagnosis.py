@@ -252,9 +252,7 @@ PEOPLE = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("question_id", "part", "name", "pieces"), PEOPLE, ids=lambda v: v if isinstance(v, str) else ""
-)
+@pytest.mark.parametrize(("question_id", "part", "name", "pieces"), PEOPLE, ids=[case[2] for case in PEOPLE])
 def test_mistakes_as_people_write_them(question_id, part, name, pieces):
     for seed in range(5):
         values = answered(question_id, student(**pieces), seed)
