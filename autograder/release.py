@@ -65,13 +65,26 @@ def checks_source(stored):
     Args:
         stored: nested dicts of arrays and numbers, from questions.stored_numbers().
     """
-    text = (HERE / "questions/public.py").read_text(encoding="utf8")
-    for old, new in (
-        ("from autograder.gradcheck import", "from gradcheck import"),
-        ("STORED = {}", f"STORED = {_literal(stored)}"),
-    ):
+    return _rewritten(
+        HERE / "questions/public.py",
+        {"from autograder.gradcheck import": "from gradcheck import", "STORED = {}": f"STORED = {_literal(stored)}"},
+    )
+
+
+def own_sources(notebooks):
+    """{file name: text} of the teacher's own questions, autograder/own/, that a cell of these notebooks imports."""
+    code = "\n".join(cell.source for notebook in notebooks for cell in notebook.cells if cell.cell_type == "code")
+    imported = set(re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE))
+    files = (path for path in sorted((HERE / "own").glob("*.py")) if path.stem in imported)
+    return {f.name: _rewritten(f, {"from autograder.questions.public import": "from checks import"}) for f in files}
+
+
+def _rewritten(path, changes):
+    """A file's text, each change made at the one place where it must stand."""
+    text = path.read_text(encoding="utf8")
+    for old, new in changes.items():
         if text.count(old) != 1:
-            raise RuntimeError(f"questions/public.py must hold {old!r} exactly once")
+            raise RuntimeError(f"{path.parent.name}/{path.name} must hold {old!r} exactly once")
         text = text.replace(old, new)
     return text
 
@@ -109,10 +122,12 @@ def generate(course):
     course = Path(course)
     source, release = (course / step / ASSIGNMENT for step in ("source", "release"))
     source.mkdir(parents=True, exist_ok=True)
-    for name, notebook in source_notebooks().items():
+    notebooks = source_notebooks()
+    for name, notebook in notebooks.items():
         nbformat.write(notebook, source / f"{name}.ipynb")
     shutil.copy(HERE / "gradcheck.py", source)
-    (source / "checks.py").write_text(checks_source(stored_numbers()), encoding="utf8")
+    for name, text in (own_sources(notebooks.values()) | {"checks.py": checks_source(stored_numbers())}).items():
+        (source / name).write_text(text, encoding="utf8")
     config = course_config(course)
     GenerateAssignment(coursedir=CourseDirectory(config=config), config=config, force=True).start()
     return release

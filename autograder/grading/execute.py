@@ -24,6 +24,7 @@ from nbgrader import utils
 from nbgrader.preprocessors import Execute
 from traitlets import Unicode
 
+import autograder.own  # noqa: F401 -- so that QUESTIONS holds the teacher's own questions too
 from autograder.diagnosis import diagnose
 from autograder.questions import QUESTIONS, Answer, judge
 from autograder.report import html

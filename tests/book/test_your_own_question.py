@@ -1,0 +1,70 @@
+"""The page on a teacher's own question: its very code, run; and the way into the assignment that it describes."""
+
+import re
+import subprocess
+import sys
+
+import jupytext
+import nbformat
+import pytest
+
+from autograder import release
+from autograder.questions import QUESTIONS, public
+from tests.answers import ROOT
+
+PAGE = ROOT / "book/teach/your_own_question.md"
+
+
+@pytest.fixture
+def page(capsys):
+    """The namespace after the page's cells, and what they printed."""
+    before = set(QUESTIONS)
+    space = {"__name__": "__main__"}
+    for cell in jupytext.read(PAGE).cells:
+        if cell.cell_type == "code":
+            exec(compile(cell.source, "page", "exec"), space)
+    yield space, capsys.readouterr().out
+    for added in set(QUESTIONS) - before - {"layer norm", "multiplied branches", "label smoothing"}:
+        del QUESTIONS[added], public.DRAWS[added]
+
+
+def test_the_pages_code_makes_a_question_that_tells_right_from_wrong(page):
+    space, printed = page
+    first, second, graded = re.findall(r"rms_norm_backward +(\d) of 6", printed)
+    assert (first, second, graded) == ("2", "6", "6")
+    assert "not yet" in printed.split("rms_norm_backward")[2]
+
+    def gamma_forgotten(dout, cache):
+        return space["rms_norm_backward"](dout, (*cache[:2], 1.0))
+
+    result = public.at_home(QUESTIONS["rms norm"], {"rms_norm_backward": gamma_forgotten}, (0, 1, 2))
+    assert {part.name: part.status for part in result.parts} == {"dx": "not yet", "dgamma": "ok"}
+
+
+def test_the_cells_of_the_page_work_in_a_release(tmp_path, monkeypatch):
+    """The page's file and cells, put where it says; the students' version has the file, and its check runs alone."""
+    text = PAGE.read_text()
+    code = re.findall(r"```\{code-cell\} ipython3\n(.*?)```\n", text, re.DOTALL)
+    forward, draw, ask = (next(c for c in code if word in c) for word in ("def rms_norm_forward", "def draw", "ask("))
+    cells = re.search(r"   ````\n(.*?)   ````\n", text, re.DOTALL)[1].replace("\n   ", "\n").removeprefix("   ")
+    here = tmp_path / "autograder"
+    (here / "own").mkdir(parents=True)
+    (here / "own/rms_norm.py").write_text(forward + draw + ask.partition("print")[0])
+    (here / "hw1").mkdir()
+    header = text.split("\n(your-own-question)=")[0]
+    (here / "hw1/problem3.md").write_text(header + "\n" + cells)
+    for name in ("gradcheck.py", "questions"):
+        (here / name).symlink_to(release.HERE / name)
+    monkeypatch.setattr(release, "HERE", here)
+    monkeypatch.setattr(release, "TEXTS", here / "hw1")
+
+    made = release.release(tmp_path / "out")
+
+    assert {path.name for path in made.iterdir()} == {"problem3.ipynb", "gradcheck.py", "checks.py", "rms_norm.py"}
+    assert "autograder" not in (made / "rms_norm.py").read_text()
+    sources = [cell.source for cell in nbformat.read(made / "problem3.ipynb", 4).cells if cell.cell_type == "code"]
+    assert sources[-1] == 'check("rms norm")' and "YOUR CODE HERE" in sources[1]
+    ran = subprocess.run(
+        [sys.executable, "-c", "\n".join(sources)], cwd=made, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "0 of 6" in ran.stdout and "not written yet" in ran.stdout
