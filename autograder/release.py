@@ -23,7 +23,7 @@ import solutions
 HERE = Path(__file__).parent
 ASSIGNMENT = "hw1"
 TEXTS = HERE / ASSIGNMENT
-STUBS = {"code_stub": {"python": "# YOUR CODE HERE\n..."}, "text_stub": "YOUR DERIVATION HERE"}
+STUBS = {"code_stub": {"python": "# YOUR CODE HERE\npass"}, "text_stub": "YOUR DERIVATION HERE"}
 PLACEHOLDER = re.compile(r"\{\{ ([\w .]+) \}\}")
 MARKER = re.compile(r" *### (BEGIN|END) SOLUTION\n")
 

@@ -21,9 +21,9 @@ from autograder.release import ASSIGNMENT
 
 from .gradebook import load_records
 
-ACCENT = re.compile(
-    r"(\\(?:hat|bar|tilde|dot|vec) ?(?:\{[^{}]*\}|\\?\w+?))(?=[_^])"
-)  # \hat y_b: the index is the whole's
+# \hat y_b: the index belongs to the letter with its hat, and stands beside it, not below
+ACCENT = re.compile(r"(\\(?:hat|bar|tilde|dot|vec) ?(?:\{[^{}]*\}|\\?\w+?))(?=[_^])")
+HALF = re.compile(r"(\\[tdc]?frac) ?(\d)(\d)")  # \frac12: two digits, not one number
 
 
 class Renderer(IPythonRenderer):
@@ -42,7 +42,10 @@ class Renderer(IPythonRenderer):
 
     def _mathml(self, tex, typed, block):
         try:
-            return tex2mathml(ACCENT.sub(r"{\1{}}", tex), as_block=block)
+            bare = re.sub(r"\\.", "", tex)
+            if bare.count("{") != bare.count("}"):
+                raise MathError("unbalanced braces, which would end the formula early")
+            return tex2mathml(HALF.sub(r"\1{\2}{\3}", ACCENT.sub(r"{\1{}}", tex)), as_block=block)
         except (MathError, ValueError, IndexError, KeyError, AttributeError, TypeError):
             return f"<code>{typed}</code>"
 
