@@ -38,7 +38,7 @@ def _row(part, named):
         numbers = f"to {verdict.error:.0e}" if verdict.error else "exactly"
     sentences = "".join(f"<br>{escape(sentence)}" for sentence in (verdict.words if verdict else ()))
     sentences += "".join(
-        f"<br><b>{escape(mistake.name.capitalize())}.</b> {escape(mistake.what)} {escape(mistake.look)} "
+        f"<br><b>{escape(_sentence(mistake.name))}.</b> {escape(mistake.what)} {escape(mistake.look)} "
         f"In the book: equation <code>{escape(mistake.equation)}</code>."
         for mistake in (entry[0] for entry in (named.entries if named else ()))
     )
@@ -47,3 +47,8 @@ def _row(part, named):
         f'<td {CELL}><span style="color:{colour}">{words}</span></td>'
         f"<td {CELL}>{part.points:g} of {part.maximum}</td><td {WIDE}>{numbers}{sentences}</td></tr>"
     )
+
+
+def _sentence(name):
+    """A name as a sentence begins; μ_B² stays μ_B²."""
+    return name[0].upper() + name[1:] if name[0].isascii() else name
