@@ -26,7 +26,7 @@ from traitlets import Unicode
 
 import autograder.own  # noqa: F401 -- so that QUESTIONS holds the teacher's own questions too
 from autograder.diagnosis import diagnose
-from autograder.questions import QUESTIONS, Answer, judge
+from autograder.questions import QUESTIONS, Answer, judge, looks_numeric
 from autograder.report import html
 
 from . import wire
@@ -35,6 +35,7 @@ KNOWN_ERRORS = {
     name for name, thing in vars(builtins).items() if isinstance(thing, type) and issubclass(thing, BaseException)
 }
 PATH = re.compile(r"(\x1b\[[\d;]*m|(?<![\w.:/~]))(?:/[^\s/:'\"<>\x1b]+)+/(?=[^\s/:'\"<>\x1b]+)")
+WHOLE = "2-2"  # the question whose cost is watched
 GRACE = 2  # seconds that a kernel gets to obey an interrupt
 
 
@@ -115,6 +116,8 @@ class TrustedExecute(Execute):
             ]
             return
         result = judgement.result
+        if question_id == WHOLE and result.points and (numeric := looks_numeric(WHOLE, self._call, seed)):
+            self.needs.append(f"{numeric} (its points stand)")
         points = maximum * result.points / result.maximum
         cell.outputs = [
             new_output("execute_result", {"text/plain": repr(points), "text/html": html(result, judgement.names)})

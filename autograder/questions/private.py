@@ -5,6 +5,7 @@ parts that it is computed from. On right parts it gives the truth; on the studen
 them. So one mistake costs its own part, and not those that follow it.
 """
 
+import time
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 
@@ -23,11 +24,10 @@ from solutions import (
 )
 
 from . import public
-from .public import PARAMS, QUESTIONS, SEEDS, Answer, collect, judge_draw, worst_of
+from .public import PARAMS, QUESTIONS, SEEDS, Answer, arguments, collect, judge_draw, worst_of
 
-TOLERANCE = (
-    1e-9  # complex steps of forward passes in float64 are right to 1e-13; a right answer's own noise is below 1e-11
-)
+TOLERANCE = 1e-9  # complex steps of float64 passes are right to 1e-13, a right answer's own noise is below 1e-11
+NUMERIC_GROWTH = 1.2  # a power of the parameters: honest code was measured at up to 1.0, numeric at 1.4 to 2
 
 
 def _vjp(forward, upstream, **param):
@@ -130,10 +130,10 @@ REFERENCES = {
 }
 
 
-def draw(question_id, seed):
+def draw(question_id, seed, **sizes):
     """The inputs of one draw, the intermediates of the trusted forward pass among them. `seed` is any numpy seed."""
     question = QUESTIONS[question_id]
-    q = public.DRAWS[question.family](np.random.default_rng(seed))
+    q = public.DRAWS[question.family](np.random.default_rng(seed), **sizes)
     if question.family == "network":
         params = {name: q[name] for name in PARAMS}
         _, cache = two_branch_forward(q["x"], q["y_a"], q["y_b"], params, q["r"], q["p"], q["eps"])
@@ -260,3 +260,37 @@ def _judge(question_id, call, seeds, diagnose=None):
         words += [sentence for sentence in complaints if sentence not in words]
         named.append(diagnose(question_id, q, values, right) if diagnose else {})
     return public.Result(question.id, question.functions, worst_of(drawn), tuple(words)), _agreed(named)
+
+
+def looks_numeric(question_id, call, seed):
+    """Whether a backward pass costs what a numeric derivative costs, which a person should look at.
+
+    A backward pass costs a few forward passes (Baur and Strassen, 1983), a numeric derivative one or two for each
+    parameter. At one size honest loops cost as much. So the time is taken at two sizes, the second with four times the
+    parameters: honest code grows with them at most, a numeric derivative with their product with the forward pass.
+
+    Args:
+        question_id: a question on the network, its answer a right one.
+        call, seed: as for judge.
+
+    Returns:
+        A sentence, or None where nothing is to be seen.
+    """
+    (wanted,) = QUESTIONS[question_id].calls
+    seconds, counts = [], []
+    for n, n_h in ((32, 64), (64, 128)):
+        q = draw(question_id, seed, sizes=(16, n, n_h, 10))
+        counts.append(sum(q[name].size for name in PARAMS))
+        begun = time.perf_counter()
+        answer = call(wanted.function, arguments(wanted, q))
+        seconds.append((time.perf_counter() - begun) / 2)  # it is called twice
+        if answer.error:
+            problem = answer.error.split(":")[0]
+            return f"{wanted.function} {problem} at {counts[-1]:,} parameters: is it a numeric derivative?"
+    power = np.log(seconds[1] / seconds[0]) / np.log(counts[1] / counts[0])
+    if seconds[1] > 5 or (seconds[1] > 1 and power > NUMERIC_GROWTH):  # honest loops took 0.2 s
+        return (
+            f"{wanted.function} takes {seconds[0]:.1f} s at {counts[0]:,} parameters and {seconds[1]:.1f} s at "
+            f"{counts[1]:,}: is it a numeric derivative?"
+        )
+    return None

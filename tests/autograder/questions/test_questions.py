@@ -1,5 +1,7 @@
 """The questions: the truth agrees with the solutions; right answers pass, at home and graded; wrong ones do not."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -231,3 +233,30 @@ def test_draws_hide_nothing():
         assert q["var_b"].min() < 30 * q["eps"]
         assert (q["mask"] == 0).any() and (q["mask"] > 0).any()
         assert np.allclose(q["y_b"].sum(axis=1), 1, atol=1e-12)
+
+
+def test_what_costs_like_a_numeric_derivative_is_told_and_honest_loops_are_not():
+    def numeric(dout, cache):
+        steps = cache["theta_1a"].size ** 2 / 4e7  # as a loop over parameters, each with a forward pass, would take
+        time.sleep(steps)
+        return solutions.two_branch_backward(dout, cache)
+
+    def loops(dout, cache):
+        g = solutions.two_branch_backward(dout, cache)
+        theta = np.zeros_like(cache["theta_1b"])
+        for dz, x in zip(g["dz_1b"], cache["x"], strict=True):
+            for k in range(len(dz)):
+                for j in range(len(x)):
+                    theta[k, j] += dz[k] * x[j]
+        return g | dict(dtheta_1b=theta)
+
+    def stopped(name, given):
+        return public.Answer(error="was stopped after 10 s")
+
+    def ask(backward):
+        return questions.looks_numeric("2-2", public.call_in(RIGHT | {"two_branch_backward": backward}), SECRET)
+
+    assert ask(solutions.two_branch_backward) is None
+    assert ask(loops) is None
+    assert "is it a numeric derivative?" in ask(numeric)
+    assert "was stopped after 10 s at" in questions.looks_numeric("2-2", stopped, SECRET)
