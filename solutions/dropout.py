@@ -34,7 +34,7 @@ def dropout_forward(x, r, p):
 
 @expects(r="n", p="probability")
 def dropout_jacobian(r, p):
-    """The Jacobian of dropout for one sample, equation jac-dropout: diagonal, since entry j sees entry j alone.
+    """The Jacobian of dropout for one sample, equation jac-dropout.
 
     Args:
         r: (n,), the draws of the forward pass.

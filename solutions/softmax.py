@@ -27,7 +27,7 @@ def softmax_forward(x):
 
 @expects(x="n")
 def softmax_jacobian(x):
-    """The Jacobian of softmax for one sample, equation jac-softmax. Every output feels every score: they share a sum.
+    """The Jacobian of softmax for one sample, equation jac-softmax.
 
     Args:
         x: (n,), scores.

@@ -1,9 +1,11 @@
 """The student edition, as it was built: no line of a solution and no gradient's formula is anywhere in it."""
 
+import re
 import shutil
 
 import pytest
 
+from book.edition import student_edition
 from tests.answers import ROOT, answer_equations, found_in, solution_lines
 
 STUDENT = ROOT / "_build/student/html"
@@ -14,6 +16,21 @@ needs_build = pytest.mark.skipif(not (STUDENT / "index.html").exists(), reason="
 def test_there_is_something_to_look_for():
     assert len(solution_lines()) > 60
     assert len(answer_equations()) > 25
+
+
+PAGES = sorted((ROOT / "book").rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_no_answer_is_in_what_is_left_of_a_page(page):
+    """Before anything is built: the text that Sphinx gets."""
+    left = re.sub(r"\s+", "", student_edition(page.read_text()))
+    assert [needle for needle in [*solution_lines(), *answer_equations().values()] if needle in left] == []
+
+
+def test_the_pages_do_hold_answers():
+    whole = re.sub(r"\s+", "", "".join(page.read_text() for page in PAGES))
+    assert all(needle in whole for needle in answer_equations().values())
 
 
 @needs_build
