@@ -43,6 +43,7 @@ from functools import partial
 import numpy as np
 
 TOLERANCE = 1e-10
+NEGATIVE_ZERO = "Some of its zeros are -0.0, which equals 0."
 DOUBTFUL = 1e-3  # also the tolerance for float32
 STEPS = tuple(2.0**-k for k in (13, 17, 20, 23, 27, 7))  # 1e-4 first, then smaller ones, and one that is larger
 CHUNK = 8_000_000  # bytes of perturbed input held at once
@@ -487,7 +488,7 @@ def _dress(yours, shape, like=None):
     if array.dtype == np.float64 and getattr(like, "dtype", None) == np.float32:
         words.append("float64, where the parameter is float32.")
     if array.dtype.kind == "f" and (np.signbit(array) & (array == 0)).any():
-        words.append("Some of its zeros are -0.0, which equals 0.")
+        words.append(NEGATIVE_ZERO)
     return array, words
 
 
@@ -556,7 +557,7 @@ def _whole_symptoms(yours, expected, level, factors):
         return ["All your entries are equal."]
     ratio = float((yours * expected).sum() / (expected**2).sum())
     if ratio and np.abs(yours - ratio * expected).max() <= abs(ratio) * level:
-        return ["The sign is flipped."] * (ratio < 0) + _factor(abs(ratio), factors)
+        return ["The sign is flipped."] * (ratio < 0) + _factor(abs(ratio), factors, yours.size > 1)
     if yours.ndim == 2 and yours.shape[0] == yours.shape[1]:
         if np.abs(yours.T - expected).max() <= level:
             return ["Yours is the transpose."]
@@ -572,34 +573,36 @@ def _whole_symptoms(yours, expected, level, factors):
     return []
 
 
-def _factor(ratio, factors):
+def _factor(ratio, factors, several=True):
     if abs(ratio - 1) < 1e-6:
         return []
     named = {f"{name} = {value:.4g}": value for name, value in factors.items()}
     named |= {f"{a} * {b} = {u * v:.4g}": u * v for a, u in factors.items() for b, v in factors.items() if a <= b}
     for name, value in named.items():
-        for wanted, word in ((value, "large"), (1 / value, "small")):
-            if abs(ratio / wanted - 1) < 1e-6:
-                return [f"Yours is {name} times too {word}."]
-    return [f"Yours is {ratio:.4g} times the expected, everywhere."]
+        if abs(ratio / value - 1) < 1e-6:
+            return [f"Yours is {name} times too large." if value > 1 else f"Yours is the expected times {name}."]
+        if abs(ratio * value - 1) < 1e-6:
+            return [f"Yours is {name} times too small." if value > 1 else f"Yours is the expected divided by {name}."]
+    return [f"Yours is {ratio:.4g} times the expected, everywhere."] * several  # of one number it says nothing
 
 
 def _part_symptoms(yours, expected, wrong, level, where):
     """Where the difference sits, if it does not sit everywhere."""
     if wrong.all():
         return []
+    right = " The others are right." if expected[~wrong].any() else " The others are 0, as they should be."
     words, count = [], f"{wrong.sum()} of {wrong.size} entries"
     if np.abs(yours[wrong]).max() <= level:
-        words.append(f"Yours is zero where it should not be, at {count}. The others are right.")
+        words.append(f"Yours is zero where it should not be, at {count}.{right}")
     elif np.abs(expected[wrong]).max() <= level:
-        words.append(f"Yours should be zero at {count}. The others are right.")
+        words.append(f"Yours should be zero at {count}.{right}")
     elif np.abs(yours + expected)[wrong].max() <= level:
-        words.append(f"The sign is flipped at {count}. The others are right.")
+        words.append(f"The sign is flipped at {count}.{right}")
     else:
-        words.append(f"Off at {count}. The others are right.")
+        words.append(f"Off at {count}.{right}")
     for name, mask in where.items():
         if np.shape(mask) == wrong.shape and not np.all(mask) and not (wrong & ~np.asarray(mask, bool)).any():
-            words.append(f"Off only where {name}.")
+            return [*words, f"Off only where {name}."]
     for axis, kind in enumerate(("row", "column")) if wrong.ndim == 2 else ():
         lines = np.flatnonzero(wrong.any(axis=1 - axis))
         if len(lines) < wrong.shape[axis]:

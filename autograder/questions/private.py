@@ -257,7 +257,7 @@ def _judge(question_id, call, seeds, diagnose=None):
         values, complaints = collect(question, call, q)
         after = carried(question_id, q, values, right)
         drawn.append(judge_draw(question, values, right, q, tolerance=TOLERANCE, carried=after))
-        words += [sentence for sentence in complaints if sentence not in words]
+        words += public.new_words(complaints, words)
         named.append(diagnose(question_id, q, values, right) if diagnose else {})
     return public.Result(question.id, question.functions, worst_of(drawn), tuple(words)), _agreed(named)
 

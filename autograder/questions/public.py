@@ -1,19 +1,21 @@
 """The questions of hw1, as a student meets them: what is wanted, how inputs are drawn, what is compared with what.
 
 This file travels with the notebooks, as checks.py, beside gradcheck.py. It knows no answer. A forward pass that a
-question asks for, and the steps of the backward pass, are compared with numbers that were stored at release; every
-other gradient with the finite difference of a forward pass that the notebook gives or that the student wrote.
+question asks for, and what follows from it, is compared with numbers that were stored at release; every other gradient,
+and seeds that have no stored numbers, with the finite difference of a forward pass that the notebook gives or that the
+student wrote.
 """
 
 import copy
+import re
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autograder.gradcheck import Verdict, compare_arrays, numerical_gradient, numerical_jacobian
+from autograder.gradcheck import NEGATIVE_ZERO, Verdict, compare_arrays, numerical_gradient, numerical_jacobian
 
 SEEDS = (0, 1, 2)  # what check() runs at home, and the seeds that have stored numbers
 STORED = {}  # {question id: {seed: {part: array}}}, and under "inputs" {family: {seed: inputs}}; filled in at release
@@ -41,6 +43,7 @@ def draw_dropout(rng):
     """x and r (n,), p; at least two entries are dropped and two kept."""
     n, p = rng.integers(6, 10), _probability(rng)
     r = _until(lambda r: 2 <= (r >= p).sum() <= n - 2, lambda: rng.uniform(size=n))
+    r[np.argmax(r >= p)] = p  # one that is kept lies on the border
     return dict(x=rng.normal(size=n), r=r, p=p)
 
 
@@ -64,13 +67,14 @@ def draw_network(rng, sizes=None):
         q |= dict(theta_2a=rng.normal(size=(n_h, n_h)) / n_h, theta_2b=rng.normal(size=(K, n_h)) / n_h)
         return q | dict(gamma=_of_both_signs(rng, n_h), beta=_of_both_signs(rng, n_h))
 
-    def fair(q):  # every unit is on for some samples and off for others, no sample sits on a kink, some entries dropped
+    def fair(q):  # every unit is on for some samples and off for others, of both some dropped, none sits on a kink
         units = [q["x"] @ q[theta].T for theta in ("theta_1a", "theta_1b")]
-        kept = q["r"] >= q["p"]
+        kept, on = q["r"] >= q["p"], units[0] > 0
         return (
             all(((z > 0).any(axis=0) & (z < 0).any(axis=0)).all() and np.abs(z).min() > 1e-4 for z in units)
             and ((units[1] > 0).sum(axis=0) >= 2).all()
-            and (kept & (units[0] > 0)).any(axis=0).sum() >= 2
+            and (kept & on).any(axis=0).sum() >= 2
+            and all(entries.any() for entries in (kept & ~on, ~kept & on, ~kept & ~on))
             and kept[0].any()
             and not kept[0].all()
         )
@@ -160,7 +164,9 @@ def _entries(value):
 
 def _loss_and_cache(value):
     pair = _pair("loss", "cache")(value)
-    return _entries(pair["cache"]) | {"loss": pair["loss"]}
+    if not isinstance(pair["cache"], dict):
+        raise ValueError(f"returned {_kind(pair['cache'])} as its second value; the cache, a dict, is wanted there")
+    return pair["cache"] | {"loss": pair["loss"]}
 
 
 def _kind(value):
@@ -387,6 +393,9 @@ class Result:
 
     def __str__(self):
         lines = [f"{self.id:<13}{', '.join(self.functions):<50}  {self.points:g} of {self.maximum}"]
+        words = [f"    {sentence}" for sentence in self.words]
+        if all(part.status == "missing" for part in self.parts):
+            return "\n".join(lines + words)
         shapes = [str(part.verdict.shape) if part.verdict else "" for part in self.parts]
         names, width = (max(map(len, texts)) for texts in ([part.name for part in self.parts], shapes))
         for part, shape in zip(self.parts, shapes, strict=True):
@@ -394,12 +403,12 @@ class Result:
             if v and v.verdict == "pass":
                 line += f" {v.error:.0e}"
             elif v and v.worst is not None:
-                at = f"worst at {list(v.worst)}:  " if v.worst else ""
-                line += f" off by {v.error:.2g} (allowed {v.tolerance:.0e})   {at}"
-                line += f"yours {v.yours:.4g}, expected {v.expected:.4g}"
+                line += f" off by {v.error:.2g} (allowed {v.tolerance:.0e})  " if np.isfinite(v.error) else ""
+                line += f" worst at {list(v.worst)}: " if v.worst else ""
+                line += f" yours {v.yours + 0.0:.4g}, expected {v.expected + 0.0:.4g}"
             lines.append(line.rstrip())
             lines += [f"        {sentence}" for sentence in (v.words if v else ())]
-        return "\n".join(lines + [f"    {sentence}" for sentence in self.words])
+        return "\n".join(lines + words)
 
 
 def collect(question, call, q):
@@ -417,8 +426,9 @@ def collect(question, call, q):
             if answer.error:
                 raise ValueError(answer.error)
             if answer.value is None:
-                raise ValueError("is not written yet: it returned None")
+                raise ValueError("returned None: it is not written yet, or a `return` is missing")
             found = wanted.unpack(answer.value)
+            words += _missing(question, wanted, found)
             changed = [
                 text
                 for name, before, after in zip(wanted.arguments, given, answer.after, strict=False)
@@ -427,7 +437,7 @@ def collect(question, call, q):
             spoilt = [text for text in changed if text.startswith(("cache", "params"))]
             if spoilt:
                 raise ValueError(
-                    f"changed its input: {', '.join(spoilt)}. A backward pass only reads. "
+                    f"changed its input: {', '.join(spoilt)}. A function only reads what it is handed. "
                     "Look for `-=`, `*=` or `out=` on something that you did not make"
                 )
             if not _same(answer.value, answer.again):
@@ -438,6 +448,20 @@ def collect(question, call, q):
         except ValueError as error:
             words.append(f"{wanted.function} {error}.")
     return values, words
+
+
+def _missing(question, wanted, found):
+    """The names that a dict lacks, and those that nobody asked for: one may be the other, misspelt."""
+    if wanted.unpack not in (_entries, _loss_and_cache):
+        return []
+    asked = [part.name for part in question.parts] + list(CACHE) * (wanted.unpack is _loss_and_cache)
+    missing = [repr(name) for name in asked if name not in found]
+    known = {part.name for other in QUESTIONS.values() for part in other.parts} | set(asked)
+    others = [repr(name) for name in found if name not in known]
+    if not missing:
+        return []
+    strange = f" It has {', '.join(others[:6])}, which nobody asked for." if others else ""
+    return [f"{wanted.function} returned a dict without {', '.join(missing)}.{strange}"]
 
 
 def _changes(name, before, after):
@@ -459,8 +483,8 @@ def _same(a, b):
         return isinstance(b, type(a)) and len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
     try:
         return np.array_equal(a, b, equal_nan=True)
-    except TypeError:
-        return a is b or a == b
+    except (TypeError, ValueError):  # no numbers: the judge of the part says so
+        return type(a) is type(b)
 
 
 def judge_draw(question, values, expected, q, *, tolerance, carried=None):
@@ -491,7 +515,8 @@ def judge_draw(question, values, expected, q, *, tolerance, carried=None):
                 verdict = compare_arrays(part.name, values[part.name], carried[part.name], **judged)
                 status = "carried" if verdict.verdict == "pass" else "not yet"
             else:
-                status = "waits"
+                status, verdict = "waits", replace(verdict, words=())
+            verdict = replace(verdict, words=_told(part.name, status, values[part.name], q, verdict.words))
         elif part.name in values:
             status = "waits"
         if status in ("not yet", "waits", "carried"):
@@ -499,6 +524,38 @@ def judge_draw(question, values, expected, q, *, tolerance, carried=None):
         points = part.points if status in ("ok", "carried") else 0
         results.append(PartResult(part.name, points, part.points, status, verdict))
     return tuple(results)
+
+
+def _told(name, status, value, q, words):
+    """The sentences on a part that a student reads."""
+    words = tuple(sentence for sentence in words if sentence != NEGATIVE_ZERO)
+    if (
+        name == "da_1b"
+        and status == "not yet"
+        and np.shape(value) == q["x_hat"].shape
+        and np.asarray(value).dtype.kind in "fi"
+    ):
+        words += batch_norm_symptoms(np.asarray(value, float), q)
+    return words
+
+
+def batch_norm_symptoms(dx, q):
+    """What must hold of a gradient that went back through batch norm, and does not hold of dx (m, n_h)."""
+    sums = dx.sum(axis=0)
+    if np.abs(sums).max() > 1e-6 * np.abs(dx).max():
+        shown = ", ".join(f"{value:.2g}" for value in sums)
+        return (
+            "Add one number to a column of a_1b, in all samples: x_hat stays. So each column of da_1b sums to 0. "
+            f"The sums of yours: {shown}.",
+        )
+    along = (dx * q["x_hat"]).sum(axis=0) / np.linalg.norm(dx, axis=0).clip(1e-300) / np.linalg.norm(q["x_hat"], axis=0)
+    along = along[q["var_b"] > 30 * q["eps"]]
+    if along.size and np.abs(along).max() > 0.1:
+        return (
+            "Stretch a column of a_1b about its mean: x_hat hardly moves, unless the variance is as small as eps. So "
+            "the sum of x_hat * da_1b over the batch is nearly 0. In yours it is not.",
+        )
+    return ()
 
 
 def worst_of(draws):
@@ -515,18 +572,24 @@ def call_in(functions):
 
     def call(name, given):
         if name not in functions:
-            return Answer(error="is not there: run the cell that defines it")
+            return Answer(error="is not there: run the cell that defines it, and keep its name")
         used = copy.deepcopy(given)
         try:
             value = copy.deepcopy(functions[name](*used))
             fresh = (b if isinstance(a, dict | tuple) else copy.deepcopy(a) for a, b in zip(given, used, strict=True))
             again = functions[name](*fresh)
         except Exception as error:
-            line = traceback.extract_tb(error.__traceback__)[-1]
-            return Answer(error=f"raised {type(error).__name__}: {error} (line {line.lineno} of {line.name})")
+            return Answer(error=f"raised {type(error).__name__}: {error}{_place(error)}")
         return Answer(value, again, used)
 
     return call
+
+
+def _place(error):
+    """Where in the student's own code an error was raised, with the line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename != __file__ and "site-packages" not in frame.filename]
+    return f" (line {own[-1].lineno} of {own[-1].name}:  {own[-1].line})" if own else ""
 
 
 def inputs_for(question, functions, seed):
@@ -558,13 +621,31 @@ def at_home(question, functions, seeds):
             q, values, expected = {}, {}, {}
             complaints = [f"The forward pass that this is compared with failed: {type(error).__name__}: {error}."]
         draws.append(judge_draw(question, values, expected, q, tolerance=1e-6))
-        words += [sentence for sentence in complaints if sentence not in words]
+        words += new_words(complaints, words)
     parts = worst_of(draws)
-    first = next((p.name for p in parts if p.status == "not yet"), None)
-    waiting = [p.name for p in parts if p.status == "waits"]
-    if first and waiting:
-        words.append(f"Mend {first} first: {', '.join(waiting)} {'is' if len(waiting) == 1 else 'are'} built on it.")
+    words += _what_waits(question, {part.name: part.status for part in parts})
     return Result(question.id, question.functions, parts, tuple(words))
+
+
+def new_words(sentences, said):
+    """The sentences that have not been said yet, whatever numbers stand in them."""
+    known = {re.sub(r"[\d.e-]+", "", sentence) for sentence in said}
+    return [sentence for sentence in sentences if re.sub(r"[\d.e-]+", "", sentence) not in known]
+
+
+def _what_waits(question, status):
+    """Which part to mend first, and what is built on it."""
+    roots = {}
+    for part in question.parts:
+        roots[part.name] = {part.name} if status[part.name] == "not yet" else set()
+        if status[part.name] == "waits":
+            roots[part.name] = set().union(*(roots[name] for name in part.after))
+    words = []
+    for root in (name for name in status if status[name] == "not yet"):
+        built = [name for name in status if status[name] == "waits" and root in roots[name]]
+        if built:
+            words.append(f"Mend {root} first: {', '.join(built)} {'is' if len(built) == 1 else 'are'} built on it.")
+    return words + ["When it is graded, what is right after a wrong part still counts."] * bool(words)
 
 
 def check(question_id, seed=None):

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 
 import solutions
@@ -223,9 +224,6 @@ def ordered(cells):
 
 def picture(cells):
     """The same as a picture, in three columns: a square a row and question, coloured by what came of it."""
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     colours = {"●": "#1b7837", "○": "#a6dba0", "✗": "#c51b7d", "✓": "#4575b4"}
     names = ordered(cells)
     height = -(-len(names) // 3)

@@ -622,6 +622,8 @@ REST = "of 20 entries. The others are right. Off only where the mask is 0."
         (E / 4, E, "Yours is n = 4 times too small."),
         (E / 20, E, "Yours is m * n = 20 times too small."),
         (1.3 * E, E, "Yours is 1.3 times the expected, everywhere."),
+        (E * 0.3, E, "Yours is the expected times 1 - p = 0.3."),
+        (E / 0.3, E, "Yours is the expected divided by 1 - p = 0.3."),
         (-E, E, "The sign is flipped."),
         (-5 * E, E, "The sign is flipped. Yours is m = 5 times too large."),
         (0 * E, E, "Yours is zero everywhere."),
@@ -669,7 +671,7 @@ def test_symptoms(yours, expected, words):
         "another shape": MASK.T,
         "everywhere": MASK | True,
     }
-    assert " ".join(symptoms(yours, expected, where=where, factors={"m": 5, "n": 4})) == words
+    assert " ".join(symptoms(yours, expected, where=where, factors={"m": 5, "n": 4, "1 - p": 0.3})) == words
 
 
 def test_a_verdict_tells_the_worst_entry_and_both_values():

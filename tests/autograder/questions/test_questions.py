@@ -260,3 +260,96 @@ def test_what_costs_like_a_numeric_derivative_is_told_and_honest_loops_are_not()
     assert ask(loops) is None
     assert "is it a numeric derivative?" in ask(numeric)
     assert "was stopped after 10 s at" in questions.looks_numeric("2-2", stopped, SECRET)
+
+
+def dict_of(**changes):
+    """two_branch_backward with some of its keys renamed or left out."""
+
+    def backward(dout, cache):
+        g = solutions.two_branch_backward(dout, cache)
+        return {changes.get(name, name): value for name, value in g.items() if changes.get(name, name)}
+
+    return backward
+
+
+def words(question_id, **mistakes):
+    return str(at_home(question_id, **mistakes))
+
+
+def test_a_misspelt_key_is_told_with_what_came_instead():
+    text = words("2-2", two_branch_backward=dict_of(dtheta_1a="theta_1a"))
+    assert "returned a dict without 'dtheta_1a'. It has 'theta_1a', which nobody asked for." in text
+
+    def forgetful(*args):
+        loss, cache = solutions.two_branch_forward(*args)
+        return loss, {name: value for name, value in cache.items() if name not in ("x", "r")}
+
+    assert "returned a dict without 'x', 'r'." in words("2-1", two_branch_forward=forgetful)
+
+
+def test_what_waits_is_told_by_what_it_is_built_on():
+    def head(dout, cache):
+        g = solutions.head_backward(dout, cache)
+        return g | dict(dy_hat_b=g["dy_hat_b"] * 2, dz_2b=-g["dz_2b"], dtheta_2b=-g["dtheta_2b"])
+
+    text = words("2-2 head", head_backward=head)
+    assert "Mend dz_2b first: dtheta_2b is built on it." in text
+    assert "Mend dy_hat_b" not in text
+    assert "what is right after a wrong part still counts" in text
+
+
+def test_an_error_is_told_once_with_the_line_that_raised_it():
+    def softmax_jacobian(x):
+        return x @ np.ones((len(x) + 1, 2))
+
+    text = words("1-3", softmax_jacobian=softmax_jacobian)
+    assert text.count("raised ValueError") == 1
+    assert "softmax_jacobian:  return x @ np.ones((len(x) + 1, 2))" in text
+    assert "missing" not in text
+    assert "(line" not in words("1-3", softmax_jacobian=lambda x, y: x)
+
+
+def test_a_border_that_is_dropped_is_found():
+    def dropout_forward(x, r, p):
+        mask = np.where(r > p, 1 / (1 - p), 0)
+        return x * mask, (mask,)
+
+    for result in (
+        at_home("1-2", dropout_forward=dropout_forward),
+        graded("1-2", dropout_forward=dropout_forward).result,
+    ):
+        assert status(result)["out"] == "not yet"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda dx, c: dx, "So each column of da_1b sums to 0"),  # constants
+        (
+            lambda dx, c: dx - dx.mean(axis=0),
+            "the sum of x_hat * da_1b over the batch is nearly 0",
+        ),  # variance constant
+    ],
+)
+def test_what_must_hold_behind_batch_norm_is_told_where_it_does_not(wrong, sentence):
+    def branch_b(dz_2b, cache):
+        g = solutions.branch_b_backward(dz_2b, cache)
+        dx_hat = g["dc"] * cache["gamma"]
+        return g | dict(da_1b=wrong(dx_hat, cache) / np.sqrt(cache["var_b"] + cache["eps"]))
+
+    assert sentence in words("2-2 branch b", branch_b_backward=branch_b)
+    right = questions.draw("2-2 branch b", 5)
+    values = solutions.branch_b_backward(right["dz_2b"], {name: right[name] for name in public.CACHE})
+    assert public.batch_norm_symptoms(values["da_1b"], right) == ()
+
+
+def test_minus_zero_and_ragged_lists_are_no_riddle():
+    def relu_of_minus_zero(dz_2b, cache):
+        g = solutions.branch_b_backward(dz_2b, cache)
+        return g | dict(dz_1b=g["da_1b"] * (cache["z_1b"] > 0))
+
+    assert "-0" not in words("2-2 branch b", branch_b_backward=relu_of_minus_zero).replace("e-0", "")
+    ragged = np.empty(2, object)
+    ragged[:] = [np.ones(2), np.ones(3)]
+    assert "An array of numbers of shape" in words("1-3", softmax_jacobian=lambda x: ragged)
+    assert "ambiguous" not in words("1-3", softmax_jacobian=lambda x: ragged)
