@@ -24,6 +24,11 @@ HERE = Path(__file__).parent
 ASSIGNMENT = "hw1"
 TEXTS = HERE / ASSIGNMENT
 STUBS = {"code_stub": {"python": "# YOUR CODE HERE\npass"}, "text_stub": "YOUR DERIVATION HERE"}
+TEACHERS = re.compile(
+    r"\n\n    Raises:(\n {8}.*)+"
+    r"|[,:]?\s+equations?\s+([a-z0-9-]+(,\s+|\s+and\s+|\s+to\s+)?)+(?=[.:])"
+    r"|; \(m, n\) where \w+ is a scalar|, or a scalar for all( features)?| or scalars"
+)
 PLACEHOLDER = re.compile(r"\{\{ ([\w .]+) \}\}")
 MARKER = re.compile(r" *### (BEGIN|END) SOLUTION\n")
 
@@ -53,10 +58,14 @@ def _filled_in(names, around):
 
 
 def function_source(name):
-    """A function of solutions/ as text: markers included, its decorator and the errors that this raises left out."""
+    """A function of solutions/ as text, its markers included.
+
+    Left out is what does not concern a student: the decorator and the errors that it raises, the labels of equations,
+    and that gamma and beta may be scalars.
+    """
     source = inspect.getsource(getattr(solutions, name))
     source = source[re.search(r"^def ", source, re.MULTILINE).start() :]
-    return re.sub(r"\n\n    Raises:\n( {8}.*\n)+", "\n", source).rstrip()
+    return TEACHERS.sub("", source).rstrip()
 
 
 def checks_source(stored):

@@ -128,12 +128,12 @@ def branch_b_backward(dz_2b, cache):
 
 @expects(dout="", dz_2b="m K", cache=CACHE)
 def branch_a_backward(dout, dz_2b, cache):
-    """From both arrows that leave z_2a, back through FC2A, dropout, ReLU and FC1A, equations grad-z-2a, grad-theta-2a,
-    grad-d, grad-z-1a and grad-theta-1a.
+    """From z_2a back through FC2A, dropout, ReLU and FC1A, equations grad-z-2a, grad-theta-2a, grad-d, grad-z-1a and
+    grad-theta-1a.
 
     Args:
-        dout: a scalar, the gradient of the loss itself; it reaches z_2a through the squared error.
-        dz_2b: (m, K), the gradient of z_2b; it reaches z_2a through the sum s.
+        dout: a scalar, the gradient of the loss itself: 1.0 where the loss is all there is.
+        dz_2b: (m, K), the gradient of z_2b.
         cache: from two_branch_forward.
 
     Returns:
@@ -163,7 +163,7 @@ def two_branch_backward(dout, cache):
 
     Returns:
         A dict of the six gradients dtheta_1a, dtheta_1b, dtheta_2a, dtheta_2b, dgamma, dbeta, each with its parameter's
-        shape, and of all that head_backward, branch_b_backward and branch_a_backward return on the way.
+        shape. What is found on the way may stand in it too.
 
     Raises:
         ValueError: a key that is missing from the cache, a wrong shape, NaN or infinity, or not floating point.

@@ -68,7 +68,7 @@ def test_the_released_notebook_opens_and_runs_in_jupyterlab(lab, tab, name, chec
     tab.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', state="attached", timeout=60_000)
     tab.get_by_role("menuitem", name="Run", exact=True).click()
     tab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    outputs = tab.locator(".jp-OutputArea-output", has_text="is not written yet")
+    outputs = tab.locator(".jp-OutputArea-output", has_text="it is not written yet")
     outputs.nth(checks - 1).wait_for(timeout=60_000)
     assert outputs.count() == checks
     assert tab.locator('[data-mime-type="application/vnd.jupyter.stderr"], [data-mime-type*="error"]').count() == 0
