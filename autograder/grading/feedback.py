@@ -5,6 +5,7 @@ Formulas are turned into MathML, which browsers show by themselves, where the st
 
 import hashlib
 import json
+import math
 import re
 
 from docutils.utils.math import MathError
@@ -12,9 +13,12 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import GetGrades
 from nbgrader.utils import capture_log
 
 from autograder.release import ASSIGNMENT
@@ -50,8 +54,27 @@ class Renderer(IPythonRenderer):
             return f"<code>{typed}</code>"
 
 
+class Grades(GetGrades):
+    """nbgrader's grades; a derivation that nobody has read has none, and does not count in the total."""
+
+    def preprocess(self, nb, resources):
+        """Write the grades into the notebook's cells, and the totals into the resources."""
+        nb, resources = super().preprocess(nb, resources)
+        grades = [cell.metadata.nbgrader for cell in nb.cells if utils.is_grade(cell)]
+        unread = [grade["points"] for grade in grades if math.isnan(grade["score"])]
+        resources["nbgrader"]["max_score"] -= sum(unread)
+        resources["nbgrader"]["unread"] = len(unread)
+        return nb, resources
+
+    def _get_score(self, cell, resources):
+        super()._get_score(cell, resources)
+        names = (cell.metadata.nbgrader["grade_id"], self.notebook_id, self.assignment_id, self.student_id)
+        if self.gradebook.find_grade(*names).needs_manual_grade:
+            cell.metadata.nbgrader["score"] = math.nan
+
+
 class FeedbackExporter(HTMLExporter):
-    """nbgrader's feedback page without MathJax."""
+    """nbgrader's feedback page without MathJax, its links called after the questions."""
 
     @pass_context
     def markdown2html(self, context, source):
@@ -63,7 +86,14 @@ class FeedbackExporter(HTMLExporter):
         """The page as text, and resources."""
         page, resources = super().from_notebook_node(nb, resources, **kwargs)
         mathjax = r"<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->"
-        return re.sub(mathjax, "", page, flags=re.DOTALL), resources
+        page = re.sub(mathjax, "", page, flags=re.DOTALL)
+        page = re.sub(r"Score: nan / ([\d.]+)", r"not read yet, of \1", page)
+        page = re.sub(r'(<a href="#check-([\w-]+)">)Test cell', r"\1Check \2", page)
+        page = re.sub(r'(<a href="#derive-([\w-]+)">)Written response', r"\1Derivation \2", page)
+        if unread := resources["nbgrader"].get("unread"):
+            derivations = "a derivation is" if unread == 1 else f"{unread} derivations are"
+            page = page.replace("</h4>", f"<br><small>so far: {derivations} not read yet</small></h4>", 1)
+        return page, resources
 
 
 def write_feedback(course, *, again=False, say=print):
@@ -84,6 +114,7 @@ def write_feedback(course, *, again=False, say=print):
         config.CourseDirectory.student_id = _literally(student)
         config.GenerateFeedback.force = True
         config.GenerateFeedback.exporter_class = FeedbackExporter
+        config.GenerateFeedback.preprocessors = [Grades, CSSHTMLHeaderPreprocessor]
         outcome = capture_log(GenerateFeedback(coursedir=CourseDirectory(config=config), config=config))
         if outcome["success"]:
             stamps[student] = stamp
