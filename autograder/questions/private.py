@@ -132,13 +132,29 @@ REFERENCES = {
 
 def draw(question_id, seed, **sizes):
     """The inputs of one draw, the intermediates of the trusted forward pass among them. `seed` is any numpy seed."""
-    question = QUESTIONS[question_id]
-    q = public.DRAWS[question.family](np.random.default_rng(seed), **sizes)
-    if question.family == "network":
-        params = {name: q[name] for name in PARAMS}
-        _, cache = two_branch_forward(q["x"], q["y_a"], q["y_b"], params, q["r"], q["p"], q["eps"])
-        q |= cache
+    family, rng = QUESTIONS[question_id].family, np.random.default_rng(seed)
+    if family != "network":
+        return public.DRAWS[family](rng, **sizes)
+    while not _tells(q := run(public.DRAWS[family](rng, **sizes))):
+        pass
     return q
+
+
+def run(q):
+    """The network's inputs, and every intermediate of its trusted forward pass."""
+    params = {name: q[name] for name in PARAMS}
+    return q | two_branch_forward(q["x"], q["y_a"], q["y_b"], params, q["r"], q["p"], q["eps"])[1]
+
+
+def _tells(q):
+    """What a draw without the forward pass cannot know: that no class is all but ruled out, and that the gradient which
+    comes back to d, in branch A's own question and in the whole, has both signs where ReLU and dropout let it pass.
+    """
+    passes = (q["mask"] > 0) & (q["z_1a"] > 0)
+    own, m = q["dout"] * (q["z_2a"] - q["y_a"]), len(q["x"])
+    scores = (q["dz_2b"], q["dout"] * (q["y_hat_b"] - q["y_b"]) / m)
+    back = [((own / m + dz_2b @ q["theta_2b"]) @ q["theta_2a"])[passes] for dz_2b in scores]
+    return q["y_hat_b"].min() > 1e-6 and all(dd.min() < 0 < dd.max() for dd in back)
 
 
 def truth(question_id, q):
@@ -152,14 +168,32 @@ def truth(question_id, q):
 
 
 def carried(question_id, q, values, right):
-    """What is right for each part after the student's own earlier parts, where these have the right shapes."""
+    """What is right for each part after the student's own earlier parts, where these can be told from nothing.
+
+    An earlier part that is all zero, tiny, or the same for every sample would make an empty answer right: it is not
+    carried, and neither is what would then be all but zero.
+    """
     own = {name: values[name] for name in values if name in right and _usable(values[name], right[name])}
+    own = {name: value for name, value in own.items() if _tells_something(value, right[name], name)}
     after = {}
     with np.errstate(all="ignore"):  # a student's variance may be negative
         for part in QUESTIONS[question_id].parts:
             if part.after and all(name in own for name in part.after):
-                after[part.name] = REFERENCES[question_id][part.name](q, right | own)
+                expected = REFERENCES[question_id][part.name](q, right | own)
+                if _tells_something(expected, right[part.name], part.name):
+                    after[part.name] = expected
     return after
+
+
+def _tells_something(value, right, name):
+    """Whether an array is as large as the right one, within a factor, and varies as much from sample to sample (but for
+    the mask: one for all samples is a mistake that people make).
+    """
+    value, right = np.asarray(value), np.asarray(right)
+    sizes = [(np.linalg.norm(value), np.linalg.norm(right))]
+    if right.ndim > 1 and name != "mask":
+        sizes.append((np.linalg.norm(value - value.mean(axis=0)), np.linalg.norm(right - right.mean(axis=0))))
+    return all(1e-2 * wanted <= size < np.inf for size, wanted in sizes)
 
 
 def _usable(value, right):

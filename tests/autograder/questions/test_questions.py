@@ -231,7 +231,12 @@ def test_draws_hide_nothing():
         assert abs(abs(q["dout"]) - 1) > 0.1
         assert (q["var_b"] > 0).all()
         assert q["var_b"].min() < 30 * q["eps"]
-        assert (q["mask"] == 0).any() and (q["mask"] > 0).any()
+        kept, on = q["mask"] > 0, q["z_1a"] > 0
+        assert all((a & b).any() for a in (kept, ~kept) for b in (on, ~on))
+        assert kept[0].any() and not kept[0].all()
+        dd = solutions.two_branch_backward(q["dout"], {name: q[name] for name in public.CACHE})["dd"]
+        assert dd[kept & on].min() < 0 < dd[kept & on].max()
+        assert q["y_hat_b"].min() > 1e-6
         assert np.allclose(q["y_b"].sum(axis=1), 1, atol=1e-12)
 
 
@@ -353,3 +358,37 @@ def test_minus_zero_and_ragged_lists_are_no_riddle():
     ragged[:] = [np.ones(2), np.ones(3)]
     assert "An array of numbers of shape" in words("1-3", softmax_jacobian=lambda x: ragged)
     assert "ambiguous" not in words("1-3", softmax_jacobian=lambda x: ragged)
+
+
+def filled(question_id, fill):
+    """Functions that return an array for every part, made by fill(right array)."""
+    made = {}
+    for call in QUESTIONS[question_id].calls:
+
+        def function(*args, call=call):
+            value = RIGHT[call.function](*args)
+            for part in QUESTIONS[question_id].parts:
+                value = replaced(value, part.name, lambda a: fill(np.asarray(a)))
+            return value
+
+        made[call.function] = function
+    return made
+
+
+@pytest.mark.parametrize("question_id", ["2-1", "2-2 head", "2-2 branch b", "2-2 branch a", "2-2"])
+@pytest.mark.parametrize(
+    "fill",
+    [
+        lambda a: a * 0.0,
+        lambda a: a * 0 + 1e-300,
+        lambda a: a * 0 + 5e-324,
+        lambda a: a * 0 + 1.0,
+        lambda a: a * 1e-9,
+        lambda a: np.ones_like(a) * a.mean(axis=0) if a.ndim > 1 else a * 0.0,
+    ],
+    ids=["zeros", "tiny", "tiniest", "ones", "scaled away", "each sample alike"],
+)
+def test_an_empty_answer_is_not_right_after_an_empty_answer(question_id, fill):
+    result = graded(question_id, **filled(question_id, fill)).result
+    assert result.points <= 1, str(result)
+    assert not any(part.status == "carried" for part in result.parts)
