@@ -237,8 +237,7 @@ def _answer(text):
         if "absent" in reply:
             return Answer(error="is not there: no cell that ran defines it")
         if "unsendable" in reply:
-            what = reply["unsendable"][:100]
-            return Answer(error=f"returned {what}: only numbers, arrays, tuples and dicts can be judged")
+            return Answer(error="returned what is no number, array, tuple or dict of them: only these can be judged")
         if "error" in reply:
             kind, words, place = reply["error"]
             kind = kind if kind in KNOWN_ERRORS else "an exception of its own"

@@ -27,6 +27,11 @@ from .gradebook import load_records
 
 # \hat y_b: the index belongs to the letter with its hat, and stands beside it, not below
 ACCENT = re.compile(r"(\\(?:hat|bar|tilde|dot|vec) ?(?:\{[^{}]*\}|\\?\w+?))(?=[_^])")
+# A student's Markdown and outputs stand on the page: no script of theirs runs, and nothing is fetched from outside.
+POLICY = (
+    '<meta http-equiv="Content-Security-Policy" '
+    "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:\">"
+)
 HALF = re.compile(r"(\\[tdc]?frac) ?(\d)(\d)")  # \frac12: two digits, not one number
 
 
@@ -87,6 +92,7 @@ class FeedbackExporter(HTMLExporter):
         page, resources = super().from_notebook_node(nb, resources, **kwargs)
         mathjax = r"<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->"
         page = re.sub(mathjax, "", page, flags=re.DOTALL)
+        page = page.replace("<head>", f"<head>\n{POLICY}", 1)
         page = re.sub(r"Score: nan / ([\d.]+)", r"not read yet, of \1", page)
         page = re.sub(r'(<a href="#check-([\w-]+)">)Test cell', r"\1Check \2", page)
         page = re.sub(r'(<a href="#derive-([\w-]+)">)Written response', r"\1Derivation \2", page)

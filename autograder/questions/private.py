@@ -197,7 +197,10 @@ def _tells_something(value, right, name):
 
 
 def _usable(value, right):
-    value = np.asarray(value)
+    try:
+        value = np.asarray(value)
+    except ValueError:  # lists of different lengths
+        return False
     return value.shape == np.shape(right) and np.issubdtype(value.dtype, np.floating) and np.isfinite(value).all()
 
 

@@ -472,7 +472,10 @@ def _changes(name, before, after):
         return [text for i in range(len(before)) for text in _changes(f"{name}[{i}]", before[i], after[i])]
     if _same(before, after):
         return []
-    same_shape = np.shape(before) == np.shape(after) and np.issubdtype(np.asarray(after).dtype, np.number)
+    try:
+        same_shape = np.shape(before) == np.shape(after) and np.issubdtype(np.asarray(after).dtype, np.number)
+    except ValueError:  # lists of different lengths
+        same_shape = False
     return [f"{name} by up to {np.max(np.abs(before - after)):.2g}" if same_shape else f"{name} is another array"]
 
 

@@ -357,6 +357,15 @@ def test_minus_zero_and_ragged_lists_are_no_riddle():
     ragged = np.empty(2, object)
     ragged[:] = [np.ones(2), np.ones(3)]
     assert "An array of numbers of shape" in words("1-3", softmax_jacobian=lambda x: ragged)
+    lists = with_mistake("2-2 branch b", "dc", lambda a: [[1.0], [1.0, 2.0]])
+    assert "An array of numbers of shape" in words("2-2 branch b", **lists)
+    assert status(graded("2-2 branch b", **lists).result)["dc"] == "not yet"
+
+    def spoils(dz_2b, cache):
+        cache["x"] = [[1.0], [1.0, 2.0]]
+        return dict(dc=dz_2b)
+
+    assert "changed its input: cache['x'] is another array" in words("2-2 branch b", branch_b_backward=spoils)
     assert "ambiguous" not in words("1-3", softmax_jacobian=lambda x: ragged)
 
 
