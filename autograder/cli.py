@@ -4,22 +4,28 @@ import argparse
 import sys
 from pathlib import Path
 
-GRADED, FAILED, NEEDS_A_PERSON = 0, 1, 3
+GRADED, FAILED, NEEDS_A_PERSON, STOPPED = 0, 1, 3, 130
 
 EXIT = """exit status:
   0  all of it was done, and nobody is needed
   1  it could not be done; the last lines say why and what to do
-  3  everything has a row, and some rows need a person: the summary says which and why"""
+  3  everything has a row, and some rows need a person: the summary says which and why
+  130  stopped by Ctrl-C; what was graded is kept"""
 
 
 def main(argv=None):
     """Run one command, and return its exit status."""
     args = _parser().parse_args(argv)
     try:
+        if Path(args.out).is_file():
+            raise ValueError(f"--out is a folder, but {args.out} is a file")
         return args.command(args)
-    except (ValueError, FileNotFoundError, PermissionError) as error:
+    except (ValueError, OSError) as error:
         print(f"autograder {args.name}: {error}", file=sys.stderr)
         return FAILED
+    except KeyboardInterrupt as stopped:
+        print(f"autograder {args.name}: {str(stopped) or 'stopped'}", file=sys.stderr)
+        return STOPPED
 
 
 def _parser():
@@ -79,14 +85,15 @@ def _demo(args):
 def _grade(args):
     if args.timeout <= 0:
         raise ValueError(f"--timeout must be above 0 seconds, but is {args.timeout:g}")
-    from .grading.batch import grade_all
-    from .grading.course import Course
+    from .grading.batch import grade_all, strays
 
-    course = Course.at(args.out, args.course)
+    course = _course(args)
     options = dict(timeout=args.timeout, again=args.again, jobs=args.jobs, say=_say)
     rows, graded, seconds = grade_all(args.submitted, course, **options)
     print(_table(rows))
     print(_closing(rows, course))
+    if names := strays(args.submitted, course):
+        print(f"no folder of a student, so left alone in {args.submitted}: {', '.join(names)}")
     if graded:
         print(f"{graded} graded in {_minutes(seconds)}, {graded / seconds * 60:.0f} a minute")
     return _status(rows)
@@ -112,13 +119,17 @@ def _summary(args):
     rows = grades(course)
     print(_table(rows))
     print(_closing(rows, course))
-    return GRADED
+    return _status(rows)
+
+
+def _course(args):
+    from .grading.course import Course
+
+    return Course.at(args.out, args.course)
 
 
 def _graded_course(args):
-    from .grading.course import Course
-
-    course = Course.at(args.out, args.course)
+    course = _course(args)
     if not course.records.is_dir():
         raise ValueError(
             f"Nothing has been graded into {args.out} yet. First:  autograder grade SUBMITTED --out {args.out}"

@@ -1,7 +1,9 @@
 """The one writer: records into nbgrader's gradebook and its folder of autograded notebooks, and grades out of it."""
 
 import csv
+import hashlib
 import json
+import os
 import shutil
 
 from nbgrader.api import Gradebook, MissingEntry
@@ -42,19 +44,29 @@ def merge(record, course, before=None):
         gradebook.db.commit()
 
 
+def record_file(course, student):
+    """Where a student's record lies: under the name, or its beginning and a hash where it is too long for a file."""
+    name = os.fsencode(student)
+    if len(name) > 200:
+        student = f"{name[:100].decode('utf8', 'ignore')}-{hashlib.sha256(name).hexdigest()[:32]}"
+    return course.records / f"{student}.json"
+
+
 def load_records(course):
     """Every record of the course, by student."""
     records = (Record.load(path) for path in sorted(course.records.glob("*.json")))
     return {record.student: record for record in records}
 
 
-def grades(course):
+def grades(course, records=None):
     """A row a student, as dicts: automatic and manual points apart, each question's, and what needs a person.
 
+    records: {student: Record}, by default those that are kept in the course.
     A manual score that a teacher gave to an automatic cell counts in place of the automatic one.
     """
+    records = load_records(course) if records is None else records
     with Gradebook(course.gradebook) as gradebook:
-        return [_row(gradebook, record) for record in load_records(course).values()]
+        return [_row(gradebook, record) for record in records.values()]
 
 
 def _row(gradebook, record):
@@ -77,9 +89,13 @@ def _row(gradebook, record):
     return row | {"seconds": record.seconds, "needs": "; ".join(record.needs)}
 
 
-def export(course):
-    """Write grades.csv and grades.json into the course's `out`, and return the rows of the former."""
-    rows = grades(course)
+def export(course, latest=()):
+    """Write grades.csv and grades.json into the course's `out`, and return the rows of the former.
+
+    latest: {student: Record} that count in place of those in the course, where one could not be saved.
+    """
+    records = dict(sorted((load_records(course) | dict(latest)).items()))
+    rows = grades(course, records)
     with open(course.out / "grades.csv", "w", newline="", encoding="utf8") as file:
         writer = csv.DictWriter(file, list(rows[0]) if rows else ["student"])
         writer.writeheader()
@@ -93,7 +109,7 @@ def export(course):
             "questions": record.questions,
             "cells": record.cells,
         }
-        for record in load_records(course).values()
+        for record in records.values()
     }
     text = json.dumps({"assignment": ASSIGNMENT, "students": detail}, indent=1, allow_nan=False, default=str)
     (course.out / "grades.json").write_text(text, encoding="utf8")

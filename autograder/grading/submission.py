@@ -1,6 +1,7 @@
 """One submission in, one record out."""
 
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -14,7 +15,7 @@ from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import CheckCellMetadata, IgnorePattern, LimitOutput, SaveAutoGrades
-from nbgrader.utils import capture_log, is_grade
+from nbgrader.utils import capture_log, is_grade, parse_utc
 
 from autograder.release import ASSIGNMENT, course_config
 
@@ -73,7 +74,7 @@ def grade_submission(folder, course, *, key="", timeout=10):
     """
     begun = time.monotonic()
     folder = Path(folder)
-    record = Record(student=folder.parent.name, key=key)
+    record = Record(student=student_of(folder), key=key)
     try:
         _grade(folder, course, record, timeout)
     except Exception as error:
@@ -82,9 +83,20 @@ def grade_submission(folder, course, *, key="", timeout=10):
     return record
 
 
+def student_of(folder):
+    """The name of the student whose <student>/hw1 it is; a byte that is no UTF-8 is written out as \\x.."""
+    return os.fsencode(folder.parent.name).decode("utf8", "backslashreplace")
+
+
 def _grade(folder, course, record, timeout):
-    stamp = folder / "timestamp.txt"
-    record.timestamp = stamp.read_text(encoding="utf8").strip() if stamp.is_file() else None
+    if not folder.is_dir():
+        found = [f"{path.name}/" if path.is_dir() else path.name for path in sorted(folder.parent.iterdir())]
+        record.needs.append(f"no folder {folder.name} in it; found {', '.join(found) or 'nothing'}")
+        return
+    try:
+        record.timestamp = read_timestamp(folder / "timestamp.txt")
+    except (ValueError, OverflowError, OSError):
+        record.notes.append("timestamp.txt holds no time that can be read; it is ignored")
     unread = {}
     with tempfile.TemporaryDirectory() as private:
         private = Path(private)
@@ -145,18 +157,39 @@ def _read_scores(private, record):
             ]
 
 
+def read_timestamp(path):
+    """The text of a timestamp.txt, or None where there is none. Raises ValueError, OverflowError, or OSError."""
+    if not path.is_file():
+        return None
+    _own(path)
+    text = path.read_text(encoding="utf-8-sig").strip()
+    if text:
+        parse_utc(text)
+    return text or None
+
+
+def _own(path):
+    """Raises ValueError if <student>/hw1/<file> is a link to what lies outside the student's own folder."""
+    if not path.resolve().is_relative_to(path.parent.parent.resolve()):
+        raise ValueError(f"{path.name} is a link that leaves the student's own folder; it was not read")
+
+
 def read_notebook(path):
     """A submitted notebook as the dict that its file holds.
 
     Raises:
-        ValueError: there is no such file, or no notebook in it; in words for a teacher.
+        ValueError: there is no such file, it cannot be read, it is a link that leaves the student's folder, or no
+            notebook is in it; in words for a teacher.
     """
-    if not path.is_file():
-        raise ValueError(f"{path.name} is missing")
-    if path.stat().st_size > LARGEST:
-        raise ValueError(f"{path.name} is too large ({path.stat().st_size:,} bytes; at most {LARGEST:,} are read)")
     try:
-        notebook = json.loads(path.read_text(encoding="utf8"))
+        if not path.is_file():
+            raise ValueError(f"{path.name} is missing")
+        _own(path)
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"{path.name} is too large ({path.stat().st_size:,} bytes; at most {LARGEST:,} are read)")
+        notebook = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ValueError(f"{path.name} cannot be read ({error.strerror or error})") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"{path.name} is not valid JSON (see character {error.pos:,}: {error.msg})") from error
     except (UnicodeDecodeError, RecursionError) as error:
