@@ -189,7 +189,7 @@ PEOPLE = [
         "dz_1a",
         "a fresh mask on the way back",
         dict(
-            dropout_back=lambda dd, c: dd * variants.make_mask(np.random.default_rng(3).uniform(size=dd.shape), c["p"])
+            dropout_back=lambda dd, c: dd * variants.make_mask(np.random.default_rng(4).uniform(size=dd.shape), c["p"])
         ),
     ),
     ("2-2 branch a", "dd", "θ_2A transposed on the way back", dict(linear_back=SQUARE)),
@@ -240,7 +240,7 @@ PEOPLE = [
         "2-1",
         "mask",
         "a mask of other draws",
-        dict(make_mask=lambda r, p: (np.random.default_rng(3).random(r.shape) >= p) / (1 - p)),
+        dict(make_mask=lambda r, p: (np.random.default_rng(4).random(r.shape) >= p) / (1 - p)),
     ),
     (
         "2-1",
