@@ -30,16 +30,25 @@ LABELS = re.compile(
     r"|\\label\{(?P<latex>[^}]+)\}",
     re.MULTILINE,
 )
+TARGET = re.compile(r"\([\w:.-]+\)=\s*")
+HEADING = re.compile(r"(#{2,6})\s.*")
 ROLE = re.compile(r"\{(?P<role>[\w:.+-]+)\}`(?:(?P<text>[^`<]*?)\s*<)?(?P<label>[^`<>]+)>?`")
 LINK = re.compile(r"\[(?P<text>[^\]\[]*)\]\(#?(?P<label>[\w:.-]+)\)")
 
 
+LATER = "\0"  # where something was left out: the indent, this, and the marks of its block
+AGAIN = "*(After the homework.)*"
+
+
 def notice(closes=""):
-    """The two lines that stand where something was left out; `closes` is a date as text, or nothing."""
+    """The title and text that stand where a page's first answer was left out; `closes` is a date as text, or nothing.
+
+    For the others of that page `AGAIN` will do.
+    """
     when = f" ({closes})" if closes else ""
     return [
         "After the homework",
-        f"This part answers a graded question. It appears here when the homework has closed{when}.",
+        f"This part holds an answer. It and the page's others appear here when the homework has closed{when}.",
     ]
 
 
@@ -49,12 +58,13 @@ def labels(markdown):
 
 
 def student_edition(markdown, closes="", hidden=frozenset()):
-    """A page's text without its answers.
+    """A page's text without its answers, and without sections in which nothing else stands.
 
     `markdown` is the page in MyST. `hidden` names labels that other pages' answers define: references to them, and to
     the labels that are removed here, become plain words. Raises ValueError on what cannot be removed safely.
     """
-    kept = "\n".join(_without_answers(markdown.split("\n"), notice(closes)))
+    lines = _without_bare_sections(_without_answers(markdown.split("\n")))
+    kept = "\n".join(_with_notices(lines, closes))
     return _plain_references(kept, (labels(markdown) | set(hidden)) - labels(kept))
 
 
@@ -63,7 +73,7 @@ def hidden_labels(markdown):
     return labels(markdown) - labels(student_edition(markdown))
 
 
-def _without_answers(lines, words):
+def _without_answers(lines):
     kept, i, noticed = [], 0, False
     while i < len(lines):
         fence = _opening(lines[i])
@@ -78,14 +88,56 @@ def _without_answers(lines, words):
             pass  # to an exercise of the book, not to a graded question: nothing needs to be said
         elif _answers(fence["name"], body):
             if not noticed:
-                kept += _admonition(fence, words)
+                kept.append(fence["indent"] + LATER + fence["mark"])
             noticed = True
         else:
-            inner = body if fence["name"] in VERBATIM else _without_answers(body, words)
+            inner = body if fence["name"] in VERBATIM else _without_answers(body)
             kept += [lines[i], *inner, *lines[end : end + 1]]
             noticed = False
         i = end + 1
     return kept
+
+
+def _without_bare_sections(lines):
+    """Without the sections that held answers alone. From the last to the first, since one may hold another."""
+    ends, level_after = len(lines), 0
+    for start, heading, level in reversed(list(_sections(lines))):
+        left = [line for line in lines[heading + 1 : ends] if line.strip()]
+        if left and all(LATER in line for line in left) and level_after <= level:
+            lines = lines[:start] + lines[ends:]
+        else:
+            level_after = level
+        ends = start
+    return lines
+
+
+def _sections(lines):
+    """Of each section: where it starts, with its labels; the line of its heading; its level."""
+    i = 0
+    while i < len(lines):
+        if fence := _opening(lines[i]):
+            i = _closing(lines, i + 1, fence["mark"])
+        elif heading := HEADING.fullmatch(lines[i]):
+            start = i
+            while start and TARGET.fullmatch(lines[start - 1]):
+                start -= 1
+            yield start, i, len(heading[1])
+        i += 1
+
+
+def _with_notices(lines, closes):
+    first = True
+    for line in lines:
+        indent, later, mark = line.partition(LATER)
+        if not later:
+            yield line
+        elif first:
+            title, text = notice(closes)
+            words = [f"{mark}{{admonition}} {title}", ":class: answer-later", "", text, mark]
+            yield from (indent + word for word in words)
+        else:
+            yield from ("", indent + AGAIN, "")
+        first = first and not later
 
 
 def _opening(line):
@@ -121,12 +173,6 @@ def _tags(body):
             options.append(line.strip()[1:])
     tags = (yaml.safe_load("\n".join(options)) or {}).get("tags") or []
     return re.split(r"[\s,]+", tags) if isinstance(tags, str) else tags
-
-
-def _admonition(fence, words):
-    title, text = words
-    lines = [f"{fence['mark']}{{admonition}} {title}", ":class: answer-later", "", text, fence["mark"]]
-    return [fence["indent"] + line for line in lines]
 
 
 def _plain_references(markdown, gone):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from book.edition import hidden_labels, labels, student_edition
+from book.edition import AGAIN, hidden_labels, labels, student_edition
 
-NOTICE = "This part answers a graded question. It appears here when the homework has closed."
+NOTICE = "This part holds an answer. It and the page's others appear here when the homework has closed."
 
 PAGE = """\
 ---
@@ -64,7 +64,43 @@ def test_one_notice_for_a_run_of_answers():
 def test_text_between_two_answers_ends_the_run():
     answer = ":::{answer}\nx\n:::\n\n"
     assert student_edition(answer + answer).count(NOTICE) == 1
-    assert student_edition(answer + "Between.\n\n" + answer).count(NOTICE) == 2
+    page = student_edition(answer + "Between.\n\n" + answer)
+    assert page.count(NOTICE) + page.count(AGAIN) == 2
+
+
+ANSWER = "::::{answer}\nSECRET\n::::\n\n"
+
+
+def test_a_page_says_it_once_in_full():
+    """The second notice is a paragraph of its own, also where the answer followed a line of text at once."""
+    page = student_edition(f"# T\n\nOne.\n\n{ANSWER}Two.\n{ANSWER}Three.\n\n- four\n\n  :::{{answer}}\n  x\n  :::\n")
+    assert page.count(NOTICE) == 1 and page.count(AGAIN) == 2
+    assert page.index("One.") < page.index(NOTICE) < page.index("Two.") < page.index(AGAIN)
+    assert f"Two.\n\n{AGAIN}\n\n" in page and f"\n\n  {AGAIN}\n" in page
+    assert "\0" not in page
+
+
+def test_a_section_of_nothing_but_answers_goes_with_its_heading():
+    """And the full notice is where the first answer of what is left was."""
+    page = student_edition(
+        f"# T\n\n(bare)=\n## Bare\n\n{ANSWER}(full)=\n## Full\n\nText, {{ref}}`it <bare>`.\n\n{ANSWER}"
+    )
+    assert page.startswith("# T\n\n(full)=\n## Full\n\nText, it.\n\n::::{admonition}")
+    assert page.count(NOTICE) == 1
+
+
+@pytest.mark.parametrize(
+    ("sections", "left"),
+    [
+        (f"## A\n\n{ANSWER}### B\n\nText.\n", ["## A", "### B"]),
+        (f"## A\n\n{ANSWER}### B\n\n{ANSWER}## C\n\nText.\n", ["## C"]),
+        (f"## A\n\n### B\n\nText.\n\n### C\n\n{ANSWER}## D\n\n{ANSWER}", ["## A", "### B"]),
+        (f"## A\n\n{ANSWER}```python\n## B\n```\n\n## C\n\n", ["## A", "## B", "## C"]),
+        (f"# A\n\n{ANSWER}", ["# A"]),
+    ],
+)
+def test_which_sections_stay(sections, left):
+    assert [line for line in student_edition(sections).splitlines() if line.startswith("#")] == left
 
 
 def test_the_notice_can_name_a_day():
