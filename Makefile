@@ -13,21 +13,22 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 BIN := .venv/bin
 READY := .venv/.ready
+PEERS := .venv-peers
 DONE := _build/.done
 
 files = $(shell find $(1) -type f $(2) -not -path '*/.*' -not -path '*/__pycache__/*' 2>/dev/null)
 SOLUTIONS := $(call files,solutions)
 AUTOGRADER := $(call files,autograder)
 BOOK := _config.yml _toc.yml $(call files,book)
-# What a page may import: the execution cache does not notice that one of these has changed.
-IMPORTED := $(SOLUTIONS) $(AUTOGRADER) $(call files,book,-name '*.py')
+# What a page may import or read: the execution cache does not notice that one of these has changed.
+IMPORTED := $(SOLUTIONS) $(AUTOGRADER) $(call files,book,-name '*.py') benchmarks/results.json
 
 step = @printf '\n== %s\n' "$(1)"
 done = @mkdir -p $(DONE) && touch $@
 # The autograder's exit status 3: all is graded, and some of it wants a person's eye.
 or_needs_you = || [ $$? -eq 3 ]
 
-.PHONY: help course test soak book serve release grade bench lint clean lock
+.PHONY: help course test soak book serve release grade bench peers lint clean lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -61,15 +62,16 @@ grade: $(READY) $(if $(filter _build/demo/%,$(SUBMITTED)),$(DONE)/demo) ## grade
 	@$(BIN)/autograder grade $(SUBMITTED) --out $(OUT) $(or_needs_you)
 	@$(BIN)/autograder feedback --out $(OUT) $(or_needs_you)
 
-bench: $(READY) ## the benchmarks
-	@[ -d benchmarks ] || { echo "There is no benchmark yet."; exit 1; }
-	$(BIN)/python -m benchmarks
+bench: $(READY) ## us and the peers, side by side: a quarter of an hour (first: make peers)
+	$(if $(wildcard $(PEERS)/.ready),$(PEERS),.venv)/bin/python -m benchmarks
+
+peers: $(PEERS)/.ready ## the benchmark's peers, in an environment of their own
 
 lint: $(READY) ## style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-clean: ## remove what was made, but for .venv
+clean: ## remove what was made, but for the environments
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis
 
 lock: ## resolve the dependencies anew (needs uv)
@@ -89,6 +91,12 @@ $(READY): requirements.lock pyproject.toml
 	  awk '/^Collecting/ { printf "\r  %d packages found ", ++n; fflush() } /^Installing/ { print "\n  installing them" }' ; \
 	  exit $${PIPESTATUS[0]}
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(PEERS)/.ready: benchmarks/peers.txt
+	$(call step,Setting up $(PEERS): 1.6 GB)
+	@$(PYTHON) -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip install --disable-pip-version-check --quiet -r benchmarks/peers.txt
 	@touch $@
 
 # The book. Always a whole build: after a failed one Sphinx would pass with a traceback in the page.
@@ -127,10 +135,10 @@ $(DONE)/demo: $(DONE)/release
 
 $(DONE)/grade: $(DONE)/demo
 	$(call step,Grading it)
-	@$(BIN)/autograder grade _build/demo/submitted --out _build/grading --again $(or_needs_you)
+	@$(BIN)/autograder grade _build/demo/submitted --out _build/grading $(or_needs_you)
 	$(done)
 
 $(DONE)/feedback: $(DONE)/grade
 	$(call step,Writing feedback)
-	@$(BIN)/autograder feedback --out _build/grading --again $(or_needs_you)
+	@$(BIN)/autograder feedback --out _build/grading $(or_needs_you)
 	$(done)
