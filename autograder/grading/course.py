@@ -12,7 +12,7 @@ from autograder.release import ASSIGNMENT, HERE, course_config, generate
 
 APART = {"cli.py", "demo.py", "batch.py", "course.py", "feedback.py", "gradebook.py"}  # no grade depends on these
 
-CONFIG = """# nbgrader's configuration of this course folder: `jupyter lab`, run here, has the Formgrader of what was graded.
+CONFIG = """# nbgrader's configuration of this course folder: `jupyter lab`, run here, has its Formgrader.
 c = get_config()
 c.CourseDirectory.root = {root!r}
 c.CourseDirectory.feedback_directory = {feedback!r}
