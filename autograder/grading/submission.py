@@ -89,10 +89,6 @@ def student_of(folder):
 
 
 def _grade(folder, course, record, timeout):
-    if not folder.is_dir():
-        found = [f"{path.name}/" if path.is_dir() else path.name for path in sorted(folder.parent.iterdir())]
-        record.needs.append(f"no folder {folder.name} in it; found {', '.join(found) or 'nothing'}")
-        return
     try:
         record.timestamp = read_timestamp(folder / "timestamp.txt")
     except (ValueError, OverflowError, OSError):
@@ -111,7 +107,7 @@ def _grade(folder, course, record, timeout):
             except ValueError as error:
                 unread[path.stem] = str(error)
             nbformat.write(notebook, submitted / path.name)
-        record.needs += unread.values()
+        record.needs += unread.values() if folder.is_dir() else [_instead(folder)]
 
         config = course_config(private)
         config.CourseDirectory.student_id = "student"
@@ -134,6 +130,12 @@ def _grade(folder, course, record, timeout):
             written = private / "autograded" / "student" / ASSIGNMENT / f"{name}.ipynb"
             record.notebooks[name] = written.read_text(encoding="utf8")
         _read_scores(private, record)
+
+
+def _instead(folder):
+    """What a student's folder holds where there is no hw1 in it."""
+    found = [f"{path.name}/" if path.is_dir() else path.name for path in sorted(folder.parent.glob("*"))]
+    return f"no folder {folder.name} in it; found {', '.join(found) or 'nothing'}"
 
 
 def _last_error(outcome):

@@ -94,7 +94,8 @@ def test_every_visible_folder_has_a_row_and_says_what_is_in_it(tmp_path, fresh):
     rows = grade(submitted, fresh)
     assert set(rows) == {"ada", "bob"}
     assert rows["bob"]["needs"] == "no folder hw1 in it; found HW1/, problem1.ipynb"
-    assert rows["bob"]["status"] == "not graded"
+    assert rows["bob"]["status"] == "needs a person"
+    assert rows["bob"]["auto_score"] == rows["bob"]["manual_waiting"] == 0
     assert batch.strays(submitted, fresh) == ["list.csv"]
 
 

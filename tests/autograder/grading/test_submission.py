@@ -110,6 +110,7 @@ def test_nbgraders_own_command_reaches_the_same_verdict_in_the_course_folder(cou
 
 
 def test_nothing_is_raised_where_nothing_can_be_read(course, tmp_path):
+    (tmp_path / "nobody" / "hw1").mkdir(parents=True)
     record = grade_submission(tmp_path / "nobody" / "hw1", course)
     assert record.status == "needs a person"
     assert record.needs == ["problem1.ipynb is missing", "problem2.ipynb is missing"]
