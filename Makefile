@@ -37,7 +37,7 @@ help: ## this list
 
 course: $(DONE)/book-full $(DONE)/feedback ## everything, end to end: book, assignment, a graded class, feedback
 	@echo
-	@$(BIN)/autograder summary --out _build/grading
+	@$(BIN)/autograder summary --out _build/grading $(or_needs_you)
 	@echo
 	@printf '%-12s %s\n' \
 	  "the book" _build/html/index.html \
