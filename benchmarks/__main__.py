@@ -1,4 +1,7 @@
-"""Measure everything, print the table, and write _build/bench: a JSON file a measure, all of it, the table, a plot."""
+"""Measure everything, print the table, and write _build/bench: a JSON file a measure, all of it, the table, a plot.
+
+To keep a run for the book: cp _build/bench/results.json benchmarks/
+"""
 
 import argparse
 import datetime
