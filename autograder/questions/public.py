@@ -189,7 +189,7 @@ def _loss_slopes(functions, q):
     forward = functions["two_branch_forward"]
 
     def loss(**params):
-        return forward(q["x"], q["y_a"], q["y_b"], params, q["r"], q["p"], q["eps"])[0]
+        return np.reshape(forward(q["x"], q["y_a"], q["y_b"], params, q["r"], q["p"], q["eps"])[0], ())  # or (1,)
 
     slopes = numerical_gradient(loss, {name: q[name] for name in PARAMS}, upstream=q["dout"])
     return {f"d{name}": slope for name, slope in slopes.items()}
