@@ -79,7 +79,7 @@ def draw_network(rng, sizes=None):
             and not kept[0].all()
         )
 
-    upstream = dict(dout=_of_both_signs(rng, 2)[0], dz_2b=rng.normal(size=(m, K)))
+    upstream = dict(dout=_of_both_signs(rng, 2)[0], dz_2b=rng.normal(size=(m, K)) / m)  # as large as a real one
     return _until(fair, draw) | upstream
 
 

@@ -105,7 +105,7 @@ def rows(question_id):
 @dataclass
 class Cell:
     """One row in one question: the draws, and in how many of them it failed, at home and graded; a public seed showed
-    what failed in grading; every part that failed was named rightly; some part was named wrongly."""
+    what failed in grading; every part that was wrong by itself was named rightly; some part was named wrongly."""
 
     draws: int = 0
     home: int = 0
@@ -117,12 +117,12 @@ class Cell:
 
     def add(self, home, judgement, known):
         hidden = judgement.result
-        failed = [part.name for part in hidden.parts if part.points < part.maximum]
         if isinstance(known, diagnosis.Mistake):
-            said = [judgement.names.get(part) for part in failed]
-            right = [name is not None and len(name.entries) == 1 and known in name.mistakes for name in said]
-            self.named += bool(failed) and all(right)
-            self.misnamed += any(name and not ok for name, ok in zip(said, right, strict=True))
+            names = {part: name for part, name in judgement.names.items() if name}
+            right = {part for part, name in names.items() if len(name.entries) == 1 and known in name.mistakes}
+            wrong_by_itself = {part.name for part in hidden.parts if part.status == "not yet"}
+            self.named += bool(wrong_by_itself) and wrong_by_itself <= right
+            self.misnamed += names.keys() != right
         else:
             self.named += known is not None and all(known in " ".join(r.words) for r in (home, hidden))
             self.misnamed += any(judgement.names.values())
