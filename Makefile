@@ -13,6 +13,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 BIN := .venv/bin
 READY := .venv/.ready
+KERNEL := .venv-kernel/.ready
 PEERS := .venv-peers
 DONE := _build/.done
 
@@ -45,10 +46,10 @@ course: $(DONE)/book-full $(DONE)/feedback ## everything, end to end: book, assi
 	  "grades" "_build/grading/grades.csv, grades.json" \
 	  "feedback" "_build/grading/feedback/<student>/hw1/<notebook>.html"
 
-test: $(READY) ## every test but the long ones
+test: $(READY) $(KERNEL) ## every test but the long ones
 	$(BIN)/pytest -n auto --dist loadfile
 
-soak: $(READY) ## the long tests
+soak: $(READY) $(KERNEL) ## the long tests
 	$(BIN)/pytest -m soak
 
 book: $(DONE)/book-$(EDITION) ## the book; EDITION=full (default) or student, without answers
@@ -58,7 +59,7 @@ serve: book ## the book, at http://localhost:8000 (PORT=8000)
 
 release: $(DONE)/release ## the assignment's student version, in _build/release/hw1
 
-grade: $(READY) $(if $(filter _build/demo/%,$(SUBMITTED)),$(DONE)/demo) ## grades and feedback of SUBMITTED=folder, in OUT=folder
+grade: $(READY) $(KERNEL) $(if $(filter _build/demo/%,$(SUBMITTED)),$(DONE)/demo) ## grades and feedback of SUBMITTED=folder, in OUT=folder
 	@$(BIN)/autograder grade $(SUBMITTED) --out $(OUT) $(or_needs_you)
 	@$(BIN)/autograder feedback --out $(OUT) $(or_needs_you)
 
@@ -77,6 +78,8 @@ clean: ## remove what was made, but for the environments
 lock: ## resolve the dependencies anew (needs uv)
 	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --universal --generate-hashes --python-version 3.11 \
 	  --no-config --upgrade --quiet pyproject.toml -o requirements.lock
+	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --universal --generate-hashes --python-version 3.11 \
+	  --no-config --upgrade --quiet --constraint requirements.lock kernel.in -o kernel.lock
 
 # The environment
 
@@ -91,6 +94,13 @@ $(READY): requirements.lock pyproject.toml
 	  awk '/^Collecting/ { printf "\r  %d packages found ", ++n; fflush() } /^Installing/ { print "\n  installing them" }' ; \
 	  exit $${PIPESTATUS[0]}
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(KERNEL): kernel.lock $(READY)
+	$(call step,Setting up .venv-kernel: all that a submission's code can see)
+	@$(PYTHON) -m venv --clear .venv-kernel
+	@.venv-kernel/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r kernel.lock
+	@.venv-kernel/bin/python -m compileall -q .venv-kernel/lib > /dev/null || true
 	@touch $@
 
 $(PEERS)/.ready: benchmarks/peers.txt
@@ -133,7 +143,7 @@ $(DONE)/demo: $(DONE)/release
 	@$(BIN)/autograder demo
 	$(done)
 
-$(DONE)/grade: $(DONE)/demo
+$(DONE)/grade: $(DONE)/demo $(KERNEL)
 	$(call step,Grading it)
 	@$(BIN)/autograder grade _build/demo/submitted --out _build/grading $(or_needs_you)
 	$(done)
