@@ -16,7 +16,7 @@ from pathlib import Path
 from nbgrader.utils import parse_utc
 
 FILE = "course.toml"
-DEFAULTS = """# The rules of this course. Change them at any time: penalties are worked out anew, whenever grades are shown.
+DEFAULTS = """# The rules of this course. Change them at any time: penalties are worked out anew wherever one is shown.
 
 [late]
 # The moment after which handing in costs points, with its offset from UTC (or Z). Without it nothing is late.
