@@ -65,6 +65,12 @@ def _parser():
 def _place(parser):
     parser.add_argument("--out", default="_build/grading", help="folder of grades and feedback (default: %(default)s)")
     parser.add_argument("--course", help="nbgrader's course folder, with the hidden seed (default: OUT/course)")
+    parser.add_argument(
+        "--db",
+        metavar="URL",
+        help="the gradebook: postgresql://USER@HOST/DATABASE, its password in ~/.pgpass; or sqlite, a file in the "
+        "course folder (default: as the course folder was last graded with, else sqlite)",
+    )
 
 
 def _release(args):
@@ -89,7 +95,8 @@ def _grade(args):
 
     course = _course(args)
     options = dict(timeout=args.timeout, again=args.again, jobs=args.jobs, say=_say)
-    rows, graded, seconds = grade_all(args.submitted, course, **options)
+    with course.lock():
+        rows, graded, seconds = grade_all(args.submitted, course, **options)
     print(_table(rows))
     print(_closing(rows, course))
     if names := strays(args.submitted, course):
@@ -103,7 +110,8 @@ def _feedback(args):
     from .grading.feedback import write_feedback
 
     course = _graded_course(args)
-    written, failed = write_feedback(course, again=args.again, say=_say)
+    with course.lock():
+        written, failed = write_feedback(course, again=args.again, say=_say)
     print(
         f"feedback: {_shown(course.out / 'feedback')}  ({written} students' pages written, the others had not changed)"
     )
@@ -125,7 +133,7 @@ def _summary(args):
 def _course(args):
     from .grading.course import Course
 
-    return Course.at(args.out, args.course)
+    return Course.at(args.out, args.course, args.db)
 
 
 def _graded_course(args):

@@ -117,8 +117,10 @@ def course_config(course):
     return config
 
 
-def generate(course):
+def generate(course, db=None):
     """Write a course folder's source/hw1, and let nbgrader make release/hw1 and the gradebook's entries from it.
+
+    db: the gradebook's URL; None for the course folder's own file.
 
     Returns the path of release/hw1. Raises nbgrader's NbGraderException when cells came or went while the gradebook
     holds submissions.
@@ -138,6 +140,8 @@ def generate(course):
     for name, text in (own_sources(notebooks.values()) | {"checks.py": checks_source(stored_numbers())}).items():
         (source / name).write_text(text, encoding="utf8")
     config = course_config(course)
+    if db:
+        config.CourseDirectory.db_url = db
     GenerateAssignment(coursedir=CourseDirectory(config=config), config=config, force=True).start()
     return release
 

@@ -1,16 +1,31 @@
-"""A teacher's course folder: nbgrader's own, the hidden seed, and a record of each submission."""
+"""A teacher's course folder: nbgrader's own, the hidden seed, and a record of each submission.
 
+`with course.lock():` around whatever writes into it; `with course.open() as gradebook:` for nbgrader's gradebook.
+"""
+
+import fcntl
 import hashlib
 import os
 import secrets
 import shutil
-from dataclasses import dataclass
+import sqlite3
+import sys
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from nbgrader.api import Gradebook
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+
 from autograder.release import ASSIGNMENT, HERE, course_config, generate
 
-APART = {"cli.py", "demo.py", "batch.py", "course.py", "feedback.py", "gradebook.py"}  # no grade depends on these
+APART = {"cli.py", "demo.py", "batch.py", "course.py", "feedback.py", "gradebook.py", "scratch.py", "doctor.py"}
+APART |= {"collect.py", "late.py", "lms.py", "class_report.py"}  # no grade depends on these
+PATIENCE = 600  # seconds that SQLite's lock is waited for
+WAITING = "the gradebook is in use by another program; waiting"
 
 CONFIG = """# nbgrader's configuration of this course folder: `jupyter lab`, run here, has its Formgrader.
 c = get_config()
@@ -30,16 +45,27 @@ c.Autograde.autograde_preprocessors = [
 
 @dataclass(frozen=True)
 class Course:
-    """Where things lie. `out` is what a teacher reads; `root`, nbgrader's course folder, is for the teacher alone."""
+    """Where things lie. `out` is what a teacher reads; `root`, nbgrader's course folder, is for the teacher alone.
+
+    db: PostgreSQL's URL where the gradebook lies there, which may hold a password; no submission's grading reads it.
+    """
 
     out: Path
     root: Path
+    db: str | None = field(default=None, repr=False)
 
     @classmethod
-    def at(cls, out, root=None):
-        """The course that grades into `out`; its folder is out/course unless it is named."""
+    def at(cls, out, root=None, db=None):
+        """The course that grades into `out`; its folder is out/course unless it is named.
+
+        db: where its gradebook is: a URL of PostgreSQL, "sqlite" for a file in the course folder, or None for what
+        this course folder was prepared with. Raises ValueError where it is anything else.
+        """
         out = Path(out).resolve()
-        return cls(out, Path(root).resolve() if root else out / "course")
+        root = Path(root).resolve() if root else out / "course"
+        if db is None and (root / "gradebook.url").is_file():
+            db = (root / "gradebook.url").read_text(encoding="utf8")
+        return cls(out, root, _postgresql(db) if db and db != "sqlite" else None)
 
     @property
     def seed_file(self):
@@ -60,17 +86,79 @@ class Course:
 
     @property
     def gradebook(self):
-        return f"sqlite:///{self.root / 'gradebook.db'}"
+        """The URL of nbgrader's gradebook, a password included."""
+        if self.db is None:
+            url = URL.create("sqlite", database=str(self.root / "gradebook.db"), query={"timeout": "60"})
+        else:
+            url = make_url(self.db)
+            url = url.update_query_dict({"connect_timeout": "10"} | dict(url.query))
+        return url.render_as_string(hide_password=False)
+
+    @contextmanager
+    def open(self):
+        """nbgrader's Gradebook, open in the `with` statement's body. While another program holds SQLite's lock, waits.
+
+        Raises:
+            ValueError: there is no reaching it, then or in the body; in words for a teacher, without a password.
+        """
+        if self.db is None:
+            _wait_for(self.root / "gradebook.db")
+        try:
+            with Gradebook(self.gradebook) as gradebook:
+                yield gradebook
+        except DatabaseError as error:
+            if type(error) not in (DatabaseError, OperationalError):
+                raise
+            raise ValueError(self._unreachable(str(error.orig).strip().split("\n")[0])) from None
+
+    def _unreachable(self, why):
+        if self.db is None:
+            return f"The gradebook {self.root / 'gradebook.db'} cannot be used: {why}. What was graded is kept."
+        url = make_url(self.db)
+        why = why.replace(url.password, "***") if url.password else why
+        return (
+            f"The gradebook cannot be used: {why}\n"
+            f"Is the server running, and are host, port, user and database right in {without_password(self.db)} ?\n"
+            "A password is best kept in ~/.pgpass, or in the variable PGPASSWORD. "
+            "What was graded is kept; then run this again."
+        )
+
+    @contextmanager
+    def lock(self):
+        """Keep other writers out of this course folder. The system ends it with this process, however that ends.
+
+        Raises:
+            ValueError: another process has it; in words for a teacher.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with open(self.root / "lock", "a+", encoding="utf8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise ValueError(
+                    f"Another autograder (process {file.read() or 'unknown'}) is writing into {self.root}.\n"
+                    "Wait until it has ended, then run this again."
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
 
     def config(self):
         """nbgrader's configuration of this course."""
         config = course_config(self.root)
+        config.CourseDirectory.db_url = self.gradebook
         config.CourseDirectory.feedback_directory = str(self.out / "feedback")
         return config
 
     def _config_file(self):
         feedback, seed, release = map(str, (self.out / "feedback", self.seed_file, self.release))
-        return CONFIG.format(root=str(self.root), feedback=feedback, seed=seed, release=release)
+        text = CONFIG.format(root=str(self.root), feedback=feedback, seed=seed, release=release)
+        if self.db:
+            words = "a password is never written here; it is read from ~/.pgpass or the variable PGPASSWORD"
+            text += f"c.CourseDirectory.db_url = {without_password(self.db)!r}  # {words}\n"
+        return text
 
     def prepare(self):
         """Make what is missing or out of date: the seed, the assignment in nbgrader's form, its place in the gradebook.
@@ -81,26 +169,89 @@ class Course:
         make_seed(self.seed_file)
         fingerprint = _fingerprint(self.seed_file)
         stamp = self.root / "assignment.sha256"
-        if not stamp.exists() or stamp.read_text() != fingerprint:
+        current = stamp.exists() and stamp.read_text() == fingerprint
+        if not current:
+            stamp.unlink(missing_ok=True)
             shutil.rmtree(self.template, ignore_errors=True)
             generate(self.template)
-            if (self.root / "gradebook.db").exists():
-                generate(self.root)
-            else:
-                shutil.copytree(self.template, self.root, dirs_exist_ok=True)
-            stamp.write_text(fingerprint)
-        (self.root / "nbgrader_config.py").write_text(self._config_file(), encoding="utf8")
+        if self.db is None and not (self.root / "gradebook.db").exists():
+            shutil.copytree(self.template, self.root, dirs_exist_ok=True, ignore=lambda *_: ["gradebook.db"])
+            partial = self.root / "gradebook.db.partial"
+            shutil.copy(self.template / "gradebook.db", partial)
+            partial.replace(self.root / "gradebook.db")
+        elif not (self._has_assignment() and current):
+            generate(self.root, self.gradebook)
+        write_whole(stamp, fingerprint)
+        if self.db:
+            write_whole(self.root / "gradebook.url", without_password(self.db))
+        else:
+            (self.root / "gradebook.url").unlink(missing_ok=True)
+        write_whole(self.root / "nbgrader_config.py", self._config_file())
         return fingerprint
+
+    def _has_assignment(self):
+        with self.open() as gradebook:
+            return any(assignment.name == ASSIGNMENT for assignment in gradebook.assignments)
+
+
+def write_whole(path, text):
+    """Write a file's text, whole or not at all, whatever happens meanwhile to this process or this machine."""
+    partial = Path(path).with_name(f"{hashlib.sha256(os.fsencode(Path(path).name)).hexdigest()[:16]}.partial")
+    with open(partial, "w", encoding="utf8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def without_password(url):
+    """A database's URL as it may be shown and written down."""
+    return make_url(url)._replace(password=None).render_as_string(hide_password=False)
+
+
+def _postgresql(url):
+    try:
+        parsed = make_url(url)
+        known = parsed.drivername.partition("+")[0] in ("postgresql", "postgres")
+        if known and parsed.database and url.count("@") <= 1 and not {"password", "sslpassword"} & set(parsed.query):
+            return parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+    except (ArgumentError, ValueError):  # neither quotes the URL without its password
+        pass
+    raise ValueError(
+        "--db names a database of PostgreSQL:  postgresql://USER@HOST:PORT/DATABASE\n"
+        "A password is best kept in ~/.pgpass, or in the variable PGPASSWORD. In a URL @ is %40, / %2F and : %3A.\n"
+        'The other choice is "sqlite", a file in the course folder.'
+    )
+
+
+def _wait_for(file):
+    """Return when no other program holds SQLite's lock on this file, or after PATIENCE; say it when that takes long."""
+    begun, said = time.monotonic(), False
+    while file.exists() and time.monotonic() - begun < PATIENCE:
+        try:
+            with closing(sqlite3.connect(file, timeout=1, isolation_level=None)) as probe:
+                probe.execute("BEGIN IMMEDIATE")
+                probe.execute("ROLLBACK")
+            return
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                return  # opening it will say what is the matter
+            if not said:
+                print(WAITING, file=sys.stderr, flush=True)
+                said = True
 
 
 def make_seed(path):
     """Write a new hidden seed, readable by its owner alone, where there is none yet."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    if path.exists():
         return
-    with os.fdopen(descriptor, "w") as file:
+    partial = path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(str(secrets.randbits(128)))
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
 
 
 def _fingerprint(seed_file):
