@@ -1,7 +1,7 @@
 """What a student's cells may leave behind: text, errors and real pictures, of bounded size.
 
-Formgrader shows a notebook to the teacher, with the rights of the teacher's own Jupyter server, and the feedback shows it
-to its student. So HTML, scripts, SVG, widgets and whatever else a browser would act on are left out, and so is what
+Formgrader shows a notebook to the teacher, with the rights of the teacher's own Jupyter server, and the feedback shows
+it to its student. So HTML, scripts, SVG, widgets and whatever else a browser would act on are left out, and so is what
 breaks a page or a database: escape sequences (a lone "38" of colour ends nbconvert in an IndexError), NUL bytes
 (PostgreSQL refuses them) and surrogates (UTF-8 does).
 """

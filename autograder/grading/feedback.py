@@ -8,11 +8,7 @@ import json
 import math
 import re
 
-from docutils.utils.math import MathError
-from docutils.utils.math.latex2mathml import tex2mathml
-from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader import utils
 from nbgrader.api import Gradebook
@@ -24,39 +20,13 @@ from nbgrader.utils import capture_log
 from autograder.release import ASSIGNMENT
 
 from .gradebook import load_records
+from .markdown import markdown2html
 
-# \hat y_b: the index belongs to the letter with its hat, and stands beside it, not below
-ACCENT = re.compile(r"(\\(?:hat|bar|tilde|dot|vec) ?(?:\{[^{}]*\}|\\?\w+?))(?=[_^])")
 # A student's Markdown and outputs stand on the page: no script of theirs runs, and nothing is fetched from outside.
 POLICY = (
     '<meta http-equiv="Content-Security-Policy" '
     "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:\">"
 )
-HALF = re.compile(r"(\\[tdc]?frac) ?(\d)(\d)")  # \frac12: two digits, not one number
-
-
-class Renderer(IPythonRenderer):
-    """nbconvert's Markdown with each formula as MathML, or as it was typed where that cannot be done."""
-
-    def inline_math(self, body):
-        return self._mathml(body, super().inline_math(body), block=False)
-
-    def block_math(self, body):
-        return self._mathml(body, super().block_math(body), block=True)
-
-    def latex_environment(self, name, body):
-        typed = super().latex_environment(name, body)
-        name = "aligned" if name.startswith(("align", "eqnarray", "equation")) else name
-        return self._mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", typed, block=True)
-
-    def _mathml(self, tex, typed, block):
-        try:
-            bare = re.sub(r"\\.", "", tex)
-            if bare.count("{") != bare.count("}"):
-                raise MathError("unbalanced braces, which would end the formula early")
-            return tex2mathml(HALF.sub(r"\1{\2}{\3}", ACCENT.sub(r"{\1{}}", tex)), as_block=block)
-        except (MathError, ValueError, IndexError, KeyError, AttributeError, TypeError):
-            return f"<code>{typed}</code>"
 
 
 class Grades(GetGrades):
@@ -81,11 +51,10 @@ class Grades(GetGrades):
 class FeedbackExporter(HTMLExporter):
     """nbgrader's feedback page without MathJax, its links called after the questions."""
 
-    @pass_context
-    def markdown2html(self, context, source):
-        """Markdown to HTML, formulas to MathML."""
-        attachments = context.get("cell", {}).get("attachments", {})
-        return MarkdownWithMath(renderer=Renderer(escape=False, attachments=attachments)).render(source)
+    def default_filters(self):
+        """nbconvert's, but for Markdown."""
+        yield from super().default_filters()
+        yield "markdown2html", markdown2html
 
     def from_notebook_node(self, nb, resources=None, **kwargs):
         """The page as text, and resources."""

@@ -1,0 +1,172 @@
+"""Markdown of a stranger: formulas as MathML, and nothing that acts, leads astray, or asks anybody."""
+
+import base64
+import io
+
+import matplotlib.image
+import nbformat
+import numpy as np
+import pytest
+from bs4 import BeautifulSoup
+from nbconvert.exporters import HTMLExporter
+from nbformat.v4 import new_markdown_cell, new_notebook
+
+from autograder.grading.markdown import LONGEST, Renderer, markdown2html
+from autograder.release import source_notebooks
+
+
+def rendered(kind, *tex):
+    return "".join(getattr(Renderer(), kind)(*tex).split())
+
+
+def test_a_formula_is_mathml():
+    assert rendered("inline_math", r"\theta x").startswith('<mathxmlns="http://www.w3.org/1998/Math/MathML">')
+    assert 'display="block"' in rendered("block_math", r"\theta x")
+
+
+@pytest.mark.parametrize("tex", [r"\hat y_b", r"\hat{y}_b", r"\hat y_b^{(j)}", r"\hat\beta_j"])
+def test_the_index_of_a_hatted_letter_is_an_index(tex):
+    assert "munderover" not in rendered("inline_math", tex)
+    assert "<msub" in rendered("inline_math", tex)
+
+
+@pytest.mark.parametrize("tex", [r"\frac12 (a)", r"\tfrac12(a)", r"\frac 12 (a)", r"\frac{1}{2}(a)"])
+def test_one_half_is_one_half(tex):
+    assert "<mn>1</mn><mn>2</mn></mfrac>" in rendered("inline_math", tex)
+
+
+def test_an_environment_is_a_block():
+    assert "<mtable" in rendered("latex_environment", "align*", r"a &= b \\ c &= d")
+
+
+def test_what_docutils_does_not_know_is_said_otherwise():
+    assert "<mtable" in rendered("block_math", r"\begin{array}{l|cr} a & b \\ c & d \end{array}")
+    assert "<code>" not in rendered("block_math", r"\Big( a \bigr) \tag{3} \label{x} \nonumber")
+    assert "(3)" in BeautifulSoup(rendered("block_math", r"a \tag{3}"), "html.parser").text
+
+
+@pytest.mark.parametrize(
+    "tex", [r"\nosuchcommand{a}", r"\frac{1}", "a}b", r"\begin{x}", r"\frac{1}{" * 1000, "x" * 9999]
+)
+def test_what_cannot_be_read_is_shown_as_it_was_typed(tex):
+    assert rendered("inline_math", tex) == f"<code>${tex}$</code>"
+
+
+def test_what_was_typed_is_no_html():
+    assert "<script>" not in rendered("inline_math", r"\nosuch <script>alert(1)</script>")
+    assert "<script>" not in rendered("inline_math", r"\text{<script>alert(1)</script>}")
+
+
+def page(source, **attachments):
+    return markdown2html({"cell": {"attachments": attachments}}, source)
+
+
+def png():
+    file = io.BytesIO()
+    matplotlib.image.imsave(file, np.zeros((2, 3, 3)), format="png")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "a <img src=x onerror=alert(1)> b",
+    "<img src='data:image/png;base64,AAAA' onerror=alert(1)>",
+    '<img alt="a" onerror="alert(1)" src="data:image/png;base64,AAAA">',
+    '<img alt="&quot; onerror=&quot;alert(1)" src="data:image/png;base64,AAAA">',
+    "<svg onload=alert(1)>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<math><mtext><img src=x onerror=alert(1)></mtext></math>",
+    "<b onmouseover=alert(1)>x</b>",
+    "<style>@import 'http://a.org/'</style>",
+    "<form action='http://a.org/'><input></form>",
+    "</div></div><h1>Full credit</h1>",
+    "<!-- --><script>alert(1)</script>",
+    "<a href='javascript:alert(1)'>x</a>",
+    "[x](javascript:alert(1))",
+    "[x](JaVaScRiPt:alert(1))",
+    "[x](&#106;avascript:alert(1))",
+    "[x](<\x01javascript:alert(1)>)",
+    "[x](data:text/html;base64,PHNjcmlwdD4=)",
+    "[x](vbscript:x)",
+    "[x](//a.org/)",
+    "[x]: javascript:alert(1)\n\n[x]",
+    "<javascript:alert(1)>",
+    "![x](http://a.org/seen.png)",
+    "![x](javascript:alert(1))",
+    "![x](data:text/html;base64,PHNjcmlwdD4=)",
+    '![x" onerror="alert(1)](data:image/png;base64,AAAA)',
+    "![$<img src=x onerror=alert(1)>$](data:image/png;base64,AAAA)",
+    "![x](x.png)",
+    "![x](/etc/passwd)",
+    "```mermaid\n<script>alert(1)</script>\n```",
+    "```<script>\nx\n```",
+    "```python onload=1\n<script>\n```",
+    '~~~ "><script>alert(1)</script>\nx\n~~~',
+    "# <script>alert(1)</script>",
+    "# derive-1-1",
+    "| <script> |\n|---|\n| <img src=x onerror=alert(1)> |",
+    r"$\text{<img src=x onerror=alert(1)>}$",
+    r"$\hspace{1\" onload=\"alert(1)}$",
+    "$$<script>alert(1)</script>$$",
+    r"\begin{<script>}x\end{<script>}",
+    r"\begin{align}<script>alert(1)</script>\end{align}",
+]
+ALLOWED = {"href", "title", "alt", "src", "width", "class", "style", "xmlns", "display", "mathvariant", "stretchy"}
+
+
+@pytest.mark.parametrize("source", HOSTILE)
+def test_nothing_acts_and_nothing_is_fetched(source):
+    for tag in BeautifulSoup(page(source), "html.parser").find_all(True):
+        assert tag.name not in {"script", "svg", "iframe", "style", "form", "input", "object", "embed", "link"}
+        assert not any(name.startswith("on") or name == "id" for name in tag.attrs), tag
+        assert tag.get("href", "#").startswith(("#", "http://", "https://", "mailto:")), tag
+        assert tag.name != "img" or tag["src"].startswith("data:image/"), tag
+        assert "url(" not in tag.get("style", ""), tag
+
+
+def test_stock_nbconvert_lets_them_through():
+    """The test above, tested: a page of nbconvert's own does act."""
+    stock = HTMLExporter(template_name="classic", sanitize_html=False)
+    html, _ = stock.from_notebook_node(new_notebook(cells=[new_markdown_cell(source) for source in HOSTILE[:4]]))
+    assert "<script>alert(1)</script>" in html and "onerror" in html
+    html, _ = stock.from_notebook_node(new_notebook(cells=[new_markdown_cell("[x](javascript:alert(1))")]))
+    assert 'href="javascript:alert(1)"' in html
+
+
+def test_what_people_write_is_shown():
+    assert "<strong>a</strong>" in page("**a**")
+    assert '<a href="https://a.org/b?c=1&amp;d=2">x</a>' in page("[x](https://a.org/b?c=1&d=2)")
+    assert "<table>" in page("|a|b|\n|-|-|\n|$x$|2|")
+    assert page("x<sub>1</sub><br>y<BR/>").count("<sub>") == 1
+    assert "1 &lt; 2 &amp; 3 &gt; 2" in page("1 < 2 & 3 > 2")
+    assert '<span class="k">def</span>' in page("```python\ndef f(): pass\n```")
+
+
+def test_a_picture_that_the_notebook_holds_is_shown_and_one_that_it_does_not_hold_is_named():
+    shown = page("![photo](attachment:p.png)", **{"p.png": {"image/png": png()}})
+    assert f'<img alt="photo" src="data:image/png;base64,{png()}">' in shown
+    assert "[photo: not in the notebook]" in page("![photo](attachment:gone.png)")
+    assert "[photo: not in the notebook]" in page("![photo](local.png)")
+    assert f'src="data:image/png;base64,{png()}"' in page(f"![photo](data:image/png;base64,{png()})")
+
+
+def test_the_statement_s_own_picture_stays():
+    cell = next(cell for cell in source_notebooks()["problem2"].cells if "data:image/svg+xml" in cell.source)
+    assert '<img alt="The network of two branches" width="900" src="data:image/svg+xml;base64,' in page(cell.source)
+
+
+@pytest.mark.parametrize("source", ["x" * (LONGEST + 1), "> " * 9000 + "<b onclick=x>", "<!--" * 2000, "a\ud800\x00b"])
+def test_markdown_that_breaks_or_stops_the_parser_is_shown_as_it_was_typed(source):
+    assert "onclick=x>" not in page(source)
+    page(source).encode("utf8")
+
+
+def test_it_is_a_filter_of_nbconvert_by_configuration():
+    exporter = HTMLExporter(
+        filters={"markdown2html": "autograder.grading.markdown.markdown2html"}, template_name="classic"
+    )
+    cell = new_markdown_cell("<script>alert(1)</script>\n\n![p](attachment:p.png) $x$")
+    cell.attachments = nbformat.from_dict({"p.png": {"image/png": png()}})
+    html, _ = exporter.from_notebook_node(new_notebook(cells=[cell]))
+    assert "<script>alert(1)" not in html and png() in html and "<mi>x</mi>" in html
