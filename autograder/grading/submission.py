@@ -19,7 +19,10 @@ from nbgrader.utils import capture_log, is_grade, parse_utc
 
 from autograder.release import ASSIGNMENT, course_config
 
+from . import scratch
+from .cells import run
 from .execute import TrustedExecute
+from .sandbox import Limits, Sandbox
 
 LARGEST = 20 * 2**20  # bytes of a notebook
 
@@ -60,7 +63,7 @@ class Record:
         return cls(**json.loads(Path(path).read_text(encoding="utf8")))
 
 
-def grade_submission(folder, course, *, key="", timeout=10):
+def grade_submission(folder, course, *, key="", timeout=10, sandbox="bubblewrap", limits=None):
     """Grade one submission.
 
     Args:
@@ -68,6 +71,8 @@ def grade_submission(folder, course, *, key="", timeout=10):
         course: the prepared Course; only its template, its release and its seed are read.
         key: what the record is filed under: submission and grader in one number.
         timeout: seconds that a cell, or a call of a student's function, may take.
+        sandbox: "bubblewrap", or "none" for code that you trust.
+        limits: the Limits of its sandbox.
 
     Returns:
         A Record. Nothing is raised: what breaks is a sentence in its `needs`.
@@ -76,7 +81,8 @@ def grade_submission(folder, course, *, key="", timeout=10):
     folder = Path(folder)
     record = Record(student=student_of(folder), key=key)
     try:
-        _grade(folder, course, record, timeout)
+        with Sandbox(course.release, kind=sandbox, limits=limits or Limits()) as opened:
+            _grade(folder, course, record, timeout, opened)
     except Exception as error:
         record.needs.append(f"grading broke down: {type(error).__name__}: {error}")
     record.seconds = round(time.monotonic() - begun, 3)
@@ -88,13 +94,13 @@ def student_of(folder):
     return os.fsencode(folder.parent.name).decode("utf8", "backslashreplace")
 
 
-def _grade(folder, course, record, timeout):
+def _grade(folder, course, record, timeout, sandbox):
     try:
         record.timestamp = read_timestamp(folder / "timestamp.txt")
     except (ValueError, OverflowError, OSError):
         record.notes.append("timestamp.txt holds no time that can be read; it is ignored")
-    unread = {}
-    with tempfile.TemporaryDirectory() as private:
+    unread, runs = {}, {}
+    with tempfile.TemporaryDirectory(dir=scratch.folder()) as private:
         private = Path(private)
         shutil.copy(course.template / "gradebook.db", private)
         submitted = private / "submitted" / "student" / ASSIGNMENT  # no student's name is ever a pattern or a path
@@ -104,6 +110,7 @@ def _grade(folder, course, record, timeout):
             try:
                 notebook, notes = repair(read_notebook(folder / path.name), notebook)
                 record.notes += [f"{path.stem}: {note}" for note in notes]
+                runs[path.stem] = run(notebook, sandbox, timeout)
             except ValueError as error:
                 unread[path.stem] = str(error)
             nbformat.write(notebook, submitted / path.name)
@@ -111,14 +118,11 @@ def _grade(folder, course, record, timeout):
 
         config = course_config(private)
         config.CourseDirectory.student_id = "student"
-        config.KernelManager.transport, config.KernelManager.ip = "ipc", str(private / "kernel")
-        config.TrustedExecute.shutdown_kernel = "immediate"
-        config.TrustedExecute.startup_timeout = 30
         config.TrustedExecute.timeout = timeout
         config.TrustedExecute.seed_file = str(course.seed_file)
         config.TrustedExecute.public_folder = str(course.release)
         execute = TrustedExecute(config=config)
-        execute.unread = unread
+        execute.unread, execute.runs = unread, runs
         convert = Autograde(coursedir=CourseDirectory(config=config), config=config)
         convert.autograde_preprocessors = [execute, IgnorePattern, LimitOutput, SaveAutoGrades, CheckCellMetadata]
         outcome = capture_log(convert)
@@ -221,6 +225,8 @@ def repair(submitted, blank):
     notes = [
         f'cell "{name}" occurs {names.count(name)} times; the last one counts' for name in last if names.count(name) > 1
     ]
+    if (kernel := _kernel(submitted)) not in ("python3", None):
+        notes.append(f"it names the kernel {kernel!r}; Python's was used")
     cells = []
     for index, (cell, name) in enumerate(zip(submitted["cells"], names, strict=True)):
         source = cell.get("source", "")
@@ -229,6 +235,8 @@ def repair(submitted, blank):
             kept = deepcopy(released[name])
             if not kept.metadata.nbgrader.locked:
                 kept.source = source
+            elif source.strip() != kept.source.strip():
+                notes.append(f'cell "{name}" was changed; it counts as it was released')
         elif cell.get("cell_type") == "code":
             kept = nbformat.v4.new_code_cell(source)
         else:
@@ -240,6 +248,13 @@ def repair(submitted, blank):
             notes.append(f'cell "{name}" was gone; it is back at the end')
     blank.cells = cells
     return blank, notes
+
+
+def _kernel(notebook):
+    """The name of the kernel that a notebook asks for, or None."""
+    for key in ("metadata", "kernelspec", "name"):
+        notebook = notebook.get(key) if isinstance(notebook, dict) else None
+    return notebook[:40] if isinstance(notebook, str) else None
 
 
 def _name(cell):

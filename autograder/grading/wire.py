@@ -1,7 +1,7 @@
 """Arrays in, arrays out: how inputs travel to a student's function, and what it returns travels back.
 
-The source of this file is also sent into the student's kernel, so it needs NumPy and the standard library alone. Arrays
-go in NumPy's own format inside JSON. Nothing is unpickled on either side, and no array is made larger than what came.
+This file is at both ends, in the grader and in the sandbox, so it needs NumPy and the standard library alone. Arrays go
+in NumPy's own format inside JSON. Nothing is unpickled on either side, and no array is made larger than what came.
 """
 
 import base64
@@ -10,15 +10,54 @@ import copy
 import io
 import json
 import math
+import time
 import traceback
 
 import numpy as np
 
-LIMIT = 32 * 2**20  # bytes of one answer; the course's own are a few thousand
+PORTS = ("shell", "iopub", "stdin", "hb", "control")  # of a kernel, in the order of their numbers
+LIMIT = 16 * 2**20  # bytes of one answer; the course's own are a few thousand, and 3 million where cost is measured
+
+
+class Stopped(BaseException):
+    """The time for a call is over."""
 
 
 class Unsendable(Exception):
     """A value that cannot travel."""
+
+
+def send(door, text):
+    """Send a text through a stream socket, its length before it."""
+    data = text.encode()
+    door.sendall(len(data).to_bytes(8, "big") + data)
+
+
+def receive(door, deadline=None):
+    """The next text from a stream socket, or None where it is closed.
+
+    Raises:
+        TimeoutError: it is not whole at `deadline` (of time.monotonic).
+        ValueError: it is longer than LIMIT, or no UTF-8.
+    """
+    head = _exactly(door, 8, deadline)
+    if head is None:
+        return None
+    if (size := int.from_bytes(head, "big")) > LIMIT:
+        raise ValueError(f"an answer of {size:,} bytes")
+    body = _exactly(door, size, deadline)
+    return None if body is None else body.decode()
+
+
+def _exactly(door, size, deadline):
+    data = bytearray()
+    while len(data) < size:
+        if deadline is not None:
+            door.settimeout(max(1e-3, deadline - time.monotonic()))
+        if not (part := door.recv(min(size - len(data), 2**20))):
+            return None
+        data += part
+    return bytes(data)
 
 
 def pack(value):
@@ -81,7 +120,8 @@ def run(functions, name, given):
 
     Returns:
         JSON text: {"value", "again", "after"}, packed; or {"error": [class, text, place]}; or {"unsendable": text};
-        or {"absent": true}. The second call gets copies, but for dicts, where a change by the first would show.
+        or {"absent": true}; or {"stopped": true}, where a Stopped was raised. The second call gets copies, but for
+        dicts, where a change by the first would show.
     """
     if not callable(functions.get(name)):
         return json.dumps({"absent": True})
@@ -95,6 +135,8 @@ def run(functions, name, given):
         return answer if len(answer) <= LIMIT else json.dumps({"unsendable": f"{len(answer):,} bytes"})
     except Unsendable as error:
         return json.dumps({"unsendable": str(error)})
+    except Stopped:
+        return json.dumps({"stopped": True})
     except BaseException as error:  # an interrupt and SystemExit too: the kernel goes on
         line = traceback.extract_tb(error.__traceback__)[-1]
         return json.dumps({"error": [type(error).__name__, str(error)[:500], f"line {line.lineno} of {line.name}"]})

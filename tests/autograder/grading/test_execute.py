@@ -4,10 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_output
 
 from autograder.grading import wire
-from autograder.grading.execute import _answer, _without_paths, question_of
+from autograder.grading.execute import _answer, question_of
 
 
 def test_the_question_is_read_from_the_one_line_that_a_grade_cell_holds():
@@ -34,7 +33,7 @@ def test_a_grade_cell_that_holds_anything_else_is_refused(source):
 
 
 def sent(reply):
-    return _answer(repr(json.dumps(reply)))
+    return _answer(json.dumps(reply))
 
 
 def test_an_answer_arrives():
@@ -56,41 +55,12 @@ def test_an_error_is_told_by_a_class_that_python_knows_and_by_no_other():
         "",
         "no literal",
         "3",
-        "'3'",
-        repr("{"),
-        repr("[]"),
-        repr('{"value": {"npy": "AAAA"}}'),
-        repr('{"error": 3}'),
-        "'" + "[" * 9999 + "'",
+        "{",
+        "[]",
+        '{"value": {"npy": "AAAA"}}',
+        '{"error": 3}',
+        "[" * 9999,
     ],
 )
 def test_whatever_else_a_kernel_sends_is_an_error(text):
     assert _answer(text).error == "returned what cannot be read"
-
-
-def test_what_is_too_long_is_not_even_parsed(monkeypatch):
-    monkeypatch.setattr(wire, "LIMIT", 10)
-    assert _answer("x" * 21).error == "returned more than can be read"
-
-
-def test_paths_of_this_machine_are_taken_out_of_outputs():
-    cell = new_code_cell("x")
-    cell.outputs = [
-        new_output(
-            "stream",
-            name="stderr",
-            text="/home/ada/lib/numpy/core.py:3: RuntimeWarning: a/b and 1/2, see https://a.org/b/c",
-        ),
-        new_output(
-            "error",
-            ename="E",
-            evalue="in /opt/x/y.py",
-            traceback=["File \x1b[32m/opt/x/y.py:7\x1b[39m", "x = a / b / c"],
-        ),
-        new_output("execute_result", {"text/plain": "PosixPath('/tmp/abc/def')"}),
-    ]
-    _without_paths(cell)
-    assert cell.outputs[0].text == "…/core.py:3: RuntimeWarning: a/b and 1/2, see https://a.org/b/c"
-    assert cell.outputs[1].evalue == "in …/y.py"
-    assert cell.outputs[1].traceback == ["File \x1b[32m…/y.py:7\x1b[39m", "x = a / b / c"]
-    assert cell.outputs[2].data["text/plain"] == "PosixPath('…/def')"

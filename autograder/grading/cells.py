@@ -1,0 +1,253 @@
+"""A notebook's cells, run in a sandbox: what they print, and a copy of the kernel behind a door at each grade cell."""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import socket
+import time
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass, field
+from queue import Empty
+
+import zmq
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_async, run_sync
+from nbclient import NotebookClient
+from nbclient.exceptions import CellControlSignal, CellExecutionComplete, CellTimeoutError, DeadKernelError
+from nbformat.v4 import new_output
+from nbgrader.utils import is_grade
+
+from . import wire
+from .sandbox import OPEN, Opened, Specs
+
+STOPPED = "CellTimeoutError"
+GRACE = 2  # seconds that a kernel gets to obey an interrupt
+LONGEST = 16 * 2**20  # bytes of a kernel's message
+WAITING = 64  # messages of a kernel that wait to be read
+
+
+@dataclass
+class Run:
+    """What came of a notebook's cells.
+
+    outputs: of each cell, None where it was not run. doors: {grade_id: Door}. needs: what a person must look at.
+    lost: why the rest was not run, or "".
+    """
+
+    outputs: list
+    doors: dict = field(default_factory=dict)
+    needs: list = field(default_factory=list)
+    lost: str = ""
+
+    def lose(self, why):
+        """The kernel is gone: what comes after is not run."""
+        if not self.lost:
+            self.lost = why
+            self.needs.append(f"{why} (the cells before it count)")
+
+
+class Door:
+    """This end of a door: behind the other waits a copy of a kernel."""
+
+    def __init__(self, near):
+        self.near, self.pid = near, None
+
+    def ask(self, name, given, seconds):
+        """Have a function called. Returns the text of the answer, or None where there is nobody behind the door.
+
+        Raises:
+            TimeoutError: no answer has come in time, though the call should have been stopped.
+            ValueError: something came that is no answer.
+        """
+        deadline = time.monotonic() + seconds + GRACE
+        try:
+            if self.pid is None:
+                self.pid = int(wire.receive(self.near, deadline) or 0)
+            self.near.settimeout(seconds + GRACE)
+            wire.send(self.near, json.dumps({"name": name, "given": json.dumps(given), "seconds": seconds}))
+            return wire.receive(self.near, deadline)
+        except (BrokenPipeError, ConnectionResetError):
+            return None
+
+    def close(self):
+        """Nobody is asked any more."""
+        self.near.close()
+
+
+class Cells(NotebookClient):
+    """nbclient, for a kernel that may say anything.
+
+    key: of its sandbox, in OPEN. most: characters that a cell may print. said: what this one has printed so far.
+    """
+
+    key, most, said, interrupting, stopped = "", 0, 0, None, False
+
+    def create_kernel_manager(self):
+        """A manager whose every kernel is the sandbox's, and whose sockets take in so much and no more."""
+        km = AsyncKernelManager(kernel_spec_manager=Specs(opened=self.key))
+        km.context.setsockopt(zmq.MAXMSGSIZE, LONGEST)
+        km.context.setsockopt(zmq.RCVHWM, WAITING)
+        self.km = km
+        return km
+
+    async def async_start_new_kernel_client(self):
+        """A client, once the kernel answers and is heard on its output channel too. (nbclient then waits for silence.)
+
+        Raises:
+            RuntimeError: the kernel does not answer.
+        """
+        self.kc = self.km.client()
+        self.kc.start_channels(stdin=False, hb=False)
+        self.kc.allow_stdin = False
+        deadline = time.monotonic() + self.startup_timeout
+        while time.monotonic() < deadline and await ensure_async(self.km.is_alive()):
+            self.kc.kernel_info()
+            with suppress(Empty):
+                await ensure_async(self.kc.shell_channel.get_msg(timeout=1))
+                await ensure_async(self.kc.iopub_channel.get_msg(timeout=0.05))
+                return self.kc
+        raise RuntimeError("a kernel did not answer")
+
+    start_new_kernel_client = run_sync(async_start_new_kernel_client)
+
+    def process_message(self, msg, cell, cell_index):
+        """Keep an output, as long as the cell has not said too much; leave what is no message."""
+        try:
+            if msg["msg_type"] != "status":
+                self.said += len(repr(msg["content"]))
+                if self.said > self.most:
+                    self.interrupting = self.interrupting or asyncio.ensure_future(self._interrupt())
+                    return None
+            return super().process_message(msg, cell, cell_index)
+        except CellExecutionComplete:
+            raise
+        except Exception:  # a forged message
+            return None
+
+    def on_cell_executed(self, cell, cell_index, execute_reply):
+        """Say in the cell that it was stopped."""
+        if execute_reply["content"].get("ename") == STOPPED and not execute_reply.get("header"):
+            words = f"Stopped after {self.timeout:g} s. The other cells count."
+            cell.outputs.append(new_output("error", ename=STOPPED, evalue="", traceback=[words]))
+            self.stopped = True
+
+    async def _interrupt(self):
+        await ensure_async(self.km.interrupt_kernel())
+
+    async def _async_keep(self, number):
+        """Have the kernel leave a copy of itself behind a door."""
+        code = f'__import__("autograder_kernel").keep({number}, globals())'
+        asked = await ensure_async(self.kc.execute(code, silent=True, store_history=False, stop_on_error=False))
+        deadline = time.monotonic() + GRACE
+        while time.monotonic() < deadline:
+            with suppress(Empty):
+                reply = await ensure_async(self.kc.shell_channel.get_msg(timeout=0.5))
+                if reply["parent_header"].get("msg_id") == asked:
+                    return
+            await self._async_check_alive()
+        raise CellTimeoutError("The kernel does not answer")
+
+    keep = run_sync(_async_keep)
+
+    async def _async_kill(self):
+        await ensure_async(self.km.shutdown_kernel(now=True))
+
+    kill = run_sync(_async_kill)
+
+
+def run(nb, sandbox, timeout):
+    """Run a notebook's cells in a sandbox, all but the grade cells, where a copy of the kernel is left behind a door.
+
+    Args:
+        nb: the notebook; it is not changed.
+        sandbox: a Sandbox.
+        timeout: seconds that a cell may take.
+
+    Returns:
+        A Run. Nothing that a student's code does raises; what breaks is in its `needs`.
+
+    Raises:
+        NoSandbox, RuntimeError: no kernel could be started, which is the machine's fault.
+    """
+    found = Run([None] * len(nb.cells))
+    nb = deepcopy(nb)
+    graded = [cell.metadata.nbgrader.grade_id for cell in nb.cells if cell.cell_type == "code" and is_grade(cell)]
+    pairs = [socket.socketpair() for _ in graded]
+    found.doors = {name: Door(near) for name, (near, _) in zip(graded, pairs, strict=True)}
+    key = secrets.token_hex(8)
+    OPEN[key] = Opened(sandbox, [far for _, far in pairs])
+    words = {
+        "ename": "CellTimeoutError",
+        "evalue": "",
+        "traceback": [f"Stopped after {timeout:g} s. The other cells count."],
+    }
+    options = {
+        "startup_timeout": 30,
+        "shutdown_kernel": "immediate",
+        "iopub_timeout": GRACE,
+        "raise_on_iopub_timeout": True,
+    }
+    client = Cells(nb, timeout=timeout, allow_errors=True, interrupt_on_timeout=True, error_on_timeout=words, **options)
+    client.key, client.most = key, sandbox.limits.output * 2**20
+    try:
+        with client.setup_kernel():
+            for index, cell in enumerate(nb.cells):
+                if cell.cell_type == "code" and not found.lost:
+                    _run_cell(client, cell, index, graded, found, sandbox)
+    except Exception:
+        if not sandbox.ended:
+            raise
+        found.lose(sandbox.ended)
+    finally:
+        del OPEN[key]
+        for _, far in pairs:
+            far.close()
+    return found
+
+
+def _run_cell(client, cell, index, graded, found, sandbox):
+    name = cell.metadata.get("nbgrader", {}).get("grade_id")
+    try:
+        if name in graded:
+            client.keep(graded.index(name))
+            return
+        place = f'cell "{name or index + 1}"'
+        client.said, client.interrupting, client.stopped = 0, None, False
+        try:
+            client.execute_cell(cell, index)
+        finally:
+            found.outputs[index] = cell.outputs
+        if client.stopped:
+            words = f"endless loop in {place} (stopped after {client.timeout:g} s; the other cells count)"
+            found.needs.append(words)
+        if client.interrupting:
+            cell.outputs.append(new_output("stream", name="stderr", text="\nCut: it printed too much.\n"))
+            found.needs.append(f"{place} printed more than {sandbox.limits.output:g} MiB; what came after was cut")
+    except DeadKernelError:
+        found.lose(
+            sandbox.ended or f"the kernel ended itself in {_place(name, graded, index)}{_status(client, sandbox)}"
+        )
+    except (CellTimeoutError, CellControlSignal):
+        client.kill()
+        found.lose(f"an endless loop in {_place(name, graded, index)} did not stop when told to")
+    except Exception as error:  # what the kernel said is no message
+        client.kill()
+        found.lose(f"the kernel's answer to {_place(name, graded, index)} could not be read ({type(error).__name__})")
+
+
+def _place(name, graded, index):
+    return f'"{name}"' if name in graded else f'cell "{name or index + 1}"'
+
+
+def _status(client, sandbox):
+    """How the kernel ended, where that says something."""
+    status = sandbox.statuses.get(getattr(client.km.provisioner, "pid", None)) if client.km else None
+    if status is None or not os.WIFSIGNALED(status):
+        return ""
+    number = os.WTERMSIG(status)
+    if number == signal.SIGXCPU:
+        return f": it had used {sandbox.limits.cpu:g} s of the processor"
+    return f" ({signal.Signals(number).name})"

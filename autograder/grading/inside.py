@@ -1,0 +1,158 @@
+"""What runs inside a sandbox: one warm process that forks a kernel for each notebook.
+
+It is started by sandbox.py in an environment of its own, with the standard library, NumPy and the kernel, and with
+wire.py beside it. It imports what a kernel needs once and forks; a fork is ready sooner than an interpreter. The grader
+asks by lines of JSON on a socket, and hands over listening sockets with them, so that no folder is shared:
+
+    {"kernel": {"key", "ports"}}     fork a kernel; -> {"pid": pid}. With the line come the sockets of its ports, then
+                                     those of its doors
+    {"signal": number, "pid": pid}   send a signal, to whatever in here has that pid
+    -> {"ended": pid, "status": as os.waitpid gives it}, when a kernel has ended
+
+A door is for hidden inputs. At a grade cell the kernel forks once more, and the fork waits behind the cell's door with
+all that the cells so far have defined. It is asked only after the kernel has ended, when nothing is shown any more.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import wire
+
+sys.path.pop(0)
+RESOURCES = {
+    "memory": resource.RLIMIT_AS,
+    "cpu": resource.RLIMIT_CPU,
+    "processes": resource.RLIMIT_NPROC,
+    "file_size": resource.RLIMIT_FSIZE,
+    "files": resource.RLIMIT_NOFILE,
+    "core": resource.RLIMIT_CORE,
+}
+doors = []  # of this process, if it is a kernel
+
+
+def main(control, settings):
+    """Limit this process, import what kernels need, and fork kernels until the grader is gone."""
+    for name, most in settings["limits"].items():
+        resource.setrlimit(RESOURCES[name], (most, most))
+    if settings["user"]:
+        os.setgroups([])
+        os.setgid(settings["user"])
+        os.setuid(settings["user"])
+    import numpy  # noqa: F401
+    from ipykernel.kernelapp import IPKernelApp  # noqa: F401
+
+    _say(control, {"ready": True})
+    quiet = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(quiet, descriptor)
+    lines, kernels = b"", set()
+    while True:
+        if select.select([control], [], [], 0.05 if kernels else None)[0]:
+            data, descriptors, *_ = socket.recv_fds(control, 65536, 64)
+            if not data:
+                return
+            lines += data
+            while b"\n" in lines:
+                line, lines = lines.split(b"\n", 1)
+                asked = json.loads(line)
+                if "kernel" in asked:
+                    kernels.add(_fork(control, asked["kernel"], descriptors))
+                elif asked["pid"] > 1:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(asked["pid"], asked["signal"])
+        for pid in list(kernels):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                kernels.remove(pid)
+                _say(control, {"ended": pid, "status": status})
+
+
+def _say(control, message):
+    control.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _fork(control, asked, descriptors):
+    pid = os.fork()
+    if pid:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        _say(control, {"pid": pid})
+        return pid
+    try:
+        control.close()
+        ports = descriptors[: len(asked["ports"])]
+        doors.extend(socket.socket(fileno=descriptor) for descriptor in descriptors[len(ports) :])
+        _kernel(asked["key"], dict(zip(asked["ports"], ports, strict=True)))
+    finally:
+        os._exit(0)
+
+
+def _kernel(key, ports):
+    """Be a kernel that listens on the sockets it was given."""
+    import zmq
+    from ipykernel.kernelapp import IPKernelApp
+
+    class Kernel(IPKernelApp):
+        def _try_bind_socket(self, s, port):
+            s.setsockopt(zmq.USE_FD, ports[wire.PORTS[port - 1]])
+            s.bind(f"ipc://{wire.PORTS[port - 1]}")
+            return port
+
+        def init_heartbeat(self):
+            pass  # nobody listens: the grader is told when a kernel ends
+
+    sys.modules["autograder_kernel"] = sys.modules["__main__"]  # IPython puts the notebook in its place
+    os.setsid()
+    file = f"connection-{os.getpid()}.json"
+    info = {"transport": "ipc", "ip": "", "key": key, "signature_scheme": "hmac-sha256"}
+    with open(file, "w") as connection:
+        json.dump(info | {f"{name}_port": number for number, name in enumerate(wire.PORTS, 1)}, connection)
+    app = Kernel.instance()
+    app.initialize(["-f", file, "--HistoryManager.hist_file=:memory:", "--log-level=50"])
+    os.unlink(file)
+    app.start()
+
+
+def keep(number, functions):
+    """Fork: what the notebook has defined so far waits behind door `number`, and is asked when the kernel has ended."""
+    if os.fork():
+        return
+    try:
+        mine = doors[number]
+        for door in doors:
+            if door is not mine:
+                door.close()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        wire.send(mine, str(os.getpid()))
+        while (asked := wire.receive(mine)) is not None:
+            asked = json.loads(asked)
+            with _clock(asked["seconds"]):
+                answer = wire.run(functions, asked["name"], asked["given"])
+            wire.send(mine, answer)
+    finally:
+        os._exit(0)
+
+
+def _ring(number, frame):
+    raise wire.Stopped
+
+
+@contextlib.contextmanager
+def _clock(seconds):
+    signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2]))
