@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 
 GRADED, FAILED, NEEDS_A_PERSON, STOPPED = 0, 1, 3, 130
@@ -52,7 +53,32 @@ def _parser():
         "--timeout", type=float, default=10, metavar="S", help="seconds for a cell or a call (default: %(default)s)"
     )
     grade.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (default: one a core)")
+    grade.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="use the workers of this Dask scheduler, e.g. tcp://HOST:8786; each has one thread, and sees SUBMITTED "
+        "and the course folder under the same paths",
+    )
     grade.add_argument("--again", action="store_true", help="grade also what has not changed")
+    grade.add_argument("--student", action="append", default=[], metavar="NAME", help="grade NAME alone, again")
+    grade.add_argument(
+        "--question", action="append", default=[], metavar="ID", help="again, and change the results of ID alone"
+    )
+    grade.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on after an interruption, as happens anyway without --again, --student and --question: leave out what "
+        "this version of the grader has graded",
+    )
+    grade.add_argument("--sandbox", default="bubblewrap", metavar="KIND", help="bubblewrap (default), or none")
+    grade.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help="what a submission may take: memory, file_size, disk and output in MiB, wall and cpu in seconds, "
+        "processes, files (autograder doctor shows them)",
+    )
 
     feedback = command(_feedback, "write a page of feedback for each notebook, as far as grades have changed")
     _place(feedback)
@@ -91,19 +117,35 @@ def _demo(args):
 def _grade(args):
     if args.timeout <= 0:
         raise ValueError(f"--timeout must be above 0 seconds, but is {args.timeout:g}")
+    if args.jobs is not None and args.jobs < 1:
+        raise ValueError(f"--jobs must be at least 1, but is {args.jobs}")
     from .grading.batch import grade_all, strays
 
     course = _course(args)
-    options = dict(timeout=args.timeout, again=args.again, jobs=args.jobs, say=_say)
+    options = dict(timeout=args.timeout, sandbox=args.sandbox, limits=_limits(args.limit), say=_say)
+    options |= dict(again=args.again, students=args.student, questions=args.question, resume=args.resume)
+    options |= dict(jobs=args.jobs, dask_address=args.dask)
     with course.lock():
         rows, graded, seconds = grade_all(args.submitted, course, **options)
-    print(_table(rows))
-    print(_closing(rows, course))
+    _say(_table(rows))
+    _say(_closing(rows, course, graded, seconds))
     if names := strays(args.submitted, course):
-        print(f"no folder of a student, so left alone in {args.submitted}: {', '.join(names)}")
-    if graded:
-        print(f"{graded} graded in {_minutes(seconds)}, {graded / seconds * 60:.0f} a minute")
+        _say(f"no folder of a student, so left alone in {args.submitted}: {', '.join(names)}")
     return _status(rows)
+
+
+def _limits(given):
+    from .grading.sandbox import Limits
+
+    usual, limits = vars(Limits()), {}
+    for text in given:
+        name, _, number = text.partition("=")
+        if name not in usual or not number.isdecimal():
+            raise ValueError(
+                f"--limit is NAME=N, a whole number, where NAME is one of {', '.join(usual)}; not {text!r}"
+            )
+        limits[name] = int(number)
+    return Limits(**limits)
 
 
 def _feedback(args):
@@ -125,8 +167,8 @@ def _summary(args):
 
     course = _graded_course(args)
     rows = grades(course)
-    print(_table(rows))
-    print(_closing(rows, course))
+    _say(_table(rows))
+    _say(_closing(rows, course))
     return _status(rows)
 
 
@@ -159,11 +201,55 @@ def _table(rows):
     return "\n".join("  ".join([name.ljust(left), *map(str.rjust, cells, widths)]).rstrip() for name, *cells in lines)
 
 
-def _closing(rows, course):
-    needing = [row for row in rows if row["needs"]]
-    lines = ["", f"hw1 · {len(rows)} submissions · {len(rows) - len(needing)} graded · {len(needing)} need you"]
-    lines += [f"  * {row['student']}: {row['needs']}" for row in needing]
-    return "\n".join([*lines, "", f"grades: {_shown(course.out / 'grades.csv')}, grades.json"])
+def _closing(rows, course, graded=0, seconds=0):
+    from .grading.gradebook import load_records
+
+    needing = sum(bool(row["needs"]) for row in rows)
+    parts = ["hw1", f"{len(rows)} submissions", f"{len(rows) - needing} graded", f"{needing} need you"]
+    if graded:
+        parts += [f"{graded} of them now" if graded < len(rows) else "", _minutes(seconds)]
+        parts += [f"{graded / seconds * 60:.0f} a minute"]
+    records = load_records(course)
+    lines = [" · ".join(filter(None, parts)), *_reasons(rows, records), *_mistakes(records.values())]
+    again = "again, safely: autograder grade … --resume" if graded else ""
+    where = [f"grades: {_shown(course.out / 'grades.csv')}, grades.json", again]
+    return "\n".join(["", *lines, "", "   ".join(filter(None, where))])
+
+
+def _reasons(rows, records, most=30):
+    """Why somebody is needed, the most frequent reason first, and for whom."""
+    students = {}
+    for row in rows:
+        record = records.get(row["student"])
+        whole = record and "; ".join(record.needs) == row["needs"]
+        for reason in dict.fromkeys(record.needs if whole else [row["needs"]]):
+            students.setdefault(reason, []).append(row["student"])
+    found = sorted(students.items(), key=lambda item: -len(item[1]))
+    lines = [f"{len(names):>3}  {reason}   {_some(names)}" for reason, names in found[:most]]
+    if len(found) > most:
+        lines.append(f"     and {len(found) - most} more reasons: the column `needs` of grades.csv")
+    return ["", *(f"  {'needs you' if not n else '':<11}{line}" for n, line in enumerate(lines))] if lines else []
+
+
+def _mistakes(records, most=5):
+    """The named mistakes that were made most often, and in what share of the submissions that were graded."""
+    from .diagnosis import MISTAKES
+
+    graded = [record for record in records if record.cells]
+    made = Counter()
+    for record in graded:
+        parts = [part for found in record.questions.values() for part in found["parts"]]
+        made.update(sorted({name for part in parts for name in part.get("mistake", "").split("; and ") if name}))
+    equations = {mistake.name: f"   equation {mistake.equation}" for mistake in MISTAKES}
+    lines = [
+        f"{100 * count / len(graded):>3.0f} %  {name}{equations.get(name.split(', or ')[0], '')}"
+        for name, count in made.most_common(most)
+    ]
+    return ["", *(f"  {'most often' if not n else '':<11}{line}" for n, line in enumerate(lines))] if lines else []
+
+
+def _some(names):
+    return f"({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
 
 
 def _status(rows):
@@ -171,7 +257,7 @@ def _status(rows):
 
 
 def _minutes(seconds):
-    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 def _shown(path):
@@ -180,8 +266,9 @@ def _shown(path):
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _say(line):
-    print(line, flush=True)
+def _say(text):
+    """Print; a name that a student chose moves no cursor and changes no colour."""
+    print("".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,24 @@
 """Many submissions: what is to be graded, who grades it, and the one writer at the end of the line."""
 
 import hashlib
-import multiprocessing
+import json
 import os
-import signal
-import threading
 import time
-import warnings
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from autograder.questions import QUESTIONS
 from autograder.release import ASSIGNMENT
 
 from .gradebook import export, load_records, merge, record_file
+from .pool import Processes, Unanswered, dask, quietly
+from .sandbox import UNSAFE, Limits, require
 from .submission import LARGEST, Record, grade_submission, student_of
+
+MARGIN = 60  # seconds after a submission's own wall clock in which its grading must have ended
 
 
 def _visible(submitted, course):
@@ -48,15 +53,15 @@ def submissions(submitted, course):
     return {student_of(folder): folder for folder in found}
 
 
-def submission_key(folder, fingerprint, timeout):
-    """One number for a submission and for all that its grade depends on: bytes, hidden seed, grader, time limit."""
-    digest = hashlib.sha256(f"{fingerprint} {timeout}".encode())
+def submission_key(folder, fingerprint, options):
+    """What a grade depends on, as two numbers: the submission's bytes; the hidden seed, the grader and its options."""
+    digest = hashlib.sha256()
     try:
         for path in sorted(folder.iterdir() if folder.is_dir() else folder.parent.iterdir()):
             digest.update(os.fsencode(path.name) + b"\0" + _content(path))
     except OSError as error:
         digest.update(str(error).encode())
-    return digest.hexdigest()
+    return f"{digest.hexdigest()}-{hashlib.sha256(f'{fingerprint} {options}'.encode()).hexdigest()}"
 
 
 def _content(path):
@@ -68,105 +73,249 @@ def _content(path):
         return str(error).encode()
 
 
-def processes(jobs):
-    """An executor of processes that hold no submission's code, at most `jobs` at a time, each renewed now and then."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["autograder.grading.submission"])
-    return ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=25, initializer=_start)
+def _answers(calls, pool, patience):
+    """Yield (student, Record or the exception that came instead) in the order in which they come.
+
+    Whose process ended is tried once more, alone, after all the others. When for `patience` seconds nobody answers, no
+    one is waited for any longer.
+
+    Args:
+        calls: {student: a function without arguments}.
+        pool: any concurrent.futures executor.
+    """
+    rounds, tried = [list(calls)], set()
+    for students in rounds:  # it grows
+        waiting = {_submit(pool, calls[student]): student for student in students}
+        while waiting:
+            done, _ = wait(waiting, timeout=patience, return_when=FIRST_COMPLETED)
+            for future in done or list(waiting):
+                student = waiting.pop(future)
+                try:
+                    if not done:
+                        future.cancel()
+                        raise Unanswered(f"no answer from anywhere in {patience:g} s")
+                    answer = future.result()
+                except BrokenExecutor as error:
+                    answer = error
+                    if student not in tried:
+                        tried.add(student)
+                        rounds.append([student])
+                        continue
+                except Exception as error:
+                    answer = error
+                yield student, answer
 
 
-def _quietly():
-    warnings.filterwarnings("ignore", category=Warning, module="nbgrader")  # SQLAlchemy 2's, of nbgrader's own making
-
-
-def _start():
-    _quietly()
-    signal.signal(signal.SIGINT, _stay)
-
-
-def _stay(number, frame):
-    """An idle process leaves Ctrl-C to the one that started it."""
-
-
-def _grade_one(*args, **options):
+def _submit(pool, call):
     try:
-        return grade_submission(*args, **options)
-    finally:  # what ran the notebooks has put the usual handler back
-        if multiprocessing.parent_process() and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, _stay)
+        return pool.submit(call)
+    except RuntimeError as error:  # a pool that is broken says so here
+        future = Future()
+        future.set_exception(error)
+        return future
 
 
-def _result(future, student):
-    try:
-        return future.result()
-    except Exception as error:
-        return Record(student, needs=[f"grading broke down: {type(error).__name__}: {error}"])
+def _record(student, answer):
+    if isinstance(answer, Record):
+        return answer
+    if isinstance(answer, BrokenExecutor):
+        return Record(student, needs=[f"the grader's own process ended while grading it, twice: {answer}"])
+    return Record(student, needs=[f"grading broke down: {type(answer).__name__}: {answer}"])
+
+
+def only(questions, record, before):
+    """The record with all but these questions as they were before.
+
+    A cell that had no automatic score before has nothing to keep, and gets its new one.
+    """
+    names = {cell_name(question) for question in questions}
+    names |= {cell["name"] for cell in before.cells if cell["kind"] == "automatic" and cell["auto_score"] is None}
+
+    def mixed(new, old):
+        kept = {found["name"]: found for found in old if found["name"] not in names}
+        return [kept.get(found["name"], found) for found in new]
+
+    verdicts = {q: v for q, v in before.questions.items() if cell_name(q) not in names}
+    verdicts |= {q: v for q, v in record.questions.items() if cell_name(q) in names}
+    return replace(
+        record,
+        cells=mixed(record.cells, before.cells),
+        comments=mixed(record.comments, before.comments),
+        questions={q: verdicts[q] for q in record.questions | verdicts if q in verdicts},
+        notebooks={name: _graft(text, before.notebooks.get(name), names) for name, text in record.notebooks.items()},
+    )
+
+
+def cell_name(question):
+    """The name of the cell that asks a question."""
+    return f"check-{question.replace(' ', '-')}"
+
+
+def _graft(new, old, names):
+    """The old notebook's text with these cells of the new one's."""
+    if old is None:
+        return new
+    fresh, notebook = json.loads(new), json.loads(old)
+    cells = {_grade_id(cell): cell for cell in fresh["cells"]}
+    notebook["cells"] = [
+        cells.get(name, cell) if (name := _grade_id(cell)) in names else cell for cell in notebook["cells"]
+    ]
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def _grade_id(cell):
+    return cell["metadata"].get("nbgrader", {}).get("grade_id")
 
 
 def _keep(record, course, before):
-    """Merge and save a record. What fails is a sentence in its `needs`, and it is graded again the next time."""
-    for step in (lambda: merge(record, course, before), lambda: record.save(record_file(course, record.student))):
+    """Merge and save a record, so that one that is on the disk is never graded again, whenever this process ends.
+
+    It is written beside its place, merged, and then moved there; what lies beside is merged by the next run. What fails
+    is a sentence in its `needs`.
+    """
+    path = record_file(course, record.student)
+    waiting = path.with_name(f"{path.name}.new")
+    steps = [
+        lambda: record.save(waiting),
+        lambda: merge(record, course, before),
+        lambda: waiting.replace(path),
+    ]
+    for step in steps:
         try:
             step()
         except Exception as error:
-            record.key = ""
             record.needs.append(f"could not be kept: {type(error).__name__}: {error}")
+            break
 
 
-def grade_all(submitted, course, *, timeout=10, again=False, jobs=None, executor=None, say=print):
+def _finish(course):
+    """Merge what an earlier run had graded and could not merge any more."""
+    for waiting in sorted(course.records.glob("*.json.new")):
+        path = waiting.with_suffix("")
+        with suppress(Exception):  # then it is graded again, and its row says what fails
+            merge(Record.load(waiting), course, Record.load(path) if path.exists() else None)
+            waiting.replace(path)
+
+
+@contextmanager
+def _pool(course, fingerprint, options, jobs, executor, address):
+    """Whoever grades, and the seconds after which it is given up where nothing comes from there."""
+    patience = options["limits"].wall + MARGIN
+    if executor:
+        yield executor, 3 * patience
+    elif address:  # there a submission whose worker is lost is begun anew elsewhere
+        with dask(address, course, fingerprint, options["sandbox"]) as pool:
+            yield pool, 3 * patience
+    else:
+        with Processes(jobs, patience) as pool:
+            yield pool, 3 * patience
+
+
+def grade_all(
+    submitted,
+    course,
+    *,
+    timeout=10,
+    sandbox="bubblewrap",
+    limits=None,
+    again=False,
+    students=(),
+    questions=(),
+    resume=False,
+    jobs=None,
+    executor=None,
+    dask_address=None,
+    say=print,
+):
     """Grade what is new or has changed, merge it into the gradebook, write grades.csv and grades.json.
+
+    Whatever ends this process, the same call once more goes on: what is kept is not graded again, and nobody is lost.
 
     Args:
         submitted: the folder of <student>/hw1/<notebook>.ipynb.
-        course: a Course.
+        course: a Course; the caller holds its lock.
         timeout: seconds that a cell, or a call of a student's function, may take.
+        sandbox: "bubblewrap", or "none" for code that you trust.
+        limits: the Limits of a submission's sandbox.
         again: grade also what has not changed.
+        students: grade these alone, also where nothing has changed; () for all.
+        questions: grade also what has not changed, and replace the results of these questions alone.
+        resume: with one of the three, leave out what this very grader has graded.
         jobs: how many at a time; the number of cores by default.
         executor: any concurrent.futures executor, used instead of processes on this machine.
+        dask_address: of a Dask scheduler, whose workers are used instead.
         say: where progress goes, a line at a time.
 
     Returns:
         rows, as grades.csv has them; how many were graded now; seconds.
 
     Raises:
+        ValueError: it cannot begin; in words for a teacher.
         KeyboardInterrupt: Ctrl-C; with a sentence on what is graded and kept.
     """
     begun = time.monotonic()
-    _quietly()
+    quietly()
+    options = {"timeout": timeout, "sandbox": sandbox, "limits": limits or Limits()}
+    require(sandbox)
+    if sandbox == "none":
+        say(UNSAFE)
     found = submissions(submitted, course)
+    chosen = _known(students, found, f"no student in {submitted}") or list(found)
+    _known(questions, QUESTIONS, "no question")
     fingerprint = course.prepare()
+    _finish(course)
     before = load_records(course)
-    keys = {student: submission_key(folder, fingerprint, timeout) for student, folder in found.items()}
-    todo = [s for s in found if again or s not in before or before[s].key != keys[s]]
-    if len(todo) < len(found):
-        say(f"{len(found) - len(todo)} of {len(found)} submissions have not changed since they were graded.")
+    keys = {student: submission_key(found[student], fingerprint, options) for student in chosen}
+    asked = (again or students or questions) and not resume
+    todo = [s for s in chosen if asked or s not in before or before[s].key != keys[s]]
+    if len(todo) < len(chosen):
+        say(f"{len(chosen) - len(todo)} of {len(chosen)} submissions have not changed since they were graded.")
     kept = {}
     if todo:
-        with executor or processes(min(jobs or os.cpu_count() or 1, len(todo))) as pool:
-            try:
-                waiting = {
-                    pool.submit(_grade_one, found[student], course, key=keys[student], timeout=timeout): student
-                    for student in todo
-                }
-                for count, future in enumerate(as_completed(waiting), 1):
-                    record = _result(future, waiting[future])
-                    _keep(record, course, before.get(record.student))
-                    kept[record.student] = record
-                    say(_progress(count, len(todo), record, time.monotonic() - begun))
-            except KeyboardInterrupt:
-                pool.shutdown(wait=False, cancel_futures=True)
-                export(course, kept)
-                done = f"{len(found) - len(todo) + len(kept)} of {len(found)}"
-                words = f"stopped; {done} are graded and kept; run the same command again to go on"
-                raise KeyboardInterrupt(words) from None
+        apart = replace(course, db=None)
+        calls = {s: partial(grade_submission, found[s], apart, key=keys[s], **options) for s in todo}
+        jobs = min(jobs or os.cpu_count() or 1, len(todo))
+        try:
+            with _pool(apart, fingerprint, options, jobs, executor, dask_address) as (pool, patience):
+                for student, answer in _answers(calls, pool, patience):
+                    record, old = _record(student, answer), before.get(student)
+                    if questions and old and old.cells and record.cells and _same_submission(record.key, old.key):
+                        record = only(questions, record, old)
+                    _keep(record, course, old)
+                    kept[student] = record
+                    say(_progress(kept, len(todo), record, time.monotonic() - begun))
+        except KeyboardInterrupt:
+            export(course, kept)
+            done = f"{len(chosen) - len(todo) + len(kept)} of {len(chosen)}"
+            words = f"stopped; {done} are graded and kept; run the same command again to go on"
+            raise KeyboardInterrupt(words) from None
     return export(course, kept), len(todo), time.monotonic() - begun
 
 
-def _progress(count, total, record, seconds):
+def _known(names, known, what):
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        there = ", ".join(list(known)[:20]) + (", …" if len(known) > 20 else "")
+        raise ValueError(f"There is {what} called {unknown[0]!r}. There are: {there}")
+    return list(dict.fromkeys(names))
+
+
+def _same_submission(key, other):
+    return key.partition("-")[0] == other.partition("-")[0]
+
+
+def _progress(kept, total, record, seconds):
     automatic = [cell for cell in record.cells if cell["kind"] == "automatic"]
     score = (
         f"{sum(cell['auto_score'] or 0 for cell in automatic):g} of {sum(cell['max_score'] for cell in automatic):g}"
     )
+    count, need = len(kept), sum(bool(record.needs) for record in kept.values())
     left = seconds / count * (total - count)
-    needs = f"   needs you: {record.needs[0]}" if record.needs else ""
-    return f"{count:>4}/{total}  {record.student:<24}{score:>10}   {left:3.0f} s left{needs}"
+    parts = [f"{count:>4}/{total}  {record.student:<24}{score:>10}", f"{count / seconds * 60:.0f} a minute"]
+    parts += [f"{minutes(left)} left"] + ([f"{need} need you"] if need else [])
+    return "   ".join(parts + [f"needs you: {need}" for need in record.needs[:1]])
+
+
+def minutes(seconds):
+    """Seconds as a person says them."""
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.0f} s"

@@ -31,7 +31,7 @@ class AtOnce(Executor):
 def ungraded(monkeypatch):
     """Every submission becomes an empty record at once, without a kernel."""
     monkeypatch.setattr(
-        batch, "grade_submission", lambda folder, course, key, timeout: Record(folder.parent.name, key=key)
+        batch, "grade_submission", lambda folder, course, key, **options: Record(folder.parent.name, key=key)
     )
 
 
@@ -159,7 +159,7 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path):
 def test_ctrl_c_keeps_what_is_graded(tmp_path, ungraded, capsys, monkeypatch):
     submitted = class_of(tmp_path, "ada", "bob", "eve")
     out = tmp_path / "out"
-    monkeypatch.setattr(batch, "processes", lambda jobs: AtOnce())
+    monkeypatch.setattr(batch, "Processes", lambda jobs, patience: AtOnce())
 
     def stop(line):
         if line.lstrip().startswith("2/3"):
