@@ -22,6 +22,8 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from autograder.release import ASSIGNMENT, HERE, course_config, generate
 
+from . import late
+
 APART = {"cli.py", "demo.py", "batch.py", "course.py", "feedback.py", "gradebook.py", "scratch.py", "doctor.py"}
 APART |= {"collect.py", "late.py", "lms.py", "class_report.py"}  # no grade depends on these
 PATIENCE = 600  # seconds that SQLite's lock is waited for
@@ -164,8 +166,13 @@ class Course:
         """Make what is missing or out of date: the seed, the assignment in nbgrader's form, its place in the gradebook.
 
         Returns the fingerprint of all that a grade depends on but the submission itself.
+
+        Raises:
+            ValueError: course.toml holds a mistake, or the gradebook cannot be reached; in words for a teacher.
         """
         self.records.mkdir(parents=True, exist_ok=True)
+        late.write_defaults(self.root)
+        late.read_policy(self.root)  # a mistake in it is said before anything is graded
         make_seed(self.seed_file)
         fingerprint = _fingerprint(self.seed_file)
         stamp = self.root / "assignment.sha256"

@@ -1,35 +1,47 @@
-"""The one writer: records into nbgrader's gradebook and its folder of autograded notebooks, and grades out of it."""
+"""The one writer: records into nbgrader's gradebook and its folder of autograded notebooks, and grades out of it.
+
+Whoever merges or exports holds `course.lock()`. grades.csv and grades.json are described at `export`.
+"""
 
 import csv
 import hashlib
+import io
 import json
+import math
 import os
-import shutil
+import sys
+from dataclasses import fields
 
-from nbgrader.api import Gradebook, MissingEntry
+import nbformat
+from nbgrader.api import Assignment, BaseCell, Grade, Notebook, Student, SubmittedAssignment, SubmittedNotebook
+from nbgrader.utils import is_grade
 
 from autograder.release import ASSIGNMENT
 
+from . import late
+from .course import write_whole
+from .execute import question_of
 from .submission import Record
 
 
 def merge(record, course, before=None):
-    """Write one record into the gradebook. Twice is as good as once.
+    """Write one record into the gradebook. Twice is as good as once, and half of it is mended by once more.
 
-    Manual scores and comments stay. Where a manual score was given to another version of the submission (`before` is
-    that version's record, or None), nbgrader's flag asks for a second look.
+    Manual scores and comments stay. Where a manual score was given to another version of a notebook (what the student
+    wrote differs from what lies in the folder of autograded notebooks), nbgrader's flag asks for a second look.
+
+    Raises:
+        ValueError: the gradebook cannot be reached, or cannot hold it; in words for a teacher.
     """
-    changed = before is not None and before.notebooks != record.notebooks
+    longest = Student.id.type.length
+    if course.db and len(record.student) > longest:
+        raise ValueError(f"a name of more than {longest} characters has no place in PostgreSQL; shorten the folder's")
     folder = course.root / "autograded" / record.student / ASSIGNMENT
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name, text in record.notebooks.items():
-        (folder / f"{name}.ipynb").write_text(text, encoding="utf8")
-    if record.timestamp:
-        (folder / "timestamp.txt").write_text(record.timestamp, encoding="utf8")
-    with Gradebook(course.gradebook) as gradebook:
+    paths = {name: folder / f"{name}.ipynb" for name in record.notebooks}
+    changed = {name for name, path in paths.items() if path.exists() and _differs(path, record.notebooks[name])}
+    with course.open() as gradebook:
         gradebook.update_or_create_student(record.student)
-        when = {"timestamp": record.timestamp} if record.timestamp else {}
+        when = {"timestamp": time} if (time := _time(record)) else {}
         gradebook.update_or_create_submission(ASSIGNMENT, record.student, **when)
         for cell in record.cells:
             grade = gradebook.find_grade(cell["name"], cell["notebook"], ASSIGNMENT, record.student)
@@ -37,11 +49,30 @@ def merge(record, course, before=None):
             if grade.manual_score is None:
                 grade.needs_manual_grade = grade.auto_score is None
             else:
-                grade.needs_manual_grade = grade.needs_manual_grade or changed
+                grade.needs_manual_grade = grade.needs_manual_grade or cell["notebook"] in changed
         for found in record.comments:
             comment = gradebook.find_comment(found["name"], found["notebook"], ASSIGNMENT, record.student)
             comment.auto_comment = found["auto_comment"]
         gradebook.db.commit()
+    folder.mkdir(parents=True, exist_ok=True)  # after the flags: what is compared above is replaced last
+    for name, path in paths.items():
+        write_whole(path, record.notebooks[name])
+    if record.timestamp:
+        write_whole(folder / "timestamp.txt", record.timestamp)
+    for path in set(folder.glob("*.ipynb")) - set(paths.values()):
+        path.unlink()
+
+
+def _differs(path, text):
+    """Whether a notebook's cells are others than in a file; outputs do not count."""
+
+    def written(text):
+        try:
+            return [(cell["cell_type"], cell["source"]) for cell in json.loads(text)["cells"]]
+        except (ValueError, KeyError, TypeError):
+            return text
+
+    return written(path.read_text(encoding="utf8")) != written(text)
 
 
 def record_file(course, student):
@@ -53,64 +84,217 @@ def record_file(course, student):
 
 
 def load_records(course):
-    """Every record of the course, by student."""
-    records = (Record.load(path) for path in sorted(course.records.glob("*.json")))
-    return {record.student: record for record in records}
+    """Every record of the course, by student.
+
+    A file that is damaged is set aside, under a new name, and that is said; without it the submission is graded again.
+    """
+    found = {}
+    for path in sorted(course.records.glob("*.json")):
+        try:
+            record = Record.load(path)
+            _check(record, path, course)
+        except Exception as error:
+            aside = _set_aside(path)
+            words = f"The record {path.name} is damaged ({type(error).__name__}). It is kept as {aside.name}"
+            print(f"{words}, and the submission is graded again the next time.", file=sys.stderr, flush=True)
+        else:
+            found[record.student] = record
+    return found
+
+
+KINDS = {float: (float, int), type(None): (str, type(None))}
+
+
+def _check(record, path, course):
+    usual = Record("")
+    for field in fields(Record):
+        value, kind = getattr(record, field.name), type(getattr(usual, field.name))
+        if not isinstance(value, KINDS.get(kind, kind)):
+            raise TypeError(f"{field.name} is {value!r}")
+    if not math.isfinite(record.seconds) or record_file(course, record.student) != path:
+        raise ValueError("not what is kept under this name")
+
+
+def _set_aside(path):
+    number, aside = 1, path.with_name(f"{path.name}.damaged")
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+    return path.rename(aside)
+
+
+def graded_cells(course):
+    """The assignment's graded cells in their order: dicts of notebook, name, short (the name that grades.csv has),
+    kind ("auto" or "manual"), points, and question, the id of what a check asks, else None."""
+    found = []
+    for path in sorted(course.release.glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if is_grade(cell):
+                name, code = cell.metadata.nbgrader.grade_id, cell.cell_type == "code"
+                short = name.removeprefix("check-").removeprefix("derive-")
+                place = {"notebook": path.stem, "name": name, "short": short, "kind": "auto" if code else "manual"}
+                question = question_of(cell.source) if code else None
+                found.append(place | {"points": float(cell.metadata.nbgrader.points), "question": question})
+    return found
 
 
 def grades(course, records=None):
     """A row a student, as dicts: automatic and manual points apart, each question's, and what needs a person.
 
     records: {student: Record}, by default those that are kept in the course.
-    A manual score that a teacher gave to an automatic cell counts in place of the automatic one.
+    A manual score that a teacher gave to an automatic cell counts in place of the automatic one. `score` is what is
+    left after `late_penalty`, which follows from course.toml as it is now.
     """
     records = load_records(course) if records is None else records
-    with Gradebook(course.gradebook) as gradebook:
-        return [_row(gradebook, record) for record in records.values()]
+    with course.open() as gradebook:
+        scores = _scores(gradebook)
+    return _rows(course, records, scores)
 
 
-def _row(gradebook, record):
+def _rows(course, records, scores):
+    policy, cells = late.read_policy(course.root), graded_cells(course)
+    return [_row(record, cells, scores.get(record.student, {}), policy) for record in records.values()]
+
+
+def _scores(gradebook):
+    """{student: {(notebook, cell): (score, whether it waits for a person)}}, of the whole assignment."""
+    query = gradebook.db.query(
+        SubmittedAssignment.student_id, Notebook.name, BaseCell.name, Grade.score, Grade.needs_manual_grade
+    )
+    query = query.select_from(Grade).join(BaseCell, BaseCell.id == Grade.cell_id)
+    query = query.join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
+    query = query.join(Notebook, Notebook.id == SubmittedNotebook.notebook_id)
+    query = query.join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
+    query = query.join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+    found = {}
+    for student, notebook, cell, score, waits in query.filter(Assignment.name == ASSIGNMENT):
+        found.setdefault(student, {})[notebook, cell] = (score, waits)
+    return found
+
+
+def _row(record, cells, scores, policy):
     row = {"student": record.student, "status": record.status, "auto_score": 0.0, "auto_max": 0.0}
-    row |= {"manual_score": 0.0, "manual_max": 0.0, "manual_waiting": 0, "score": 0.0, "max_score": 0.0}
-    for notebook in gradebook.find_assignment(ASSIGNMENT).notebooks:
-        for cell in notebook.grade_cells:
-            try:
-                grade = gradebook.find_grade(cell.name, notebook.name, ASSIGNMENT, record.student)
-                score, waits = grade.score, grade.needs_manual_grade
-            except MissingEntry:
-                score, waits = 0.0, False
-            kind = "auto" if cell.cell_type == "code" else "manual"
-            row[f"{kind}_score"] += score
-            row[f"{kind}_max"] += cell.max_score
-            row["manual_waiting"] += bool(waits)
-            row[f"{kind} {cell.name.removeprefix('check-').removeprefix('derive-')}"] = score
-    row["score"] = row["auto_score"] + row["manual_score"]
+    row |= {"manual_score": 0.0, "manual_max": 0.0, "manual_waiting": 0}
+    row |= {"late_penalty": 0.0, "score": 0.0, "max_score": 0.0}
+    for cell in cells:
+        score, waits = scores.get((cell["notebook"], cell["name"]), (0.0, False))
+        row[f"{cell['kind']}_score"] += score
+        row[f"{cell['kind']}_max"] += cell["points"]
+        row["manual_waiting"] += bool(waits)
+        row[f"{cell['kind']} {cell['short']}"] = score
+    earned = row["auto_score"] + row["manual_score"]
+    row["late_penalty"] = late.penalty(policy, record.student, _time(record), earned)
+    row["score"] = earned - row["late_penalty"]
     row["max_score"] = row["auto_max"] + row["manual_max"]
-    return row | {"seconds": record.seconds, "needs": "; ".join(record.needs)}
+    needs = record.needs
+    if record.timestamp and not _time(record):
+        needs = [*needs, f"the time {record.timestamp!r} cannot be read; it is taken for in time"]
+    return row | {"seconds": record.seconds, "needs": "; ".join(needs)}
+
+
+def _time(record):
+    """When it was handed in, or None where nobody knows."""
+    try:
+        return late.moment(record.timestamp) if record.timestamp else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def export(course, latest=()):
     """Write grades.csv and grades.json into the course's `out`, and return the rows of the former.
 
+    What a gradebook that is new does not hold yet is merged into it, and it gets a copy of the penalties for lateness.
+
+    grades.csv has the columns of `grades`. grades.json holds, for each student and question: score and maximum;
+    verdict: "right", "partly right", "not right", or "not judged" where no verdict was reached; diagnosis, the names of
+    the mistakes that were recognised; seconds; happened, sentences on what was seen; and the same of each part. A score
+    that a teacher gave in place of the automatic one counts, and is said. `by_hand` holds the derivations, whose
+    verdict is "read" or "to read".
+
     latest: {student: Record} that count in place of those in the course, where one could not be saved.
     """
     records = dict(sorted((load_records(course) | dict(latest)).items()))
-    rows = grades(course, records)
-    with open(course.out / "grades.csv", "w", newline="", encoding="utf8") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else ["student"])
-        writer.writeheader()
-        writer.writerows(rows)
+    _catch_up(course, {name: record for name, record in records.items() if name not in dict(latest)})
+    with course.open() as gradebook:
+        scores = _scores(gradebook)
+        _copy_penalties(gradebook, records, scores, late.read_policy(course.root))
+    rows = _rows(course, records, scores)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else ["student"])
+    writer.writeheader()
+    writer.writerows({name: spreadsheet_safe(cell) for name, cell in row.items()} for row in rows)
+    write_whole(course.out / "grades.csv", text.getvalue())
+    cells = graded_cells(course)
     detail = {
-        record.student: {
-            "status": record.status,
-            "needs": record.needs,
-            "notes": record.notes,
-            "seconds": record.seconds,
-            "questions": record.questions,
-            "cells": record.cells,
-        }
-        for record in records.values()
+        row["student"]: _detail(records[row["student"]], row, cells, scores.get(row["student"], {})) for row in rows
     }
     text = json.dumps({"assignment": ASSIGNMENT, "students": detail}, indent=1, allow_nan=False, default=str)
-    (course.out / "grades.json").write_text(text, encoding="utf8")
+    write_whole(course.out / "grades.json", text)
     return rows
+
+
+def _catch_up(course, records):
+    """Merge what a gradebook that is new, or was made anew, does not hold."""
+    with course.open() as gradebook:
+        query = (
+            gradebook.db.query(SubmittedAssignment.student_id).join(Assignment).filter(Assignment.name == ASSIGNMENT)
+        )
+        known = {student for (student,) in query}
+    for student in records.keys() - known:
+        try:
+            merge(records[student], course)
+        except Exception as error:
+            records[student].needs.append(f"could not be put into the gradebook: {error}")
+
+
+def _copy_penalties(gradebook, records, scores, policy):
+    query = gradebook.db.query(SubmittedNotebook).join(SubmittedAssignment).join(Assignment)
+    for notebook in query.filter(Assignment.name == ASSIGNMENT):
+        student = notebook.student.id
+        points = sum(score for (name, _), (score, _) in scores.get(student, {}).items() if name == notebook.name)
+        if student in records:
+            penalties = late.notebook_penalties(policy, student, _time(records[student]), {notebook.name: points})
+            notebook.late_submission_penalty = penalties[notebook.name]
+    gradebook.db.commit()
+
+
+def _detail(record, row, cells, scores):
+    questions, by_hand = {}, {}
+    for cell in cells:
+        score, waits = scores.get((cell["notebook"], cell["name"]), (0.0, False))
+        if cell["kind"] == "auto":
+            questions[cell["question"]] = _question(record, cell, score)
+        else:
+            verdict = "to read" if waits else "read"
+            by_hand[cell["short"]] = {"score": score, "maximum": cell["points"], "verdict": verdict}
+    totals = ("auto_score", "auto_max", "manual_score", "manual_max", "manual_waiting", "late_penalty", "score")
+    return (
+        {"status": record.status, "needs": record.needs, "notes": record.notes, "seconds": record.seconds}
+        | {name: row[name] for name in (*totals, "max_score")}
+        | {"questions": questions, "by_hand": by_hand, "cells": record.cells}
+    )
+
+
+def _question(record, cell, score):
+    judged = record.questions.get(cell["question"])
+    found = {"score": score, "maximum": cell["points"], "verdict": "not judged", "diagnosis": [], "seconds": 0.0}
+    if judged is None:
+        return found | {"happened": list(record.needs), "parts": [], "notebook": cell["notebook"]}
+    right, some = judged["score"] >= judged["maximum"], judged["score"] > 0
+    found["verdict"] = "right" if right else "partly right" if some else "not right"
+    found["diagnosis"] = list(dict.fromkeys(part["mistake"] for part in judged["parts"] if part.get("mistake")))
+    happened = [*judged["words"]]
+    for part in judged["parts"]:
+        happened += [f"{part['name']}: {words}" for words in part.get("words", ())]
+    happened += judged["errors"]
+    if not math.isclose(score, judged["score"]):
+        happened.append(f"a teacher gave {score:g} in place of {judged['score']:g}")
+    return judged | found | {"seconds": judged["seconds"], "happened": happened}
+
+
+def spreadsheet_safe(cell):
+    """A cell of a CSV file as it may be opened in a spreadsheet: text is no formula and holds no control character."""
+    if not isinstance(cell, str):
+        return cell
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cell)
+    return f"'{text}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else text
