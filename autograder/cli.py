@@ -1,4 +1,4 @@
-"""`autograder release | demo | grade | feedback | summary`: what a teacher types."""
+"""`autograder release | demo | collect | grade | feedback | summary | export | report`: what a teacher types."""
 
 import argparse
 import sys
@@ -46,6 +46,21 @@ def _parser():
     demo = command(_demo, "write a class of made-up submissions to try the grading on")
     demo.add_argument("--out", default="_build/demo", help="folder that gets submitted/ (default: %(default)s)")
 
+    collect = command(_collect, "sort a download of Canvas or Moodle into <student>/hw1")
+    collect.add_argument(
+        "download", metavar="DOWNLOAD", help="folder or zip file, as it was downloaded, or a plain one"
+    )
+    collect.add_argument(
+        "--roster", required=True, metavar="FILE", help="CSV file of the class, also as exported there"
+    )
+    collect.add_argument(
+        "--out", default="_build/submitted", help="folder that gets <student>/hw1 (default: %(default)s)"
+    )
+    collect.add_argument(
+        "--replace", action="store_true", help="what differs from what was collected before replaces it"
+    )
+    collect.add_argument("--timezone", metavar="NAME", help="zone of the roster's times, where they do not say it")
+
     grade = command(_grade, "grade submissions, as far as they are new or have changed")
     grade.add_argument("submitted", metavar="SUBMITTED", help="folder of <student>/hw1/<notebook>.ipynb")
     _place(grade)
@@ -84,7 +99,19 @@ def _parser():
     _place(feedback)
     feedback.add_argument("--again", action="store_true", help="write also what has not changed")
 
-    _place(command(_summary, "print the table of grades"))
+    _place(command(_summary, "print the table of grades, and write grades.csv and grades.json anew"))
+
+    export = command(_export, "write the grades, with those given by hand, as a file to import elsewhere")
+    _place(export)
+    export.add_argument(
+        "--to", choices=["csv", "canvas", "moodle"], default="csv", help="for whom (default: %(default)s)"
+    )
+    export.add_argument("--roster", metavar="FILE", help="CSV file of the class; canvas and moodle need it")
+    export.add_argument("--column", default="hw1", metavar="NAME", help="the assignment, in Canvas with its number")
+    export.add_argument("--points", type=float, metavar="N", help="scale the scores to N points (default: as they are)")
+    export.add_argument("--partial", action="store_true", help="even while derivations wait to be read")
+
+    _place(command(_report, "write a page on the class: scores, questions, what to teach again"))
     return parser
 
 
@@ -163,13 +190,80 @@ def _feedback(args):
 
 
 def _summary(args):
-    from .grading.gradebook import grades
+    from .grading.course import Busy
+    from .grading.gradebook import export, grades
 
     course = _graded_course(args)
-    rows = grades(course)
+    try:
+        with course.lock():
+            rows = export(course)
+    except Busy:  # a batch is running: it writes them
+        rows = grades(course)
     _say(_table(rows))
     _say(_closing(rows, course))
     return _status(rows)
+
+
+def _collect(args):
+    from .grading.collect import collect
+    from .grading.roster import read_roster, shown
+
+    roster = read_roster(args.roster)
+    done = collect(args.download, roster, args.out, replacing=args.replace, timezone=args.timezone)
+    print(*done.notes, sep="\n", end="\n\n" if done.notes else "")
+    print(f"{len(done.students)} of {len(roster)} students collected: {_shown(args.out)}")
+    if done.absent:
+        print(f"nothing came of {len(done.absent)}: {', '.join(map(shown, done.absent))}")
+    return _person(done.needs)
+
+
+def _export(args):
+    from .grading import lms
+    from .grading.gradebook import export
+    from .grading.roster import read_roster, shown
+
+    if args.points is not None and not args.points > 0:
+        raise ValueError(f"--points must be above 0, but is {args.points:g}")
+    if args.to != "csv" and not args.roster:
+        raise ValueError(f"--to {args.to} needs the class, to find the students there: --roster FILE")
+    course = _graded_course(args)
+    rows = export(course)
+    if (waiting := lms.unfinished(rows)) and not args.partial:
+        names = ", ".join(f"{shown(student)} ({count})" for student, count in waiting.items())
+        print(f"Derivations wait to be read, so nothing was written: {names}")
+        print("Read them in formgrader, or write the points without them:  --partial")
+        return NEEDS_A_PERSON
+    needs = [f"{shown(row['student'])}: {shown(row['needs'])}" for row in rows if row["needs"]]
+    if args.to == "csv":
+        print(f"grades: {_shown(course.out / 'grades.csv')}")
+        return _person(needs)
+    table = getattr(lms, args.to)(rows, read_roster(args.roster), args.column, args.points)
+    path = course.out / f"for_{args.to}.csv"
+    table.write(path)
+    print(*[f"note: {words}" for words in table.advice], sep="\n")
+    print(f"grades for {args.to.capitalize()}: {_shown(path)}")
+    return _person(table.needs + needs)
+
+
+def _report(args):
+    from .grading import late
+    from .grading.class_report import page
+    from .grading.gradebook import graded_cells, grades, load_records
+
+    course = _graded_course(args)
+    records = load_records(course)
+    text = page(grades(course, records), records, graded_cells(course), late.read_policy(course.root))
+    path = course.out / "report.html"
+    path.write_text(text, encoding="utf8")
+    print(f"the class: {_shown(path)}")
+    return GRADED
+
+
+def _person(needs):
+    """Print what a person must look at, and return the exit status."""
+    if needs:
+        print(f"\nneeds you  {len(needs)}", *needs, sep="\n  * ")
+    return NEEDS_A_PERSON if needs else GRADED
 
 
 def _course(args):

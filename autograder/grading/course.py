@@ -45,6 +45,10 @@ c.Autograde.autograde_preprocessors = [
 """
 
 
+class Busy(ValueError):
+    """Another process is writing into this course folder."""
+
+
 @dataclass(frozen=True)
 class Course:
     """Where things lie. `out` is what a teacher reads; `root`, nbgrader's course folder, is for the teacher alone.
@@ -130,7 +134,7 @@ class Course:
         """Keep other writers out of this course folder. The system ends it with this process, however that ends.
 
         Raises:
-            ValueError: another process has it; in words for a teacher.
+            Busy: another process has it; in words for a teacher.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         with open(self.root / "lock", "a+", encoding="utf8") as file:
@@ -138,7 +142,7 @@ class Course:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.seek(0)
-                raise ValueError(
+                raise Busy(
                     f"Another autograder (process {file.read() or 'unknown'}) is writing into {self.root}.\n"
                     "Wait until it has ended, then run this again."
                 ) from None
