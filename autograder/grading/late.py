@@ -18,6 +18,10 @@ from nbgrader.utils import parse_utc
 FILE = "course.toml"
 DEFAULTS = """# The rules of this course. Change them at any time: penalties are worked out anew wherever one is shown.
 
+[book]
+# Where the book is published, the folder of its index.html. Then what the feedback names in it is a link.
+url = ""
+
 [late]
 # The moment after which handing in costs points, with its offset from UTC (or Z). Without it nothing is late.
 # due = 2030-01-31T23:59:00+01:00
@@ -32,6 +36,7 @@ cap_percent = 50
 # Days that a student has more than the others, under the name of the folder with the submission:  "ada" = 2
 [late.extensions]
 """
+MINUTES, DAYS = 100_000, 10_000  # that any grace and any extension may have
 LATE = {"due", "grace_minutes", "percent_per_day", "cap_percent", "extensions"}
 
 
@@ -69,7 +74,7 @@ def read_policy(root):
         return Policy()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
-    _known(path, "", rules, {"late"})
+    _known(path, "", rules, {"book", "late"})
     late = rules.get("late", {})
     _expect(path, "late", late, isinstance(late, dict), "a table: a line [late], and its keys below it")
     _known(path, "late.", late, LATE)
@@ -80,13 +85,14 @@ def read_policy(root):
                 path, "late.due", value, aware, "a moment with its offset, as in 2030-01-31T23:59:00+01:00, no quotes"
             )
         elif name != "extensions":
-            highest = math.inf if name == "grace_minutes" else 100
-            words = "a number of minutes, 0 or more" if name == "grace_minutes" else "a number from 0 to 100"
+            highest = MINUTES if name == "grace_minutes" else 100
+            words = f"a number{' of minutes' if name == 'grace_minutes' else ''} from 0 to {highest:,}"
             _expect(path, f"late.{name}", value, _number(value) and 0 <= value <= highest, words)
     extensions = late.get("extensions", {})
     _expect(path, "late.extensions", extensions, isinstance(extensions, dict), "a table: a line a student, name = days")
+    words = f"a number of days from 0 to {DAYS:,}"
     for student, days in extensions.items():
-        _expect(path, f"late.extensions.{student}", days, _number(days) and days >= 0, "a number of days, 0 or more")
+        _expect(path, f"late.extensions.{student}", days, _number(days) and 0 <= days <= DAYS, words)
     return Policy(**late)
 
 
@@ -118,11 +124,14 @@ def moment(timestamp):
 def days_late(policy, student, timestamp):
     """How many days were begun after the student's own due moment: 0 where it is in time, or within the grace.
 
-    timestamp: see `moment`. None, a time that nobody knows, is never late: what is not known is held against nobody.
+    timestamp: see `moment`. None, or what is no time, is never late: what is not known is held against nobody.
     """
     if policy.due is None or timestamp is None:
         return 0
-    late = moment(timestamp) - policy.due - timedelta(days=policy.extensions.get(student, 0))
+    try:
+        late = moment(timestamp) - policy.due - timedelta(days=policy.extensions.get(student, 0))
+    except (ValueError, OverflowError):
+        return 0
     return 0 if late <= timedelta(minutes=policy.grace_minutes) else math.ceil(late / timedelta(days=1))
 
 

@@ -52,6 +52,8 @@ def test_a_day_counts_once_it_was_begun(late, days):
         ("2026-12-01 18:20:00 America/New_York", 1),
         (datetime(2026, 12, 1, 23, 20), 1),
         (None, 0),
+        ("yesterday", 0),
+        ("2026-12-03 10:00:00 +9999", 0),
     ],
 )
 def test_a_time_is_in_utc_or_says_its_offset(timestamp, days):
@@ -97,7 +99,10 @@ def test_the_file_is_written_once_and_takes_nothing_off(tmp_path):
         ("[late]\ndue = 2026-12-01T23:59:00", "late.due is expected to be a moment with its offset"),
         ("[late]\ndue = 2026-12-01", "late.due"),
         ('[late]\ndue = "tomorrow"', "no quotes; it is 'tomorrow'"),
-        ("[late]\ngrace_minutes = -1", "late.grace_minutes is expected to be a number of minutes, 0 or more; it is -1"),
+        (
+            "[late]\ngrace_minutes = -1",
+            "late.grace_minutes is expected to be a number of minutes from 0 to 100,000; it is -1",
+        ),
         ("[late]\ngrace_minutes = true", "late.grace_minutes"),
         ("[late]\npercent_per_day = 101", "late.percent_per_day is expected to be a number from 0 to 100; it is 101"),
         ("[late]\ncap_percent = nan", "late.cap_percent"),
@@ -105,7 +110,7 @@ def test_the_file_is_written_once_and_takes_nothing_off(tmp_path):
         ("[late]\nextensions = 3", "late.extensions is expected to be a table"),
         ("late = 3", "late is expected to be a table"),
         ("[late]\ngrace = 3", "late.grace is not known here. Known: cap_percent, due, "),
-        ("[lates]", "lates is not known here. Known: late"),
+        ("[lates]", "lates is not known here. Known: book, late"),
         ("[late", "course.toml cannot be read"),
     ],
 )
