@@ -1,0 +1,72 @@
+"""What the page on training needs beside the solutions: the network in use, and the source's backward pass."""
+
+from autograder.diagnosis import MISTAKES, Chain
+from solutions import linear_forward, relu_forward
+
+# The mistakes of the bank that make the source's formula of a parameter: errata E9, and E6 with E7.
+SOURCE = {
+    "theta_1a": ["the sum that should not be there"],
+    "theta_1b": ["batch statistics taken as constants", "sgn(z_1B) for ReLU's slope"],
+}
+PARAMETERS = ("theta_1a", "theta_1b", "theta_2a", "theta_2b", "gamma", "beta")
+
+
+def source_backward(*parameters):
+    """A backward pass of the network in which some gradients are the source's, and the others right.
+
+    Args:
+        parameters: whose gradients are the source's, keys of SOURCE.
+
+    Returns:
+        backward(dout, cache), as solutions.two_branch_backward, with the six gradients alone.
+    """
+    wrong = {mistake.name: mistake.steps for mistake in MISTAKES}
+    steps = {}
+    for parameter in parameters:
+        for name in SOURCE[parameter]:
+            steps |= wrong[name]
+
+    def backward(dout, cache):
+        chain = Chain(cache | {"dout": dout}, steps)
+        return {f"d{name}": getattr(chain, f"d{name}") for name in PARAMETERS}
+
+    return backward
+
+
+def statistics(x, params):
+    """The mean and the variance of a_1b over all samples that are given.
+
+    Args:
+        x: (m, n), one sample a row.
+        params: the network's six.
+
+    Returns:
+        mu, var: (n_h,) each.
+    """
+    ### BEGIN SOLUTION
+    a_1b, _ = relu_forward(linear_forward(x, params["theta_1b"])[0])
+    return a_1b.mean(axis=0), a_1b.var(axis=0)
+    ### END SOLUTION
+
+
+def in_use(x, params, mu, var, eps=1e-5):
+    """The network when training is over: nothing is dropped, and batch norm takes the statistics that it is given.
+
+    Args:
+        x: (m, n), one sample a row; what comes out for one does not depend on the others.
+        params: the network's six.
+        mu, var: (n_h,), from statistics.
+        eps: above 0, added to the variance under the root, as in training.
+
+    Returns:
+        z_2a: (m, n_h), the prediction of branch A.
+        z_2b: (m, K), the scores of the classes.
+    """
+    ### BEGIN SOLUTION
+    a_1a, _ = relu_forward(linear_forward(x, params["theta_1a"])[0])
+    z_2a, _ = linear_forward(a_1a, params["theta_2a"])
+    a_1b, _ = relu_forward(linear_forward(x, params["theta_1b"])[0])
+    c = params["gamma"] * (a_1b - mu) / (var + eps) ** 0.5 + params["beta"]
+    z_2b, _ = linear_forward(c + z_2a, params["theta_2b"])
+    return z_2a, z_2b
+    ### END SOLUTION
