@@ -204,6 +204,7 @@ class Sandbox:
         self.close()
         if self.begun and time.monotonic() - self.begun > self.limits.wall:
             raise RuntimeError(self.ended)
+        self.ended = ""
         require(self.kind)
         self.folder = scratch.folder() / f"sandbox-{next(_numbers)}"
         self.folder.mkdir()
@@ -302,8 +303,7 @@ class Sandbox:
             try:
                 whole = whole or psutil.Process(process.pid)
                 inside = whole.children(recursive=True)
-                used = sum(p.memory_info().rss for p in inside if p.is_running())
-                if used > limits.memory * 2**20:
+                if _memory(inside) > limits.memory * 2**20:
                     self._end(process, f"the submission took more than {limits.memory:,} MiB of memory")
                 if len(inside) > limits.processes:
                     self._end(process, f"the submission started more than {limits.processes} processes")
@@ -351,6 +351,12 @@ def _words(process):
     process.kill()
     lines = process.stderr.read().decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else f"it ended with status {process.wait()}"
+
+
+def _memory(processes):
+    """Bytes that they hold together. What forks share counts once, and is looked at only where it may matter."""
+    held = sum(process.memory_info().rss for process in processes)
+    return held if held < 2**29 else sum(process.memory_full_info().pss for process in processes)
 
 
 def _files(pid):

@@ -1,0 +1,120 @@
+"""`autograder doctor`: what the sandbox of this machine is, what it allows, and whether it holds under attack."""
+
+import os
+import secrets
+import socket
+import time
+from contextlib import closing
+from dataclasses import asdict
+
+import psutil
+from nbformat.v4 import new_code_cell, new_notebook
+
+from . import scratch
+from .cells import run
+from .sandbox import KERNEL, UNSAFE, Limits, Sandbox, find, require
+
+# What it tries, and a cell that raises where it fails. {…} is filled in by `_bait`.
+ATTEMPTS = [
+    ("read a file of the teacher's", "open({file!r}).read()"),
+    ("find the folders around it", "assert any(os.path.isdir(p) and {name!r} in os.listdir(p) for p in {parents!r})"),
+    ("import the solutions", "import solutions"),
+    ("import the questions and the bank of mistakes", "import autograder"),
+    ("connect to a port of this machine", "socket.create_connection(('127.0.0.1', {port}), 1)"),
+    ("connect to an abstract socket", "socket.socket(socket.AF_UNIX).connect({abstract!r})"),
+    ("see a process of the teacher's", "assert {command!r} in open('/proc/{pid}/cmdline').read()"),
+    ("change the programs that it runs", "open(json.__file__, 'a').close()"),
+    ("become root", "os.setuid(0)"),
+    ("take more memory than it may", "held = [bytearray(2**20) for _ in range({memory} + 64)]"),
+    ("start more processes than it may", "for _ in range({processes} + 8):\n    os.fork() or time.sleep(60)"),
+    ("fill the disk", "for i in range({disk} + 8):\n    open(f'/tmp/{{i}}', 'wb').write(bytes(2**20))"),
+    (
+        "go on when it is told to stop",
+        "begun = time.time()\nwhile time.time() < begun + 60:\n    try:\n        time.sleep(60)\n"
+        "    except BaseException:\n        pass",
+    ),
+]
+SMALL = Limits(wall=60, memory=1024, processes=48, disk=8)
+
+
+def examine(kind="bubblewrap"):
+    """Try to break out of a sandbox.
+
+    Args:
+        kind: "bubblewrap" or "none".
+
+    Yields:
+        (what was tried, whether it was held, a word on how), a dozen times; last, whether something was left behind.
+
+    Raises:
+        ValueError: no sandbox of this kind can be had.
+    """
+    require(kind)
+    inside, folders = [], []
+    with _Bait() as bait:
+        for what, code in ATTEMPTS:
+            source = f"import json, os, socket, time\n{code.format(**bait.words)}\nprint('got out')"
+            with Sandbox(bait.public, kind=kind, limits=SMALL) as sandbox:
+                found = run(new_notebook(cells=[new_code_cell(source)]), sandbox, 2)
+                whole = psutil.Process(sandbox.process.pid)
+                inside += [whole, *whole.children(recursive=True)]
+                folders.append(sandbox.folder)
+            outputs = found.outputs[0] or []
+            out = any("got out" in output.get("text", "") for output in outputs)
+            error = next((output["ename"] for output in outputs if output.get("output_type") == "error"), "")
+            yield what, not out, "" if out else found.lost or error
+    time.sleep(0.5)
+    alive = [process for process in inside if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    gone = not alive and not any(folder.exists() for folder in folders)
+    yield (
+        "leave something behind",
+        gone,
+        f"{len(inside)} processes and {len(folders)} folders, all gone" if gone else "",
+    )
+
+
+class _Bait:
+    """A file, a port and an abstract socket of the grader's own, for a sandbox to reach for."""
+
+    def __enter__(self):
+        self.public = scratch.folder() / f"bait-{secrets.token_hex(4)}"
+        self.public.mkdir()
+        file = self.public / "secret.txt"
+        file.write_text("secret")
+        self.port = socket.create_server(("127.0.0.1", 0))
+        self.abstract = socket.socket(socket.AF_UNIX)
+        address = f"\0autograder-{secrets.token_hex(4)}"
+        self.abstract.bind(address)
+        self.abstract.listen()
+        parents = [str(parent) for parent in file.parents]
+        process = {"pid": os.getpid(), "command": psutil.Process().cmdline()[0]}
+        self.words = {"file": str(file), "parents": parents, "name": self.public.name, "abstract": address}
+        self.words |= process | {"port": self.port.getsockname()[1]} | asdict(SMALL)
+        return self
+
+    def __exit__(self, *_):
+        with closing(self.port), closing(self.abstract):
+            pass
+
+
+def report(kind="bubblewrap", say=print):
+    """Print what there is, and a line for each attempt to break out. Returns whether all were held."""
+    say(f"submissions run in  {KERNEL}")
+    if kind == "none":
+        say(UNSAFE)
+    require(kind)
+    if kind == "bubblewrap":
+        program, user_namespace = find()
+        where = "in a user namespace" if user_namespace else "as root, with a user of its own inside"
+        say(f"sandbox             {program}, {where}")
+    say("limits              " + ", ".join(f"{name} {value:g}" for name, value in asdict(Limits()).items()))
+    say("")
+    all_held = True
+    for what, held, how in examine(kind):
+        say(f"  {'held   ' if held else 'GOT OUT'}  {what:<46}{how}".rstrip())
+        all_held &= held
+    say("")
+    say(
+        "The sandbox holds." if all_held else "The sandbox does not hold: do not grade strangers' code on this machine."
+    )
+    return all_held
