@@ -1,4 +1,4 @@
-"""`autograder release | demo | collect | grade | feedback | summary | export | report`: what a teacher types."""
+"""The commands of `autograder`: what a teacher types."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ def main(argv=None):
     """Run one command, and return its exit status."""
     args = _parser().parse_args(argv)
     try:
-        if Path(args.out).is_file():
+        if hasattr(args, "out") and Path(args.out).is_file():
             raise ValueError(f"--out is a folder, but {args.out} is a file")
         return args.command(args)
     except (ValueError, OSError) as error:
@@ -112,6 +112,8 @@ def _parser():
     export.add_argument("--partial", action="store_true", help="even while derivations wait to be read")
 
     _place(command(_report, "write a page on the class: scores, questions, what to teach again"))
+    doctor = command(_doctor, "show the sandbox, and try to break out of it")
+    doctor.add_argument("--sandbox", default="bubblewrap", metavar="KIND", help="bubblewrap (default) or none")
     return parser
 
 
@@ -264,6 +266,12 @@ def _person(needs):
     if needs:
         print(f"\nneeds you  {len(needs)}", *needs, sep="\n  * ")
     return NEEDS_A_PERSON if needs else GRADED
+
+
+def _doctor(args):
+    from .grading.doctor import report
+
+    return GRADED if report(args.sandbox, say=_say) else FAILED
 
 
 def _course(args):
