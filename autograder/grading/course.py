@@ -177,6 +177,8 @@ class Course:
         self.records.mkdir(parents=True, exist_ok=True)
         late.write_defaults(self.root)
         late.read_policy(self.root)  # a mistake in it is said before anything is graded
+        fresh = self.db is None and not (self.root / "gradebook.db").exists()
+        known = not fresh and self._has_assignment()
         make_seed(self.seed_file)
         fingerprint = _fingerprint(self.seed_file)
         stamp = self.root / "assignment.sha256"
@@ -185,12 +187,12 @@ class Course:
             stamp.unlink(missing_ok=True)
             shutil.rmtree(self.template, ignore_errors=True)
             generate(self.template)
-        if self.db is None and not (self.root / "gradebook.db").exists():
+        if fresh:
             shutil.copytree(self.template, self.root, dirs_exist_ok=True, ignore=lambda *_: ["gradebook.db"])
             partial = self.root / "gradebook.db.partial"
             shutil.copy(self.template / "gradebook.db", partial)
             partial.replace(self.root / "gradebook.db")
-        elif not (self._has_assignment() and current):
+        elif not (known and current):
             generate(self.root, self.gradebook)
         write_whole(stamp, fingerprint)
         if self.db:
