@@ -50,10 +50,10 @@ def statistics(x, params):
 
 
 def in_use(x, params, mu, var, eps=1e-5):
-    """The network when training is over: nothing is dropped, and batch norm takes the statistics that it is given.
+    """The network in use: nothing is dropped, batch norm's statistics are given.
 
     Args:
-        x: (m, n), one sample a row; what comes out for one does not depend on the others.
+        x: (m, n), one sample a row, none of which feels another.
         params: the network's six.
         mu, var: (n_h,), from statistics.
         eps: above 0, added to the variance under the root, as in training.
