@@ -1,7 +1,13 @@
 """What a student reads in the feedback: a question's verdict as a piece of HTML that needs nothing from outside."""
 
+import re
+from functools import lru_cache
 from html import escape
+from pathlib import Path
 
+import yaml
+
+ROOT = Path(__file__).parents[1]
 STATUS = {
     "ok": ("#14702e", "right"),
     "carried": ("#14702e", "right, after what went in"),
@@ -9,15 +15,38 @@ STATUS = {
     "waits": ("#6b6b6b", "built on a part that is not right"),
     "missing": ("#a3260f", "missing"),
 }
-CELL = 'style="padding:2px 14px 2px 0;text-align:left;vertical-align:top;border:0;white-space:nowrap"'
+CELL = 'style="padding:3px 14px 3px 0;text-align:left;vertical-align:top;border:0;white-space:nowrap"'
 WIDE = CELL.replace("nowrap", "normal")
+SQUARE, LARGEST = 15, 24  # pixels of an entry in a picture; entries along a side
+TELLING = 0.25  # a clue is shown where the error on one side of it is at most this much of that on the other
+EQUATION = re.compile(r'<cite data-equation="([a-z0-9-]+)">(.*?)</cite>', re.DOTALL)
+
+AXES = {  # what a part's rows and columns are; the gradient of v has those of v
+    "theta_1a": ("unit", "input"),
+    "theta_1b": ("unit", "input"),
+    "theta_2a": ("unit", "unit before"),
+    "theta_2b": ("class", "unit"),
+    "z_2b_dc": ("class", "unit"),
+    "z_2b": ("sample", "class"),
+    "y_hat_b": ("sample", "class"),
+    "y_hat_b_dz_2b": ("sample", "probability", "score"),
+    "y_dgamma": ("sample", "output", "gamma"),
+    "y_dbeta": ("sample", "output", "beta"),
+    "jacobian": ("output", "input"),
+    "out": ("", "entry"),
+}
 
 
-def html(result, names=None):
-    """A questions.Result as HTML, a row a part. names: {part: what diagnosis.diagnose called its mistake, or None}."""
-    names = names or {}
+def html(result, names=None, pictures=None):
+    """A questions.Result as HTML, a row a part.
+
+    names: {part: what diagnosis.diagnose called its mistake, or None}. pictures: {part: questions.Picture}.
+    """
+    names, pictures = names or {}, pictures or {}
     functions = ", ".join(f"<code>{escape(name)}</code>" for name in result.functions)
-    rows = "".join(_row(part, names.get(part.name)) for part in result.parts)
+    told = set()
+    parts = () if all(part.status == "missing" for part in result.parts) else result.parts
+    rows = "".join(_row(part, names.get(part.name), pictures.get(part.name), told) for part in parts)
     words = "".join(f"<p style='margin:6px 0'>{escape(sentence)}</p>" for sentence in result.words)
     return (
         f'<div style="font-size:14px"><p><b>{escape(result.id)}</b> &nbsp; {functions} &nbsp; '
@@ -26,29 +55,128 @@ def html(result, names=None):
     )
 
 
-def _row(part, named):
+def linked(page, book_url):
+    """A page in which what `html` names in the book is a link to it, where it is known where the book is."""
+    if not book_url:
+        return page
+
+    def link(found):
+        label, words = found.groups()
+        at = f"{book_url.rstrip('/')}/{equations()[label][0]}.html#equation-{label}" if label in equations() else ""
+        return f'<a href="{escape(at)}">{words}</a>' if at else words
+
+    return EQUATION.sub(link, page)
+
+
+@lru_cache
+def equations():
+    """{label: (page, heading, number)} of the book's labelled equations, numbered as Sphinx does: chapter.equation."""
+    contents = ROOT / "_toc.yml"
+    if not contents.is_file():
+        return {}
+    parts = yaml.safe_load(contents.read_text(encoding="utf8"))["parts"]
+    numbered = [chapter["file"] for part in parts if part.get("numbered") for chapter in part["chapters"]]
+    found = {}
+    for chapter, page in enumerate(numbered, 1):
+        count, heading, code = 0, "", False
+        for line in (ROOT / f"{page}.md").read_text(encoding="utf8").splitlines():
+            code ^= line.startswith("```")
+            if not code and (title := re.match(r"#+ (.*)", line)):
+                heading = title[1]
+            elif not code and (label := re.search(r"\$\$ \(([a-z0-9-]+)\)$", line)):
+                count += 1
+                found[label[1]] = (page, heading, f"{chapter}.{count}")
+    return found
+
+
+def _row(part, named, picture, told):
     colour, words = STATUS[part.status]
     verdict = part.verdict
     shape = "×".join(map(str, verdict.shape)) or "a number" if verdict else ""
-    numbers = ""
-    if verdict and part.status != "missing" and verdict.worst is not None and verdict.verdict != "pass":
+    lines = _mistake(named, told) if named else []
+    if verdict and verdict.verdict == "pass":
+        lines.append(f"to {verdict.error:.0e}" if verdict.error else "exactly")
+    elif verdict and verdict.worst is not None:
         at = f" at [{', '.join(map(str, verdict.worst))}]" if verdict.worst else ""
-        numbers = f"off by {verdict.error:.2g}; yours {verdict.yours:.4g}, expected {verdict.expected:.4g}{at}"
-    elif verdict and verdict.verdict == "pass":
-        numbers = f"to {verdict.error:.0e}" if verdict.error else "exactly"
-    sentences = "".join(f"<br>{escape(sentence)}" for sentence in (verdict.words if verdict else ()))
-    sentences += "".join(
-        f"<br><b>{escape(_sentence(mistake.name))}.</b> {escape(mistake.what)} {escape(mistake.look)} "
-        f"In the book: equation <code>{escape(mistake.equation)}</code>."
-        for mistake in (entry[0] for entry in (named.entries if named else ()))
-    )
+        lines.append(f"off by {verdict.error:.2g}; yours {verdict.yours:.4g}, expected {verdict.expected:.4g}{at}")
+    lines += [escape(sentence) for sentence in (verdict.words if verdict else ())]
+    shown = _picture(part.name, picture) if picture else ""
     return (
         f"<tr><td {CELL}><code>{escape(part.name)}</code></td><td {CELL}>{shape}</td>"
         f'<td {CELL}><span style="color:{colour}">{words}</span></td>'
-        f"<td {CELL}>{part.points:g} of {part.maximum}</td><td {WIDE}>{numbers}{sentences}</td></tr>"
+        f"<td {CELL}>{part.points:g} of {part.maximum}</td><td {WIDE}>{'<br>'.join(lines)}{shown}</td></tr>"
     )
 
 
-def _sentence(name):
-    """A name as a sentence begins; μ_B² stays μ_B²."""
-    return name[0].upper() + name[1:] if name[0].isascii() else name
+def _mistake(named, told):
+    """What an answer equals, each mistake with what went wrong and where the book has it, once in a question."""
+    lines = [f"<b>{escape(_capital(named.name))}.</b>"]
+    if named.name in told:
+        return [f"{lines[0]} As above."]
+    told.add(named.name)
+    formula = "that formula" if len(named.entries) == 1 else "the formula with both"
+    lines[0] += f" Your answer equals {formula}" + (f" to {named.error:.0e}." if named.error else ", digit for digit.")
+    for mistake, *_ in named.entries:
+        if mistake.what not in told:
+            told.add(mistake.what)
+            lines.append(f"{escape(mistake.what)} {escape(mistake.look)} {_place(mistake.equation)}")
+    return lines
+
+
+def _place(label):
+    """Where the book has an equation; `linked` makes a link of it."""
+    if label not in equations():
+        return f"In the book: equation <code>{escape(label)}</code>."
+    _, heading, number = equations()[label]
+    return f'See <cite data-equation="{label}">“{_prose(heading)}”, equation ({number})</cite>.'
+
+
+def _prose(heading):
+    return escape(re.sub(r"[`$*_{}]", "", heading))
+
+
+def _picture(name, picture):
+    """The error over a part's entries as an inline SVG, darker where it is larger; and where something holds."""
+    error = picture.error.max(axis=0) if picture.error.ndim == 3 else picture.error
+    error = error[None] if error.ndim == 1 else error
+    if error.ndim != 2 or max(error.shape) > LARGEST:
+        return ""
+    height, width = (side * SQUARE for side in error.shape)
+    squares = "".join(
+        f'<rect x="{j * SQUARE}" y="{i * SQUARE}" width="{SQUARE}" height="{SQUARE}" fill="#a3260f" '
+        f'fill-opacity="{round(float(value), 1):g}" stroke="#c9c9c9"/>'
+        for (i, row) in enumerate(error)
+        for (j, value) in enumerate(row)
+    )
+    axes = AXES.get(name.removeprefix("d") if name != "d" else name, ("sample", "unit"))
+    axes = {1: ("", axes[-1]), 2: axes[-2:], 3: axes[-2:]}[picture.error.ndim]
+    rows = f"a row for each {axes[0]}, " if axes[0] else ""
+    over = "; of all samples the worst" if picture.error.ndim == 3 else ""
+    caption = f"where the error sits: {rows}a column for each {axes[1]}; the darker, the larger{over}"
+    return (
+        f'<figure style="margin:6px 0 10px"><svg role="img" aria-label="{caption}" width="{width + 2}" '
+        f'height="{height + 2}" style="vertical-align:top"><g transform="translate(1 1)">{squares}</g></svg>'
+        f"{_bars(picture.clue)}"
+        f'<figcaption style="color:#6b6b6b;font-size:12px">{caption}</figcaption></figure>'
+    )
+
+
+def _bars(clue):
+    if not clue or min(clue[1:]) > TELLING:
+        return ""
+    words, inside, outside = clue
+    bars = "".join(
+        f'<rect x="0" y="{y}" width="{max(1, round(100 * size))}" height="{SQUARE - 4}" fill="#a3260f"/>'
+        f'<text x="{max(1, round(100 * size)) + 6}" y="{y + SQUARE - 6}" font-size="12">{escape(label)}</text>'
+        for y, size, label in ((2, inside, f"where {words}"), (2 + SQUARE, outside, "elsewhere"))
+    )
+    label = escape(f"mean error where {words}: {inside:.1f}; elsewhere: {outside:.1f}")
+    return (
+        f'<svg role="img" aria-label="{label}" width="230" height="{2 * SQUARE + 4}" '
+        f'style="vertical-align:top;margin-left:28px">{bars}</svg>'
+    )
+
+
+def _capital(name):
+    """A name as a sentence begins; a symbol stays as it is: μ_B², sgn(z), dout."""
+    return name[0].upper() + name[1:] if re.match(r"(?!dout\b)(?:a|[a-z]{2,})(?=[ ,'-]|$)", name) else name

@@ -7,19 +7,24 @@ import hashlib
 import json
 import math
 import re
+import tomllib
+from pathlib import Path
 
 from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader import utils
-from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades
+from nbgrader.server_extensions import formgrader
 from nbgrader.utils import capture_log
+from traitlets import Unicode
 
 from autograder.release import ASSIGNMENT
+from autograder.report import linked
 
 from .gradebook import load_records
+from .late import FILE
 from .markdown import markdown2html
 
 # A student's Markdown and outputs stand on the page: no script of theirs runs, and nothing is fetched from outside.
@@ -51,6 +56,8 @@ class Grades(GetGrades):
 class FeedbackExporter(HTMLExporter):
     """nbgrader's feedback page without MathJax, its links called after the questions."""
 
+    book_url = Unicode(help="where the book is published; what the feedback names in it is then a link").tag(config=True)
+
     def default_filters(self):
         """nbconvert's, but for Markdown."""
         yield from super().default_filters()
@@ -61,7 +68,7 @@ class FeedbackExporter(HTMLExporter):
         page, resources = super().from_notebook_node(nb, resources, **kwargs)
         mathjax = r"<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->"
         page = re.sub(mathjax, "", page, flags=re.DOTALL)
-        page = page.replace("<head>", f"<head>\n{POLICY}", 1)
+        page = linked(page.replace("<head>", f"<head>\n{POLICY}", 1), self.book_url)
         page = re.sub(r"Score: nan / ([\d.]+)", r"not read yet, of \1", page)
         page = re.sub(r'(<a href="#check-([\w-]+)">)Test cell', r"\1Check \2", page)
         page = re.sub(r'(<a href="#derive-([\w-]+)">)Written response', r"\1Derivation \2", page)
@@ -69,6 +76,41 @@ class FeedbackExporter(HTMLExporter):
             derivations = "a derivation is" if unread == 1 else f"{unread} derivations are"
             page = page.replace("</h4>", f"<br><small>so far: {derivations} not read yet</small></h4>", 1)
         return page, resources
+
+
+def book_url(root):
+    """Where the book is published, by the course folder's course.toml; "" where it does not say.
+
+    Raises:
+        ValueError: it is no address, or the file cannot be read; in words for a teacher.
+    """
+    path = Path(root) / FILE
+    try:
+        book = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("book", {})
+    except FileNotFoundError:
+        return ""
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    url = book.get("url", "") if isinstance(book, dict) else book
+    if not isinstance(url, str) or (url and not re.fullmatch(r"""https?://[^\s<>"']+""", url)):
+        raise ValueError(f"{path}: book.url is expected to be an address, https://…, or empty; it is {url!r}")
+    return url
+
+
+def configure(config, root):
+    """Let nbgrader show students' work in pages on which nothing of theirs acts: formgrader's, and the feedback's.
+
+    Args:
+        config: traitlets' configuration, which is changed: `c` in a nbgrader_config.py.
+        root: the course folder.
+    """
+    stock = str(Path(formgrader.__file__).with_name("templates"))
+    config.HTMLExporter.filters = {"markdown2html": "autograder.grading.markdown.markdown2html"}
+    config.HTMLExporter.extra_template_basedirs = [str(Path(__file__).with_name("templates")), stock]
+    config.HTMLExporter.extra_template_paths = [stock]
+    config.GenerateFeedback.exporter_class = FeedbackExporter
+    config.GenerateFeedback.preprocessors = [Grades, CSSHTMLHeaderPreprocessor]
+    config.FeedbackExporter.book_url = book_url(root)
 
 
 def write_feedback(course, *, again=False, say=print):
@@ -79,7 +121,7 @@ def write_feedback(course, *, again=False, say=print):
     written = course.root / "feedback.json"
     stamps = json.loads(written.read_text()) if written.exists() else {}
     todo, failed = {}, {}
-    with Gradebook(course.gradebook) as gradebook:
+    with course.open() as gradebook:
         for student in load_records(course):
             stamp = _stamp(course, gradebook, student)
             if again or stamps.get(student) != stamp:
@@ -88,8 +130,7 @@ def write_feedback(course, *, again=False, say=print):
         config = course.config()
         config.CourseDirectory.student_id = _literally(student)
         config.GenerateFeedback.force = True
-        config.GenerateFeedback.exporter_class = FeedbackExporter
-        config.GenerateFeedback.preprocessors = [Grades, CSSHTMLHeaderPreprocessor]
+        configure(config, course.root)
         outcome = capture_log(GenerateFeedback(coursedir=CourseDirectory(config=config), config=config))
         if outcome["success"]:
             stamps[student] = stamp
@@ -101,12 +142,13 @@ def write_feedback(course, *, again=False, say=print):
 
 
 def _stamp(course, gradebook, student):
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(book_url(course.root).encode())
     for path in sorted((course.root / "autograded" / student / ASSIGNMENT).glob("*.ipynb")):
         digest.update(path.read_bytes())
     for notebook in gradebook.find_submission(ASSIGNMENT, student).notebooks:
         digest.update(repr([(g.name, g.score, g.max_score) for g in notebook.grades]).encode())
         digest.update(repr([(c.name, c.comment) for c in notebook.comments]).encode())
+        digest.update(repr(notebook.late_submission_penalty).encode())
     return digest.hexdigest()
 
 

@@ -27,6 +27,11 @@ from . import public
 from .public import PARAMS, QUESTIONS, SEEDS, Answer, arguments, collect, judge_draw, worst_of
 
 TOLERANCE = 1e-9  # complex steps of float64 passes are right to 1e-13, a right answer's own noise is below 1e-11
+CLUES = {
+    "1a": "z_1A < 0",
+    "1b": "z_1B < 0",
+    "d": "the mask is 0",
+}  # what an error may follow, by the part's last letters
 NUMERIC_GROWTH = 1.2  # a power of the parameters: honest code was measured at up to 1.0, numeric at 1.4 to 2
 
 
@@ -223,13 +228,25 @@ class Judgement:
     """What grading a question found.
 
     result: what a student reads. seed: a public seed that shows the same failure, or None. errors: what the function
-    raised on hidden inputs, for the teacher alone. names: {part: what `diagnose` calls its mistake, or None}.
+    raised, and what was wrong on hidden inputs alone, for the teacher alone. names: {part: what `diagnose` calls its
+    mistake, or None}. pictures: {part: Picture} of parts that are wrong on the public seed.
     """
 
     result: public.Result
     seed: int | None
     errors: tuple[str, ...]
     names: dict = field(default_factory=dict)
+    pictures: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Where an error sits. error: an array over 0 to 1, the largest being 1. clue: None, or (words, inside, outside):
+    where something holds ("z_1B < 0"), and the mean size of the error there and elsewhere, the larger being 1.
+    """
+
+    error: np.ndarray
+    clue: tuple[str, float, float] | None = None
 
 
 def judge(question_id, call, seed, *, draws=3, diagnose=None):
@@ -256,18 +273,49 @@ def judge(question_id, call, seed, *, draws=3, diagnose=None):
             return Answer(error=answer.error.split(":")[0])
         return answer
 
-    hidden, names = _judge(question_id, quiet, [(seed, index, k) for k in range(draws)], diagnose)
+    # The public draws come first: no answer to them can hold anything of the hidden ones, and so it may be shown.
+    seen = {public_seed: _judge(question_id, quiet, [public_seed]) for public_seed in SEEDS}
+    hidden, names, _ = _judge(question_id, quiet, [(seed, index, k) for k in range(draws)], diagnose)
     if hidden.points == hidden.maximum:
         return Judgement(hidden, None, ())
-    lost = [part.name for part in hidden.parts if part.points < part.maximum]
+    lost = {part.name for part in hidden.parts if part.points < part.maximum}
     names = {part: name for part, name in names.items() if part in lost}
-    for public_seed in SEEDS:
-        shown, _ = _judge(question_id, call, [public_seed])
-        if any(part.name in lost and part.points < part.maximum for part in shown.parts):
-            see = f'See it yourself:  check("{question_id}", seed={public_seed})'
-            hidden = replace(hidden, words=(*hidden.words, see))
-            return Judgement(hidden, public_seed, tuple(dict.fromkeys(errors)), names)
-    return Judgement(hidden, None, tuple(dict.fromkeys(errors)), names)
+    public_seed = max(SEEDS, key=lambda seed: len(_lost(seen[seed][0]) & lost))
+    home, _, pictures = seen[public_seed]
+    if not _lost(home) & lost:
+        public_seed = None
+    result, only_hidden = _shown(question_id, hidden, home, public_seed)
+    pictures = {part: picture for part, picture in pictures.items() if part in lost}
+    return Judgement(result, public_seed, tuple(dict.fromkeys(errors + only_hidden)), names, pictures)
+
+
+def _lost(result):
+    return {part.name for part in result.parts if part.points < part.maximum}
+
+
+def _shown(question_id, hidden, home, public_seed):
+    """What a student reads: the points that the hidden draws gave, and the numbers and words of a public draw.
+
+    What a function returns on hidden inputs is not shown, for it could be those inputs. Returns the Result, and the
+    sentences that hold on hidden inputs alone.
+    """
+    at_home = {part.name: part for part in home.parts}
+    parts = []
+    for part in hidden.parts:
+        if part.points < part.maximum and part.verdict:
+            seen = at_home[part.name]
+            part = replace(part, verdict=seen.verdict if seen.points < seen.maximum else None)
+        parts.append(part)
+    only_hidden = public.new_words(hidden.words, home.words)
+    words = [sentence for sentence in home.words if sentence not in public.new_words(home.words, hidden.words)]
+    words += ["On the graded inputs something was wrong with the call itself that no public seed shows."] * bool(
+        only_hidden
+    )
+    if public_seed is not None:
+        numbers = any(part.verdict and part.verdict.worst is not None for part in parts)
+        see = f'See it yourself:  check("{question_id}", seed={public_seed})'
+        words.append(see + "  (the numbers here are of that seed)" * numbers)
+    return replace(hidden, parts=tuple(parts), words=tuple(words)), only_hidden
 
 
 @lru_cache(maxsize=64)
@@ -287,8 +335,9 @@ def _agreed(names):
 
 
 def _judge(question_id, call, seeds, diagnose=None):
+    """The Result of some draws, the names of its mistakes, and pictures of its errors: {part: Picture}."""
     question = QUESTIONS[question_id]
-    drawn, words, named = [], [], []
+    drawn, words, named, pictures = [], [], [], []
     for seed in seeds:
         q, right = _drawn(question_id, seed)
         values, complaints = collect(question, call, q)
@@ -296,7 +345,29 @@ def _judge(question_id, call, seeds, diagnose=None):
         drawn.append(judge_draw(question, values, right, q, tolerance=TOLERANCE, carried=after))
         words += public.new_words(complaints, words)
         named.append(diagnose(question_id, q, values, right) if diagnose else {})
-    return public.Result(question.id, question.functions, worst_of(drawn), tuple(words)), _agreed(named)
+        pictures.append(_pictures(question, q, values, right | after, drawn[-1]))
+    result = public.Result(question.id, question.functions, worst_of(drawn), tuple(words))
+    return result, _agreed(named), {name: picture for found in reversed(pictures) for name, picture in found.items()}
+
+
+def _pictures(question, q, values, expected, parts):
+    """A Picture of each part that is wrong by itself. expected: what is right after the student's own earlier parts."""
+    where, _ = public.clues(question, q)
+    wrong = {part.name for part in parts if part.status == "not yet" and part.verdict.worst is not None}
+    found = {}
+    for name in wrong:
+        error = np.abs(np.asarray(values[name], float) - expected[name])
+        if error.ndim and np.isfinite(error).all() and error.max() > 0:
+            clue = next((words for suffix, words in CLUES.items() if name.endswith(suffix)), None)
+            found[name] = Picture(error / error.max(), _contrast(error, clue, where.get(clue)))
+    return found
+
+
+def _contrast(error, words, holds):
+    if holds is None or holds.shape != error.shape or holds.all() or not holds.any():
+        return None
+    inside, outside = error[holds].mean(), error[~holds].mean()
+    return words, float(inside / max(inside, outside)), float(outside / max(inside, outside))
 
 
 def looks_numeric(question_id, call, seed):
