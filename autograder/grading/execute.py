@@ -103,7 +103,10 @@ class TrustedExecute(NbGraderPreprocessor):
             self.needs.append(f"{numeric} (its points stand)")
         points = maximum * result.points / result.maximum
         cell.outputs = [
-            new_output("execute_result", {"text/plain": repr(points), "text/html": html(result, judgement.names)})
+            new_output(
+                "execute_result",
+                {"text/plain": repr(points), "text/html": html(result, judgement.names, judgement.pictures)},
+            )
         ]
         self.judgements[name] = {
             "question": question_id,
