@@ -42,6 +42,10 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+
+from autograder.grading.feedback import configure  # what a student wrote acts on no page, and no page asks outside
+
+configure(c, {root!r})
 """
 
 
