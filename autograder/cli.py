@@ -212,7 +212,8 @@ def _collect(args):
 
     roster = read_roster(args.roster)
     done = collect(args.download, roster, args.out, replacing=args.replace, timezone=args.timezone)
-    print(*done.notes, sep="\n", end="\n\n" if done.notes else "")
+    if done.notes:
+        print(*done.notes, "", sep="\n")
     print(f"{len(done.students)} of {len(roster)} students collected: {_shown(args.out)}")
     if done.absent:
         print(f"nothing came of {len(done.absent)}: {', '.join(map(shown, done.absent))}")
@@ -221,6 +222,7 @@ def _collect(args):
 
 def _export(args):
     from .grading import lms
+    from .grading.course import write_whole
     from .grading.gradebook import export
     from .grading.roster import read_roster, shown
 
@@ -229,20 +231,22 @@ def _export(args):
     if args.to != "csv" and not args.roster:
         raise ValueError(f"--to {args.to} needs the class, to find the students there: --roster FILE")
     course = _graded_course(args)
-    rows = export(course)
-    if (waiting := lms.unfinished(rows)) and not args.partial:
-        names = ", ".join(f"{shown(student)} ({count})" for student, count in waiting.items())
-        print(f"Derivations wait to be read, so nothing was written: {names}")
-        print("Read them in formgrader, or write the points without them:  --partial")
-        return NEEDS_A_PERSON
+    roster = read_roster(args.roster) if args.roster else {}
+    with course.lock():
+        rows = export(course)
+    waiting = [f"{shown(row['student'])}: {row['manual_waiting']} to read" for row in rows if row["manual_waiting"]]
     needs = [f"{shown(row['student'])}: {shown(row['needs'])}" for row in rows if row["needs"]]
     if args.to == "csv":
         print(f"grades: {_shown(course.out / 'grades.csv')}")
-        return _person(needs)
-    table = getattr(lms, args.to)(rows, read_roster(args.roster), args.column, args.points)
+        return _person(needs if args.partial else waiting + needs)
     path = course.out / f"for_{args.to}.csv"
-    table.write(path)
-    print(*[f"note: {words}" for words in table.advice], sep="\n")
+    if waiting and not args.partial:
+        print(f"{path.name} was not written: read the derivations that wait, or leave their points out with  --partial")
+        return _person(waiting)
+    table = getattr(lms, args.to)(rows, roster, args.column, args.points)
+    write_whole(path, table.text())
+    for words in table.advice:
+        print(f"note: {words}")
     print(f"grades for {args.to.capitalize()}: {_shown(path)}")
     return _person(table.needs + needs)
 
@@ -250,13 +254,14 @@ def _export(args):
 def _report(args):
     from .grading import late
     from .grading.class_report import page
+    from .grading.course import write_whole
     from .grading.gradebook import graded_cells, grades, load_records
 
     course = _graded_course(args)
     records = load_records(course)
     text = page(grades(course, records), records, graded_cells(course), late.read_policy(course.root))
     path = course.out / "report.html"
-    path.write_text(text, encoding="utf8")
+    write_whole(path, text)
     print(f"the class: {_shown(path)}")
     return GRADED
 

@@ -14,6 +14,7 @@ since nobody would be found by it, so such a student is left out and reported.
 """
 
 import csv
+import io
 import re
 from dataclasses import dataclass, field
 
@@ -32,15 +33,11 @@ class Table:
     needs: list = field(default_factory=list)
     advice: list = field(default_factory=list)
 
-    def write(self, path):
-        """Write a CSV file in UTF-8."""
-        with open(path, "w", newline="", encoding="utf8") as file:
-            csv.writer(file).writerows(self.rows)
-
-
-def unfinished(rows):
-    """{student: how many derivations wait to be read}, of those whom some wait for."""
-    return {row["student"]: row["manual_waiting"] for row in rows if row["manual_waiting"]}
+    def text(self):
+        """The rows as the text of a CSV file."""
+        file = io.StringIO(newline="")
+        csv.writer(file).writerows(self.rows)
+        return file.getvalue()
 
 
 def canvas(rows, roster, column, points=None):
