@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections import Counter
 from pathlib import Path
 
 GRADED, FAILED, NEEDS_A_PERSON, STOPPED = 0, 1, 3, 130
@@ -341,16 +340,13 @@ def _reasons(rows, records, most=30):
 def _mistakes(records, most=5):
     """The named mistakes that were made most often, and in what share of the submissions that were graded."""
     from .diagnosis import MISTAKES
+    from .grading.class_report import named_mistakes
 
     graded = [record for record in records if record.cells]
-    made = Counter()
-    for record in graded:
-        parts = [part for found in record.questions.values() for part in found["parts"]]
-        made.update(sorted({name for part in parts for name in part.get("mistake", "").split("; and ") if name}))
     equations = {mistake.name: f"   equation {mistake.equation}" for mistake in MISTAKES}
     lines = [
         f"{100 * count / len(graded):>3.0f} %  {name}{equations.get(name.split(', or ')[0], '')}"
-        for name, count in made.most_common(most)
+        for name, _, count in named_mistakes(graded)[:most]
     ]
     return ["", *(f"  {'most often' if not n else '':<11}{line}" for n, line in enumerate(lines))] if lines else []
 

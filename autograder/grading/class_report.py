@@ -12,13 +12,16 @@ from .late import days_late
 from .roster import shown
 
 BARS = 10
+MOST = 10  # mistakes
+SOME = 20  # names in a sentence
 FULL = 1e-9  # of a question's points: what is missing by less is rounding
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; max-width: 54rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin: 2.2rem 0 .4rem } p { margin: .4rem 0 }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; vertical-align: top; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid #e4e4e4 }
-th { font-weight: 600 } td.n, th.n { text-align: right; white-space: nowrap } td.bar { width: 45%; padding-right: 0 }
+th { font-weight: 600 } td.n, th.n { text-align: right } td.n, td.q { white-space: nowrap }
+td.bar { width: 45%; padding-right: 0 }
 .bar div { display: flex; height: 1rem; margin-top: .3rem; background: #eee }
 .right { background: #14702e } .partly { background: #d99b1c } .none { background: #a3260f }
 .count { background: #4a6fa5 }
@@ -48,7 +51,8 @@ def page(rows, records, cells, policy):
         _needing(rows),
     ]
     waiting = sum(row["manual_waiting"] for row in rows)
-    facts = [f"{len(rows)} submissions", f"{len(graded)} graded"]
+    needing = sum(bool(row["needs"]) for row in rows)
+    facts = [f"{len(rows)} submissions", f"{len(rows) - needing} graded", f"{needing} need you"]
     facts += [f"{waiting} derivation{'' if waiting == 1 else 's'} to read"] if waiting else []
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
@@ -121,7 +125,7 @@ def _mistakes(records):
         return "<h2>What to teach again</h2><p>No mistake was recognised by name.</p>"
     known, pages = {mistake.name: mistake for mistake in MISTAKES}, book_pages()
     lines = []
-    for name, questions, count in found[:10]:
+    for name, questions, count in found[:MOST]:
         mistake = known.get(name.split(", or ")[0])
         words = f"<b>{escape(shown(name))}</b><br>"
         if mistake:
@@ -130,9 +134,9 @@ def _mistakes(records):
             words += f"<small>In the book: equation <code>{escape(mistake.equation)}</code>{escape(at)}.</small>"
         share = count / len(records)
         lines.append(
-            [("n", _percent(share)), ("n", str(count)), ("", words), ("", escape(", ".join(sorted(questions))))]
+            [("n", _percent(share)), ("n", str(count)), ("", words), ("q", "<br>".join(map(escape, sorted(questions))))]
         )
-    rest = f"<p><small>And {len(found) - 10} more, rarer.</small></p>" if len(found) > 10 else ""
+    rest = f"<p><small>And {len(found) - MOST} more, rarer.</small></p>" if len(found) > MOST else ""
     head = [("n", "of all"), ("n", "students"), ("", "mistake"), ("", "in")]
     return "<h2>What to teach again</h2>" + _table(head, lines) + rest
 
@@ -167,11 +171,8 @@ def _late(rows, records, policy):
         if days := days_late(policy, row["student"], records[row["student"]].timestamp):
             lines.append([("", _name(row)), ("n", str(days)), ("n", f"{row['late_penalty']:.1f}")])
     unknown = [_name(row) for row in rows if records[row["student"]].timestamp is None]
-    words = (
-        f"<p>Of {len(unknown)} no time is known, and they count as in time: {', '.join(unknown)}.</p>"
-        if unknown
-        else ""
-    )
+    some = ", ".join(unknown[:SOME]) + (" …" if len(unknown) > SOME else "")
+    words = f"<p>Of {len(unknown)} no time is known, and they count as in time: {some}.</p>" if unknown else ""
     strange = [escape(shown(name)) for name in policy.extensions if name not in records]
     words += (
         f"<p>course.toml extends the time of students who are not here: {', '.join(strange)}.</p>" if strange else ""

@@ -56,7 +56,7 @@ def test_while_derivations_wait_the_automatic_points_count_alone():
 
 def test_who_was_not_graded_is_no_score():
     words, _ = text([row("a", 4, 8, 6), row("b", 0, 0, status="not graded", needs="grading broke down")])
-    assert "2 submissions · 1 graded" in words
+    assert "2 submissions · 1 graded · 1 need you" in words
     assert "mean 18.0" in words
     assert "b grading broke down" in words
 
@@ -73,7 +73,7 @@ def test_mistakes_are_named_by_how_many_made_them_with_their_equation():
     words, _ = text([row(one.student, 1, 1) for one in records], {one.student: one for one in records})
     assert f"50 % 2 {BATCH} One mean and one variance were taken over all entries" in words
     assert "In the book: equation mu-b , block2/forward." in words
-    assert "1-1, 2-2 head" in words
+    assert "1-1 2-2 head" in words
 
 
 def test_every_mistake_of_the_bank_has_its_page():
