@@ -27,7 +27,7 @@ ATTEMPTS = [
     ("become root", "os.setuid(0)"),
     ("take more memory than it may", "held = [bytearray(2**20) for _ in range({memory} + 64)]"),
     ("start more processes than it may", "for _ in range({processes} + 8):\n    os.fork() or time.sleep(60)"),
-    ("fill the disk", "for i in range({disk} + 8):\n    open(f'/tmp/{{i}}', 'wb').write(bytes(2**20))"),
+    ("fill the disk", "for i in range({disk} + 8):\n    open(f'{{i}}', 'wb').write(bytes(2**20))"),
     (
         "go on when it is told to stop",
         "begun = time.time()\nwhile time.time() < begun + 60:\n    try:\n        time.sleep(60)\n"
@@ -37,11 +37,12 @@ ATTEMPTS = [
 SMALL = Limits(wall=60, memory=1024, processes=48, disk=8)
 
 
-def examine(kind="bubblewrap"):
+def examine(kind="bubblewrap", attempts=ATTEMPTS):
     """Try to break out of a sandbox.
 
     Args:
         kind: "bubblewrap" or "none".
+        attempts: which ones, of ATTEMPTS.
 
     Yields:
         (what was tried, whether it was held, a word on how), a dozen times; last, whether something was left behind.
@@ -52,7 +53,7 @@ def examine(kind="bubblewrap"):
     require(kind)
     inside, folders = [], []
     with _Bait() as bait:
-        for what, code in ATTEMPTS:
+        for what, code in attempts:
             source = f"import json, os, socket, time\n{code.format(**bait.words)}\nprint('got out')"
             with Sandbox(bait.public, kind=kind, limits=SMALL) as sandbox:
                 found = run(new_notebook(cells=[new_code_cell(source)]), sandbox, 2)

@@ -157,6 +157,30 @@ def command(bwrap, user_namespace, public, limits):
 
 
 @lru_cache
+def _systemd():
+    """The command that gives a program a cgroup of its own, or nothing."""
+    if not (program := shutil.which("systemd-run")):
+        return []
+    asked = [program, *(["--user"] if os.getuid() else []), "--scope", "--quiet", "--collect"]
+    tried = subprocess.run([*asked, "--", "/bin/true"], capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    return asked if tried.returncode == 0 else []
+
+
+def _scope(limits):
+    """The beginning of a command line that runs the rest in a cgroup with a limit, or nothing where there is none."""
+    most = [
+        "-p",
+        f"MemoryMax={limits.memory}M",
+        "-p",
+        "MemorySwapMax=0",
+        "-p",
+        f"TasksMax={limits.processes + 8}",
+        "--",
+    ]
+    return [*_systemd(), *most] if _systemd() else []
+
+
+@lru_cache
 def _environment():
     """The kernel's environment, and the Python that it was made from."""
     show = "import sys; print(sys.base_prefix)"
@@ -217,8 +241,8 @@ class Sandbox:
             for file in self.public.glob("*.py"):
                 shutil.copy(file, self.folder)
         else:
-            where = {"cwd": "/", "env": {}}
-            line = [*command(*find(), self.public, self.limits), *python, "/inside/inside.py"]
+            where = {"cwd": "/"}
+            line = [*_scope(self.limits), *command(*find(), self.public, self.limits), *python, "/inside/inside.py"]
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         with theirs:
             passed = [*line, str(theirs.fileno()), settings]

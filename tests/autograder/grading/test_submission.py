@@ -102,6 +102,7 @@ def test_student_code_runs_beside_the_public_files_and_no_path_is_shown(course, 
         "".join(o["text"]) for cell in printed["cells"] for o in cell.get("outputs", ()) if o.get("name") == "stdout"
     )
     assert text.startswith("['checks.py', 'gradcheck.py']")
+    assert "No module named" not in record.notebooks["problem1"] + record.notebooks["problem2"]
     assert text.split("]")[1].split() == ["…/" + word.split("/")[-1] for word in text.split("]")[1].split()]
     assert "LinAlgError" in record.notebooks["problem2"]
     assert "site-packages" not in record.notebooks["problem2"]
