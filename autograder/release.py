@@ -104,11 +104,18 @@ def _literal(value):
     return f"np.array({value.tolist()!r})" if isinstance(value, np.ndarray) and value.ndim else repr(float(value))
 
 
+def find_alembic():
+    """Put this environment's programs on the PATH: nbgrader runs alembic by its name where a gradebook is new."""
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    if (ours := str(Path(sys.executable).parent)) not in folders:
+        os.environ["PATH"] = os.pathsep.join([ours, *filter(None, folders)])
+
+
 def course_config(course):
     """nbgrader's configuration of a course folder."""
     from traitlets.config import Config
 
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # for alembic
+    find_alembic()
     config = Config()
     config.CourseDirectory.root = str(Path(course).resolve())
     config.CourseDirectory.assignment_id = ASSIGNMENT
@@ -142,6 +149,7 @@ def generate(course, db=None):
     config = course_config(course)
     if db:
         config.CourseDirectory.db_url = db
+        config.CourseDirectory.course_id = "default_course"  # as Gradebook calls it; no other has its row in PostgreSQL
     GenerateAssignment(coursedir=CourseDirectory(config=config), config=config, force=True).start()
     return release
 

@@ -20,12 +20,12 @@ from nbgrader.api import Gradebook
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
-from autograder.release import ASSIGNMENT, HERE, course_config, generate
+from autograder.release import ASSIGNMENT, HERE, course_config, find_alembic, generate
 
 from . import late
 
 APART = {"cli.py", "demo.py", "batch.py", "course.py", "feedback.py", "gradebook.py", "scratch.py", "doctor.py"}
-APART |= {"collect.py", "late.py", "lms.py", "class_report.py"}  # no grade depends on these
+APART |= {"markdown.py", "collect.py", "late.py", "lms.py", "class_report.py"}  # no grade depends on these
 PATIENCE = 600  # seconds that SQLite's lock is waited for
 WAITING = "the gradebook is in use by another program; waiting"
 
@@ -113,6 +113,7 @@ class Course:
         """
         if self.db is None:
             _wait_for(self.root / "gradebook.db")
+        find_alembic()
         try:
             with Gradebook(self.gradebook) as gradebook:
                 yield gradebook
