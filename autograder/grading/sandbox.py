@@ -234,7 +234,7 @@ class Sandbox:
         self.folder.mkdir()
         ours, theirs = socket.socketpair()
         settings = json.dumps({"limits": self._rlimits(), "user": self._user()})
-        python = [str(KERNEL / "bin" / "python"), "-I"]
+        python = [str(KERNEL / "bin" / "python"), "-I", "-B"]
         if self.kind == "none":
             where = {"cwd": self.folder, "env": _variables(str(self.folder))}
             line = [*python, str(INSIDE)]
