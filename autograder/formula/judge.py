@@ -16,15 +16,16 @@ from itertools import combinations
 import numpy as np
 
 from autograder import questions
-from autograder.diagnosis import MISTAKES, Chain, inputs_of
-from autograder.gradcheck import numerical_jacobian
+from autograder.diagnosis import MISTAKES, Chain, Named, inputs_of
+from autograder.gradcheck import numerical_jacobian, symptoms
 from autograder.questions import private
 
-from .reader import FormulaError, Node, answer, evaluate, network, nodes, point, read, shapes, typeset
+from .reader import FormulaError, Node, evaluate, network, point, read, shapes, typeset
 
 TOLERANCE = 1e-9
 EPS = 0.1
 DRAWS = 2
+READINGS = 6  # more than six that all have a meaning are not told apart
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def drawn(seed, scalars=False):
 
 @lru_cache(maxsize=128)
 def _wrong(part, seed, scalars):
-    """[(names, value)]: what each mistake of the bank gives for a part, then what each two give."""
+    """([(entries, value)] of each mistake of the bank, the same of each two): what they give for a part on a draw."""
     _, inputs = drawn(seed, scalars)
 
     def value(steps):
@@ -139,19 +140,21 @@ def _wrong(part, seed, scalars):
         return found.sum() if scalars and part in ("dgamma", "dbeta") else found
 
     right, entries = value({}), []
-    for mistake in MISTAKES:
-        if not mistake.only and _off(found := value(mistake.steps), right) > TOLERANCE and np.isfinite(found).all():
-            same = next((entry for entry in entries if _off(entry[2], found) <= TOLERANCE), None)
-            if same:
-                same[0].append(mistake.name)
-            else:
-                entries.append(([mistake.name], mistake.steps, found))
-    singles = [(", or ".join(names), steps, found) for names, steps, found in entries]
+    for mistake in sorted(MISTAKES, key=lambda mistake: mistake.part == "dy_hat_b_dz_2b"):  # the plainer name first
+        found = None if mistake.only else value(mistake.steps)
+        if found is None or not np.isfinite(found).all() or _off(found, right) <= TOLERANCE:
+            continue
+        same = next((names for names, wrong in entries if _off(found, wrong) <= TOLERANCE), None)
+        if same:
+            same.append(mistake)
+        else:
+            entries.append(([mistake], found))
+    singles = [((tuple(names),), found) for names, found in entries]
     pairs = []
-    for (one, steps, _), (two, others, _) in combinations(singles, 2):
-        if not steps.keys() & others.keys():
-            pairs.append((f"{one}; and {two}", value(steps | others)))
-    return [(name, found) for name, _, found in singles], pairs
+    for ((one,), _), ((two,), _) in combinations(singles, 2):
+        if not one[0].steps.keys() & two[0].steps.keys():
+            pairs.append(((one, two), value(one[0].steps | two[0].steps)))
+    return singles, pairs
 
 
 def _off(yours, truth):
@@ -164,17 +167,22 @@ def _off(yours, truth):
 
 
 def _named(values, part, seeds, scalars):
-    """The name of the mistake that gives these values on every draw, or None; two mistakes where no single one does."""
+    """What these values equal on every draw, a diagnosis.Named, or None; two mistakes where no single one does."""
     for kind in (0, 1):
         fitting = []
         for value, seed in zip(values, seeds, strict=True):
-            fitting.append(
-                {name for name, wrong in _wrong(part, seed, scalars)[kind] if _off(value, wrong) <= TOLERANCE}
-            )
-        names = set.intersection(*fitting)
+            found = [Named(entries, off) for entries, wrong in _wrong(part, seed, scalars)[kind]
+                     if (off := _off(value, wrong)) <= TOLERANCE]  # fmt: skip
+            fitting.append({named.name: named for named in found})
+        names = set.intersection(*(set(found) for found in fitting))
         if names:
-            return names.pop() if len(names) == 1 else None
+            return fitting[0][names.pop()] if len(names) == 1 else None
     return None
+
+
+def _sentences(named):
+    """What went wrong, and what to look at, for each mistake that was made."""
+    return tuple(sentence for entry in named.entries for sentence in (entry[0].what, entry[0].look))
 
 
 def judge_formula(question_part, latex, seed=0, *, scalars=False):
@@ -192,7 +200,7 @@ def judge_formula(question_part, latex, seed=0, *, scalars=False):
     Raises:
         ValueError: there is no such question.
     """
-    key = re.sub(r"^(\d-\d)-", r"\1 ", question_part.split(",")[0].strip()).replace("-", " ", 0)
+    key = re.sub(r"^(\d-\d)-", r"\1 ", question_part.split(",")[0].strip())
     if key not in TARGETS:
         raise ValueError(f"there is no formula {question_part!r}; there are {', '.join(TARGETS)}")
     try:
@@ -228,15 +236,14 @@ def _judge(label, tree, target, latex, seed, scalars, free=False):
         problem = error
     if not readings:  # a mistake of another shape is named before anything is repaired
         for reading in _of_any_shape(tree, how):
-            name = _named(values(reading), target.part, seeds, scalars)
-            if name:
-                words = (name[0].upper() + name[1:] + ".", point(latex, problem))
-                return FormulaVerdict(label, "wrong", name=name, words=words, shapes=reading.parts, **record)
+            if named := _named(values(reading), target.part, seeds, scalars):
+                words = (*_sentences(named), point(latex, problem))
+                return FormulaVerdict(label, "wrong", name=named.name, words=words, shapes=reading.parts, **record)
         try:
             readings = shapes(tree, dims, **how)
         except FormulaError:
             return FormulaVerdict(label, "unread", words=(point(latex, problem),), at=problem.at, **record)
-    found = [(reading, values(reading)) for reading in readings]
+    found = [(reading, values(reading)) for reading in readings[:READINGS]]
     first, numbers = found[0]
     if any(_off(a, b) > TOLERANCE for _, others in found[1:] for a, b in zip(others, numbers, strict=True)):
         meant = tuple(
@@ -249,9 +256,14 @@ def _judge(label, tree, target, latex, seed, scalars, free=False):
     told = (first.repair,) if first.repair else ()
     if error <= TOLERANCE:
         return FormulaVerdict(label, "repaired" if told else "right", words=told, **record)
-    name = _named(numbers, target.part, seeds, scalars)
-    words = (name[0].upper() + name[1:] + ".",) if name else (f"Off by {error:.2g}.",)
-    return FormulaVerdict(label, "wrong", name=name, words=(*told, *words), **record)
+    named = _named(numbers, target.part, seeds, scalars)
+    words = _sentences(named) if named else (f"Off by {error:.2g}.", *_symptoms(numbers[0], truths[0], draws[0]))
+    return FormulaVerdict(label, "wrong", name=named and named.name, words=(*told, *words), **record)
+
+
+def _symptoms(yours, truth, draw):
+    where, factors = questions.public.clues(questions.QUESTIONS["2-2"], draw | {"gamma": np.asarray(draw["gamma"])})
+    return symptoms(yours, truth, where=where, factors=factors) if yours.shape == truth.shape else ()
 
 
 def _of_any_shape(tree, how):
@@ -302,7 +314,6 @@ def judge_sheet(text, seed=0, *, scalars=False):
 
 def _sheet_target(left, scalars):
     """What a line's left side asks for, or None for a definition."""
-    _, _, _ = answer, nodes, Node
     names = [part.args[0] for part in (left.args if left.kind == "slope" else [left]) if part.kind == "name"]
     written = "/".join(names)
     for target in TARGETS.values():

@@ -36,7 +36,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-LENGTH, DEPTH, NODES, LETTERS, WORK = 10_000, 40, 1_500, 10, 4_000_000  # the bounds of what is read and computed
+LENGTH, DEPTH, NODES, LETTERS, WORK = 10_000, 40, 800, 10, 2_000_000  # the bounds of what is read and computed
 STEP = 1e-20
 
 INDICES = frozenset("ijklqrt")
@@ -122,7 +122,7 @@ _TOKEN = re.compile(
         | \\(?:left|right)\s*\. | \\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits
         |quad|qquad|notag|nonumber|mathop|mathstrut|thinspace)(?![a-zA-Z])
         | \\(?:begin|end)\s*\{{(?:aligned|align|equation|split|gather|gathered|multline)\*?\}} )
-    | (?P<isones> (?:\\text\s*\{{)?\s*\bis\s+(?:a|the)\s+(?:column|vector)\s+of\s*\}}?\s*\$?(?:{_SIZE})?\$?
+    | (?P<isones> (?:\\text\s*\{{)?\s{{0,9}}\bis\s+(?:a|the)\s+(?:column|vector)\s+of\s*\}}?\s*\$?(?:{_SIZE})?\$?
         \s*(?:\\text\s*\{{)?\s*ones\b\s*\}}? )
     | (?P<ones> \\begin\{{(?P<m>[bp]matrix)\}}\s*1\s*(?:\\\\\s*(?:1|\\vdots)\s*)+\\end\{{(?P=m)\}}
         (?:_\{{\s*{_SIZE}\s*\\times\s*1\s*\}})? | \\(?:{_FONTS})\s*(?:\{{\s*1\s*\}}|1) )
@@ -130,8 +130,8 @@ _TOKEN = re.compile(
     | (?P<word> \\text(?:rm|it)?\s*\{{[^{{}}]*\}} | (?<![a-zA-Z\\])(?:{_WORDS})(?![a-zA-Z]) )
     | (?P<font> \\(?:{_FONTS})(?![a-zA-Z]) )
     | (?P<nl> \\\\(?:\[[^\]\n]*\])? | \n )
-    | (?P<open> [({{\[] | \\\{{ | \\begin\s*\{{cases\}} | \\lbrack(?![a-zA-Z]) )
-    | (?P<close> [)}}\]] | \\\}} | \\end\s*\{{cases\}} | \\rbrack(?![a-zA-Z]) )
+    | (?P<open> [({{\[] | \\\{{ | \\begin\s*\{{cases\}} | \\(?:lbrack|lVert|lvert)(?![a-zA-Z]) )
+    | (?P<close> [)}}\]] | \\\}} | \\end\s*\{{cases\}} | \\(?:rbrack|rVert|rvert)(?![a-zA-Z]) )
     | (?P<num> \d+(?:\.\d+)? )
     | (?P<eq> :?= | \\(?:coloneqq|triangleq|equiv)(?![a-zA-Z]) )
     | (?P<cmd> \\[a-zA-Z]+ | \\\| )
@@ -142,8 +142,8 @@ _TOKEN = re.compile(
 )
 _SAME = {"varepsilon": "epsilon", "le": "leq", "ge": "geq", "leqslant": "leq", "geqslant": "geq", "ne": "neq"}
 _SAME |= {"odot": "circ", "dfrac": "frac", "tfrac": "frac", "widehat": "hat", "overline": "bar", "widetilde": "tilde"}
-_SAME |= {"lVert": "|", "rVert": "|", "Vert": "|", "times": "cdot", "intercal": "top", "prime": "'", "colon": ":"}
-_SAME |= {"lvert": "", "rvert": "", "ast": "cdot", "div": "/"}
+_SAME |= {"Vert": "|", "times": "cdot", "intercal": "top", "prime": "'", "colon": ":"}
+_SAME |= {"ast": "cdot", "div": "/"}
 _SIGNS = {"∘": r"\circ", "⊙": r"\circ", "≥": r"\geq", "≤": r"\leq", "≠": r"\neq", "−": "-", "′": "'", "·": r"\cdot"}
 _SIGNS |= {"×": r"\cdot", "*": r"\cdot", r"\'": "'", r"\:": ":", "\\": "|", r"\/": "/"}
 _GREEK = {
@@ -172,6 +172,7 @@ _GREEK_NAMES = frozenset(_GREEK.values()) | {
     "Phi",
 }
 _CLOSES = {"(": ")", "[": "]", r"\{": r"\}", "{": "}", r"\begin{cases}": r"\end{cases}"}
+_CLOSES |= {r"\lVert": r"\rVert", r"\lvert": r"\rvert"}
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,8 @@ def _tokens(latex):
         elif kind == "cmd":
             name = _SAME.get(text[1:], text[1:])
             kind, text = ("letter" if name in _GREEK_NAMES else "op"), _SIGNS.get("\\" + name, "\\" + name)
+            if name == "ell":
+                kind, text = "letter", "l"
         elif kind == "letter" and text in _GREEK:
             text = "\\" + _GREEK[text]
         elif kind == "op":
@@ -242,30 +245,36 @@ def _tokens(latex):
 
 def _statements(tokens):
     """The tokens of each statement. A line that goes on from the one before belongs to it."""
-    lines, depth, remark = [[]], 0, False
+    lines, depth, remark, hard = [([], False)], 0, False, False
     for token in tokens:
         depth += (token.kind == "open") - (token.kind == "close")
         remark = (remark and token.kind != "nl") or (token.kind == "word" and "that" in token.text)  # "note that ..."
         if remark:
             continue
         if depth == 0 and (token.kind in ("nl", "word") or token.text in (",", ";", ".")):
-            lines.append([])
+            hard |= token.kind != "nl"
+            lines.append(([], hard))
         elif depth or token.text != "&":
-            lines[-1].append(token)
-    lines = [line for line in lines if line]
+            lines[-1][0].append(token)
+            hard = False
+    lines = [line for line in lines if line[0]]
     joins = ("+", "-", r"\circ", r"\cdot", "/")
-    found = []
-    for number, line in enumerate(lines):
-        before = found[-1] if found else []
-        goes_on = line[0].kind == "eq" or line[0].text in joins
-        if line[0].text == "-" and _equals(before) and not _equals(line) and number == len(lines) - 1:
-            goes_on = before[0].text == r"\frac"  # a definition is followed by the answer; a gradient goes on
-        goes_on |= bool(before) and (before[-1].text in joins or before[-1].kind == "eq")
-        goes_on |= bool(before) and not _equals(before) and not _equals(line)
-        if before and goes_on:
-            found[-1] = before + line
+    found, defines = [], False
+    for number, (line, hard) in enumerate(lines):
+        equals, first = _equals(line), line[0]
+        goes_on = first.kind == "eq" or (first.text in joins and not hard)
+        if found:
+            before = found[-1]
+            if first.text == "-" and defines and not equals and number == len(lines) - 1:
+                goes_on &= before[0].text == r"\frac"  # a definition is followed by the answer; a gradient goes on
+            goes_on |= before[-1].text in joins or before[-1].kind == "eq"
+            goes_on |= not (defines or equals or hard)
+        if found and goes_on:
+            found[-1] += line
+            defines |= equals
         else:
             found.append(line)
+            defines = equals
     return found
 
 
@@ -583,6 +592,8 @@ class _Parser:
         if self.next.text != _CLOSES[opened.text]:
             self.fail()
         self.place, self.bars = self.place + 1, outer
+        if opened.text in (r"\lVert", r"\lvert"):
+            return self.node("norm" if opened.text == r"\lVert" else "absolute", (inner,), start)
         return replace(inner, at=(start, self.tokens[self.place - 1].at[1]))
 
     def cases(self, start):
@@ -693,34 +704,27 @@ class _Parser:
         return self.node("entry", (atom, letters), start)
 
     def above_mark(self, atom, group, start):
-        texts = [token.text for token in group if token.text not in ("{", "}")]
-        group = [token for token in group if token.text not in ("{", "}") or len(texts) != 1]
-        while group and texts[0] in ("T", r"\top", "'"):
-            atom, group, texts = self.node("transpose", (atom,), start), group[1:], texts[1:]
-        if not group:
-            return atom
-        entry = None
-        if group[-1].text == ")" and "(" in [token.text for token in group]:
-            first = max(k for k, token in enumerate(group) if token.text == "(")
-            entry = self.letters(group[first + 1 : -1])
-            rest = group[:first] if entry else group
-        elif group[0].text == "(" and ")" in [token.text for token in group]:
-            last = min(k for k, token in enumerate(group) if token.text == ")")
-            entry = self.letters(group[1:last])
-            if entry:
-                return self.above_mark(self.indexed(atom, entry, start), group[last + 1 :], start)
-            rest = group
-        else:
-            rest = group
-        if rest:
-            inner = _Parser(rest, rest[-1].at[1])
-            inner.depth = self.depth
-            if rest[-1].text in ("T", r"\top"):
-                atom = self.above_mark(atom, rest[:-1], start) if len(rest) > 1 else atom
-                atom = self.node("transpose", (atom,), start)
+        turns = ("T", r"\top", "'")
+        while group:
+            if group[0].text == "{" and len(group) == 3:
+                group = group[1:-1]
+            first, cut = group[0], len(group)
+            opens = max((k for k, token in enumerate(group) if token.text == "("), default=0)
+            closes = min((k for k, token in enumerate(group) if token.text == ")"), default=0)
+            if first.text in turns:
+                atom, cut = self.node("transpose", (atom,), start), 1
+            elif first.text == "(" and closes and (letters := self.letters(group[1:closes])):
+                atom, cut = self.indexed(atom, letters, start), closes + 1
             else:
-                atom = self.node("power", (atom, inner.whole()), start)
-        return self.indexed(atom, entry, start) if entry else atom
+                if group[-1].text in turns:
+                    cut -= 1
+                elif group[-1].text == ")" and opens and self.letters(group[opens + 1 : -1]):
+                    cut = opens
+                power = _Parser(group[:cut], group[cut - 1].at[1])
+                power.depth = self.depth
+                atom = self.node("power", (atom, power.whole()), start)
+            group = group[cut:]
+        return atom
 
     def indexed(self, atom, letters, start):
         if atom.kind == "name" and not atom.args[2]:
@@ -1678,7 +1682,7 @@ def _typeset(node):
     """(LaTeX, how tightly it binds)."""
     kind, args = node.kind, node.args
     if kind == "formula":
-        return " \\\\\n".join(map(typeset, args)), _LOOSE
+        return ", \\\\\n".join(map(typeset, args)), _LOOSE
     if kind == "statement":
         return " = ".join(map(typeset, args)), _LOOSE
     if kind == "sum":
@@ -1707,14 +1711,15 @@ def _typeset(node):
             return rf"\frac{{\partial}}{{\partial {typeset(args[1])}}} {_inside(args[0], _ENTRYWISE)}", _ENTRYWISE
         return rf"\frac{{\partial {typeset(args[0])}}}{{\partial {typeset(args[1])}}}", _ATOM
     if kind in ("power", "transpose", "entry"):
-        inside = f"{{{typeset(args[0])}}}" if _typeset(args[0])[1] == _MARKED else _inside(args[0], _ATOM)
+        text, level = _typeset(args[0])
+        inside = text if level == _ATOM else f"{{{text}}}" if level == _MARKED else rf"\left( {text} \right)"
         if kind == "transpose":
             return rf"{inside}^{{\mathsf T}}", _MARKED
         if kind == "entry":
             return f"{inside}^{{({','.join(args[1])})}}", _MARKED
         power = typeset(args[1])
         return f"{inside}^{{{power if args[1].kind == 'number' else rf'{{{power}}}'}}}", _MARKED
-    return _ATOMS[kind](*args), _ATOM
+    return _ATOMS[kind](*args), _MARKED if kind == "name" and args[2] else _ATOM
 
 
 def _is_operator(node):
