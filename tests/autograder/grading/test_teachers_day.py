@@ -1,0 +1,144 @@
+"""A teacher's commands, one after the other: collect, export, report; no kernel runs."""
+
+import csv
+import shutil
+import zipfile
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+from nbgrader.plugins import CsvExportPlugin
+
+from autograder.cli import FAILED, GRADED, NEEDS_A_PERSON, main
+from autograder.grading.course import Course
+from autograder.grading.gradebook import graded_cells, merge, record_file
+from autograder.grading.submission import Record
+
+ROSTER = """\
+Student,ID,SIS User ID,SIS Login ID,Section,hw1 (4711)
+    Points Possible,,,,,111.00
+"Lovelace, Ada",101,S-1,ada,BP-1,
+"Noether, Emmy",102,S-2,emmy,BP-1,
+"Curie, Marie",103,S-3,marie,BP-1,
+"""
+
+
+@pytest.fixture
+def roster(tmp_path):
+    (tmp_path / "roster.csv").write_text(ROSTER)
+    return str(tmp_path / "roster.csv")
+
+
+@pytest.fixture
+def graded(course, tmp_path):
+    """A course folder with ada, all right and on time, and emmy, half right and two days late; derivations unread."""
+    made = Course.at(tmp_path / "grading")
+    shutil.copytree(course.template, made.root)
+    shutil.copytree(course.template, made.template)
+    made.records.mkdir(parents=True)
+    (made.root / "course.toml").write_text("[late]\ndue = 2026-12-01T12:00:00Z\npercent_per_day = 10\n")
+    for student, share, when in (("ada", 1, "2026-12-01 11:00:00 UTC"), ("emmy", 0.5, "2026-12-03 11:00:00 UTC")):
+        cells = [
+            {"notebook": cell["notebook"], "name": cell["name"], "max_score": cell["points"]}
+            | {"kind": "automatic" if cell["kind"] == "auto" else "manual"}
+            | {"auto_score": share * cell["points"] if cell["kind"] == "auto" else None}
+            for cell in graded_cells(made)
+        ]
+        record = Record(student, timestamp=when, cells=cells, notebooks={"problem1": "{}", "problem2": "{}"})
+        merge(record, made)
+        record.save(record_file(made, student))
+    return made
+
+
+def read_by_hand(course, points=2.0):
+    with Gradebook(course.gradebook) as gradebook:
+        for student in ("ada", "emmy"):
+            for notebook in gradebook.find_submission("hw1", student).notebooks:
+                for grade in notebook.grades:
+                    if grade.needs_manual_grade:
+                        grade.manual_score, grade.needs_manual_grade = points, False
+        gradebook.db.commit()
+
+
+def table(path):
+    with open(path, newline="", encoding="utf8") as file:
+        return list(csv.reader(file))
+
+
+def test_a_canvas_download_becomes_a_class(released, roster, tmp_path, capsys):
+    with zipfile.ZipFile(tmp_path / "submissions.zip", "w") as archive:
+        for number, (student, user) in enumerate((("lovelaceada", 101), ("noetheremmy", 102))):
+            for name, notebook in released.items():
+                archive.writestr(f"{student}_{user}_{number}{name[-1]}_{name}-1.ipynb", nbformat.writes(notebook))
+    command = ["collect", str(tmp_path / "submissions.zip"), "--roster", roster, "--out", str(tmp_path / "submitted")]
+    assert main(command) == GRADED
+    said = capsys.readouterr().out
+    assert 'ada: "problem1-1.ipynb" answers problem1' in said
+    assert "2 of 3 students collected" in said
+    assert "nothing came of 1: marie" in said
+    collected = {str(path.relative_to(tmp_path / "submitted")) for path in (tmp_path / "submitted").rglob("*.*")}
+    assert collected == {f"{student}/hw1/{name}.ipynb" for student in ("ada", "emmy") for name in released}
+    changed = tmp_path / "submitted/ada/hw1/problem1.ipynb"
+    changed.write_text("{}")
+    assert main(command) == NEEDS_A_PERSON
+    assert "needs you  1\n  * ada: problem1.ipynb differs" in capsys.readouterr().out
+    assert changed.read_text() == "{}"
+    assert main([*command, "--replace"]) == GRADED
+    assert main([*command[:1], str(tmp_path / "nothing.zip"), *command[2:]]) == FAILED
+
+
+def test_grades_are_exported_once_derivations_are_read(graded, roster, capsys):
+    command = ["export", "--out", str(graded.out), "--to", "canvas", "--roster", roster, "--column", "hw1 (4711)"]
+    written = graded.out / "for_canvas.csv"
+    assert main(command) == NEEDS_A_PERSON
+    assert "ada: 6 to read" in capsys.readouterr().out
+    assert not written.exists()
+    assert main([*command, "--partial"]) == GRADED
+    assert [row[-1] for row in table(written)] == ["hw1 (4711)", "111.00", "75.00", "30.00"]
+    read_by_hand(graded)
+    assert main(command) == GRADED
+    assert [row[-1] for row in table(written)] == ["hw1 (4711)", "111.00", "87.00", "39.60"]
+
+    (graded.root / "course.toml").write_text("[late]\ndue = 2026-12-03T12:00:00Z\n")
+    assert main(command) == GRADED
+    assert table(written)[-1][-1] == "49.50"
+
+
+def test_nbgrader_s_own_export_takes_off_the_same(graded, roster, tmp_path):
+    read_by_hand(graded)
+    assert main(["export", "--out", str(graded.out)]) == GRADED
+    with Gradebook(graded.gradebook) as gradebook:
+        CsvExportPlugin(to=str(tmp_path / "nbgrader.csv")).export(gradebook)
+    with open(tmp_path / "nbgrader.csv") as file:
+        theirs = {row["student_id"]: row for row in csv.DictReader(file)}
+    assert float(theirs["emmy"]["late_submission_penalty"]) == pytest.approx(9.9)
+    assert float(theirs["emmy"]["score"]) == pytest.approx(39.6)
+    assert float(theirs["ada"]["score"]) == 87
+    ours = {row[0]: row for row in table(graded.out / "grades.csv")}
+    assert float(ours["emmy"][ours["student"].index("score")]) == pytest.approx(39.6)
+
+
+def test_moodle_and_who_is_in_no_roster(graded, tmp_path, capsys):
+    read_by_hand(graded)
+    (tmp_path / "roster.csv").write_text("login,Full name,Email address\nada,Ada Lovelace,ada@example.org\n")
+    command = ["export", "--out", str(graded.out), "--to", "moodle", "--roster", str(tmp_path / "roster.csv")]
+    assert main([*command, "--points", "100"]) == NEEDS_A_PERSON
+    assert "emmy: is not in the roster; left out" in capsys.readouterr().out
+    assert table(graded.out / "for_moodle.csv")[1:] == [["ada@example.org", "Ada Lovelace", "78.38"]]
+
+
+def test_what_cannot_be_exported_is_told(graded, roster, capsys):
+    assert main(["export", "--out", str(graded.out), "--to", "canvas"]) == FAILED
+    assert "--roster FILE" in capsys.readouterr().err
+    assert main(["export", "--out", str(graded.out), "--to", "canvas", "--roster", roster, "--points", "0"]) == FAILED
+    (graded.root / "course.toml").write_text("[late]\ngrace = 3\n")
+    assert main(["export", "--out", str(graded.out)]) == FAILED
+    assert "late.grace is not known here" in capsys.readouterr().err
+    assert main(["export", "--out", str(graded.out / "nothing")]) == FAILED
+
+
+def test_the_page_on_the_class(graded):
+    assert main(["report", "--out", str(graded.out)]) == GRADED
+    page = (graded.out / "report.html").read_text(encoding="utf8")
+    assert "2 submissions · 2 graded · 0 need you · 12 derivations to read" in page
+    assert '<td class="">emmy</td><td class="n">2</td><td class="n">7.5</td>' in page
