@@ -104,10 +104,12 @@ def test_the_json_tells_of_each_question_what_happened(graded):
     for name, student in details(graded[0]).items():
         assert student["status"] in {"graded", "needs a person"}
         missing = {"not-json", "one-notebook-only"} & {name}
-        assert set(student["questions"]) == ({"1-1", "1-2", "1-3"} if missing else set(HW1))
-        for found in student["questions"].values():
+        judged = {name for name, found in student["questions"].items() if found["verdict"] != "not judged"}
+        assert judged == ({"1-1", "1-2", "1-3"} if missing else set(HW1))
+        for question, found in student["questions"].items():
             assert 0 <= found["score"] <= found["maximum"]
-            assert found["seconds"] >= 0
+            assert (found["seconds"] > 0) == (question in judged)
+            assert found["verdict"] == "right" or found["happened"]
             assert all(part["verdict"] for part in found["parts"])
     exception = details(graded[0])["exception"]["questions"]["2-1"]
     assert any("ValueError" in error and "matmul" in error for error in exception["errors"])
