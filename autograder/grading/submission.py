@@ -14,7 +14,7 @@ import nbformat
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import CheckCellMetadata, IgnorePattern, LimitOutput, SaveAutoGrades
+from nbgrader.preprocessors import IgnorePattern, LimitOutput, SaveAutoGrades
 from nbgrader.utils import capture_log, is_grade, parse_utc
 
 from autograder.release import ASSIGNMENT, course_config
@@ -124,7 +124,7 @@ def _grade(folder, course, record, timeout, sandbox):
         execute = TrustedExecute(config=config)
         execute.unread, execute.runs = unread, runs
         convert = Autograde(coursedir=CourseDirectory(config=config), config=config)
-        convert.autograde_preprocessors = [execute, IgnorePattern, LimitOutput, SaveAutoGrades, CheckCellMetadata]
+        convert.autograde_preprocessors = [execute, IgnorePattern, LimitOutput, SaveAutoGrades]
         outcome = capture_log(convert)
         if not outcome["success"]:
             raise RuntimeError(_last_error(outcome))

@@ -341,8 +341,11 @@ def _judge(question_id, call, seeds, diagnose=None):
     for seed in seeds:
         q, right = _drawn(question_id, seed)
         values, complaints = collect(question, call, q)
-        after = carried(question_id, q, values, right)
-        drawn.append(judge_draw(question, values, right, q, tolerance=TOLERANCE, carried=after))
+        after, parts = {}, judge_draw(question, values, right, q, tolerance=TOLERANCE, carried={})
+        if any(part.points < part.maximum for part in parts):
+            after = carried(question_id, q, values, right)
+            parts = judge_draw(question, values, right, q, tolerance=TOLERANCE, carried=after)
+        drawn.append(parts)
         words += public.new_words(complaints, words)
         named.append(diagnose(question_id, q, values, right) if diagnose else {})
         pictures.append(_pictures(question, q, values, right | after, drawn[-1]))
