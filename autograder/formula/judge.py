@@ -216,6 +216,7 @@ def _symbols(given, scalars):
     return table | {f"∂{name}": (f"d{key}", dims) for name, (key, dims) in table.items() if f"d{key}" in given}
 
 
+@np.errstate(all="ignore")
 def _judge(label, tree, target, latex, seed, scalars, free=False):
     seeds = [(seed, 6, k) for k in range(DRAWS)]
     draws = [drawn(s, scalars)[0] for s in seeds]

@@ -857,7 +857,7 @@ class _Shaper:
     def __init__(self, latex_of, symbols, samples, repair, asked=None):
         self.text, self.symbols, self.samples, self.repair, self.asked = latex_of, symbols, samples, repair, asked
         self.axes, self.told, self.work, self.scope, self.along = {}, {}, 0, [], None
-        self.definitions, self.defined, self.busy, self.batch = {}, {}, set(), False
+        self.definitions, self.defined, self.busy, self.batch, self.comparing = {}, {}, set(), False, False
 
     def mends(self, kind, node=None):
         return self.repair is not None and self.repair[0] == kind and (node is None or self.repair[1] == node.at)
@@ -916,8 +916,8 @@ class _Shaper:
             key, dims = self.symbols[name]
             moved = tuple(f"∂{k}" for k in range(len(self.along[1]))) if self.along else ()
             return self.take(node, self.stored(key), list(dims), subs, sups, moved)
-        letter = name + "".join(subs) if name in INDICES else None
-        if letter and not subs and not sups and any(known == name for known, _ in self.scope):
+        known = self.comparing or any(name == letter for letter, _ in self.scope)
+        if name in INDICES and not subs and not sups and known:
             return self.counter(node, name)
         if name in SIZES and not sups:
             return self.value(
@@ -1008,7 +1008,8 @@ class _Shaper:
                     subs = [inner]
                     self.told.setdefault("sample", []).append((node, inner))
             if subs:
-                given[0] = subs.pop(0)
+                first = subs.pop(0)
+                given[0] = None if first == ":" else first
             rest, places = subs + sups, range(1, len(dims))
         else:
             rest, places = subs + sups, range(len(dims))
@@ -1326,8 +1327,10 @@ class _Shaper:
         return self.of(condition)
 
     def _compare(self, node, sign, left, right):
-        compare = _COMPARES[sign]
-        return self._fold(node, (left, right), "compared", lambda a, b: compare(a.real, b.real) * 1.0)
+        compare, outer, self.comparing = _COMPARES[sign], self.comparing, True
+        value = self._fold(node, (left, right), "compared", lambda a, b: compare(a.real, b.real) * 1.0)
+        self.comparing = outer
+        return value
 
     def _cases(self, node, *rows):
         pieces = [(row.args[0], row.args[1]) for row in rows]

@@ -1,0 +1,430 @@
+"""Formulas: every writing's verdict against the oracle, every repair told, every message in its place; and nothing that
+is written, however odd, does more than end in a tree or an error, in time."""
+
+import re
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from autograder.formula import judge, reader
+from autograder.formula.judge import TARGETS, judge_formula, judge_sheet
+from autograder.formula.reader import FormulaError, Node, evaluate, network, point, read, shapes, typeset
+
+HERE = Path(__file__).parent
+FINAL = ("theta_2b", "theta_2a", "theta_1a", "gamma", "beta", "theta_1b")
+
+
+def writings(name):
+    """(gradient, note, formula) of each writing in a data file; a note is a line that begins with %."""
+    found, head = [], None
+    for block in re.split(r"\n\s*\n", (HERE / f"{name}.txt").read_text())[1:]:
+        if block.startswith("##"):
+            head = block[2:].strip()
+        elif block.strip():
+            note, formula = re.match(r"(?:% ?(.*)\n)?([\s\S]*)", block).groups()
+            found.append((head, note, formula.strip()))
+    return found
+
+
+RIGHT, WRONG = writings("right"), writings("wrong")
+SOURCE = [(note.split(", "), formula) for _, note, formula in writings("source")]
+
+
+def named(found, wanted):
+    """Whether a mistake was named as wanted; where mistakes come to the same, one of the names."""
+    if not wanted or not found:
+        return not wanted and not found
+    entries, names = [entry.split(", or ") for entry in found.split("; and ")], wanted.split("; and ")
+    return len(entries) == len(names) and all(any(name in entry for entry in entries) for name in names)
+
+
+# The writings
+
+
+def test_there_are_enough_writings():
+    assert all(sum(head == name for head, _, _ in RIGHT) >= 25 for name in FINAL)
+    assert len(RIGHT) >= 150 and len(WRONG) >= 150 and len(SOURCE) == 57
+    assert len({formula for _, _, formula in RIGHT + WRONG}) == len(RIGHT) + len(WRONG)
+
+
+@pytest.mark.parametrize("name", FINAL)
+def test_every_right_writing_is_accepted(name):
+    for formula in (formula for head, _, formula in RIGHT if head == name):
+        verdict = judge_formula(f"2-2 {name}", formula, seed=1)
+        assert (verdict.verdict, verdict.repair) == ("right", None), (formula, verdict)
+        assert verdict.error < 1e-12
+
+
+@pytest.mark.parametrize("name", FINAL)
+def test_every_wrong_writing_is_refused_and_named(name):
+    for wanted, formula in ((note, formula) for head, note, formula in WRONG if head == name):
+        verdict = judge_formula(f"2-2 {name}", formula, seed=1)
+        assert verdict.verdict == "wrong", (formula, verdict)
+        assert named(verdict.name, wanted), (formula, verdict.name, wanted)
+        assert verdict.error > 1e-3
+
+
+@pytest.mark.parametrize("scalars", [True, False], ids=["one gamma for all", "one a feature"])
+def test_the_source_has_the_verdicts_of_its_errata(scalars):
+    rows = judge_sheet("\n".join(formula for _, formula in SOURCE), scalars=scalars)
+    for (notes, formula), (_, _, verdict) in zip(SOURCE, rows, strict=True):
+        word = "wrong after repair" if verdict.verdict == "wrong" and verdict.repair else verdict.verdict
+        assert word == notes[0 if scalars else 1], (formula, verdict)
+    count = [verdict.verdict for _, _, verdict in rows].count
+    assert [count(word) for word in ("right", "definition", "repaired")] == [30, 2, 13 if scalars else 7]
+    assert [count(word) for word in ("wrong", "unread")] == [12, 0 if scalars else 6]
+
+
+def test_of_the_sources_six_summary_formulas_two_are_wrong_and_four_hold_for_one_gamma_once_repaired():
+    rows = judge_sheet("\n".join(formula for _, formula in SOURCE), scalars=True)
+    last = [verdict for _, _, verdict in rows[-6:]]
+    assert [verdict.verdict for verdict in last] == ["repaired", "repaired", "wrong", "wrong", "repaired", "repaired"]
+    assert named(last[2].name, "batch statistics taken as constants; and sgn(z_1B) for ReLU's slope")
+    assert last[3].name == "the sum that should not be there"
+
+
+def test_every_target_is_judged_right_by_its_own_truth_and_wrong_by_another():
+    """Every gradient of 2-2 that has a formula: the right one passes, the same one times two does not."""
+    right = {
+        "y_hat_b": r"-\frac1m \frac{y_{b,i}}{\hat y_{b,i}}",
+        "y_hat_b_dz_2b": r"\operatorname{diag}(\hat y_{b,i}) - \hat y_{b,i} \hat y_{b,i}^T",
+        "z_2b": r"\frac1m (\hat y_{b,i} - y_{b,i})",
+        "z_2b_dc": r"\theta_{2B}",
+        "c": r"\theta_{2B}^T \frac{\partial L}{\partial z_{2B,i}}",
+        "a_1b": r"\frac{\gamma}{\sqrt{\sigma_B^2 + \epsilon}} \circ \left( \frac{\partial L}{\partial c_i}"
+        r" - \frac1m \frac{\partial L}{\partial \beta} - \hat x_i \circ \frac1m \frac{\partial L}{\partial \gamma} \right)",
+        "z_1b": r"\frac{\partial L}{\partial a_{1B,i}} \circ \mathbb 1[z_{1B,i} > 0]",
+        "z_2a": r"\frac1m (\hat y_{a,i} - y_{a,i}) + \theta_{2B}^T \frac{\partial L}{\partial z_{2B,i}}",
+        "d": r"\theta_{2A}^T \frac{\partial L}{\partial z_{2A,i}}",
+        "z_1a": r"\frac{\partial L}{\partial d_i} \circ M_i \circ \mathbb 1[z_{1A,i} > 0]",
+    }
+    assert {f"2-2 {name}" for name in (*right, *FINAL)} == set(TARGETS)
+    for name, formula in right.items():
+        assert judge_formula(f"2-2 {name}", formula).verdict == "right", name
+        assert judge_formula(f"2-2 {name}", rf"2 \left( {formula} \right)").verdict == "wrong", name
+
+
+def test_no_verdict_depends_on_the_seed():
+    for seed in range(3):
+        assert judge_formula("2-2 gamma", RIGHT[60][2] if RIGHT[60][0] == "gamma" else GAMMA, seed).verdict == "right"
+        assert judge_formula("2-2 gamma", GAMMA.replace(r"\hat x", "c"), seed).name == "∂L/∂γ from the output"
+
+
+GAMMA = r"\frac1m \sum_i (\theta_{2B}^T (\hat y_{b,i} - y_{b,i})) \circ \hat x_i"
+
+
+def test_a_broken_truth_would_be_seen(monkeypatch):
+    """The verdict hangs on the oracle: with another truth the right formula is wrong."""
+    real = judge.drawn
+
+    def broken(seed, scalars=False):
+        draw, inputs = real(seed, scalars)
+        other = judge._Draw(draw)
+        other["dgamma"] = draw["dgamma"] * (1 + 1e-6)
+        return other, inputs
+
+    monkeypatch.setattr(judge, "drawn", broken)
+    assert judge_formula("2-2 gamma", GAMMA).verdict == "wrong"
+
+
+# Repairs, and what is not repaired
+
+
+@pytest.mark.parametrize(
+    "name, formula, told",
+    [
+        ("theta_2b", r"\frac1m \sum_{i=1}^m (\hat y_{b,i} - y_{b,i}) s^T", "no sample index"),
+        ("theta_2a", r"\sum_i \frac{\partial L}{\partial z_{2A,i}} d_i", "with a transpose"),
+        ("beta", r"\frac1m \sum_i (\hat y_{b,i} - y_{b,i})^T \theta_{2B}", "with a transpose"),
+        ("beta", r"\frac1m \sum_{i=1}^m \sum_{k=1}^{n_h} (\hat y_{b,i}^{(k)} - y_{b,i}^{(k)}) \theta_{2B}^{(kj)}", "in place of"),
+        ("gamma", r"\frac1m \sum_i \theta_{2B}^T (\hat y_{b,i} - y_{b,i}) \hat x_i", r"\circ"),
+        (
+            "z_1b",
+            r"\frac{\partial L}{\partial z_{1B,i}^{(j)}} = \frac{\partial L}{\partial a_{1B,i}^{(j)}} \mathbb 1[z_{1B}^{(j)} > 0]",
+            "sample",
+        ),
+    ],
+)  # fmt: skip
+def test_a_repair_is_told(name, formula, told):
+    verdict = judge_formula(f"2-2 {name}", formula)
+    assert verdict.verdict == "repaired" and told in verdict.repair, verdict
+
+
+def test_two_repairs_are_too_many():
+    verdict = judge_formula("2-2 theta_2a", r"\frac1m \sum_i (\hat y_{a,i} - y_{a,i} + \theta_{2B}^T (\hat y_b - y_b)) d_i")
+    assert verdict.verdict == "unread"
+
+
+def test_a_mistake_is_named_before_anything_is_repaired():
+    verdict = judge_formula("2-2 theta_2b", r"\frac1m \sum_i s_i (\hat y_{b,i} - y_{b,i})^T")
+    assert (verdict.verdict, verdict.repair, verdict.name) == ("wrong", None, "∂L/∂θ_2B transposed")
+    square = r"\sum_i ((\theta_{2A} \frac{\partial L}{\partial z_{2A,i}}) \circ M_i \circ \mathbb 1[z_{1A,i} > 0]) x_i^T"
+    assert judge_formula("2-2 theta_1a", square).name == "θ_2A transposed on the way back"
+
+
+def test_what_is_asked_is_not_given():
+    for formula in (
+        r"\frac{\partial L}{\partial \gamma}",
+        r"2 \frac{\partial L}{\partial \gamma} / 2",
+        r"\frac{\partial}{\partial \gamma} \frac1m \sum_i -\sum_k y_{b,i}^{(k)} \log \hat y_{b,i}^{(k)}",
+        r"\sum_i \sum_j \frac{\partial L}{\partial c_i^{(j)}} \frac{\partial c_i^{(j)}}{\partial \gamma}",
+        r"\sum_i \frac{\partial L}{\partial a_{1B,i}} \circ \hat x_i",  # comes later in the question's list
+    ):
+        verdict = judge_formula("2-2 gamma", formula)
+        assert verdict.verdict == "unread", (formula, verdict)
+
+
+def test_a_scalar_gamma_where_the_question_says_so():
+    scalar = r"\frac1m \sum_i (\hat y_{b,i} - y_{b,i})^T \theta_{2B} \hat x_i"
+    assert judge_formula("2-2 gamma", scalar, scalars=True).verdict == "right"
+    assert judge_formula("2-2 gamma", scalar).name == "one γ for all features"
+    assert judge_formula("2-2 gamma", GAMMA, scalars=True).verdict in ("wrong", "unread")
+
+
+def test_readings_that_differ_are_asked_about():
+    verdict = judge_formula("2-2 theta_2a", r"\frac{\partial L}{\partial z_{2A}}^T D + \frac{\partial L}{\partial z_{2A}} D^T")
+    assert verdict.verdict in ("unread", "asked")
+    tree = read(r"x x^T")
+    assert len(shapes(tree)) == 2  # rows and columns
+
+
+def test_ids_may_be_spelled_as_in_a_check_or_on_a_command_line():
+    for name in ("2-2 gamma", "2-2-gamma", "2-2 gamma, written"):
+        assert judge_formula(name, GAMMA).verdict == "right"
+    with pytest.raises(ValueError, match="2-2 gamma"):
+        judge_formula("2-2 delta", GAMMA)
+
+
+# Messages
+
+
+@pytest.mark.parametrize(
+    "formula, message, place",
+    [
+        (r"\frac1m \sum_i (\hat y_{b,i} - ) s_i", "`)` where a value should be", ")"),
+        (r"\frac1m \sum_i (\hat y_{b,i} - y_{b,i} s_i", "`(` is never closed", "("),
+        (r"s_i^T)", "`)` closes nothing", ")"),
+        (r"\left[ s_i^T \right)", "closes the `[`", ")"),
+        (r"\frac1m \sum (\hat y_{b,i} - y_{b,i})", "needs an index", "("),
+        (r"s_i + w_i", "w_i is no symbol", "w_i"),
+        (r"\theta_{2A} \mathbf 1_{n_h} M_i", r"is a column of n_h and M_i another: a matrix product has no meaning", None),
+        (r"s_i + \hat y_{b,i}", r"cannot be added", None),
+        (r"\theta_{2B} \hat y_{b,i}", r"Rows of n_h meet columns of K", None),
+        (r"\sum_{j=1}^K s_i^{(j)}", "j runs to K", None),
+        ("s_i # 2", "`#` has no meaning", "#"),
+        ("", "There is no formula", None),
+        ("a = b, b = a, a", "is defined by itself", None),
+        (r"\sum_{i=1}^m \frac{\partial}{\partial s_i} \frac{\partial}{\partial c_i} s_i", "within a slope", None),
+        (r"\frac{s_i}{c_i - c_i}", "divides by zero", None),
+        ("x" * 10_001, "too long", None),
+        ("(" * 200 + "s" + ")" * 200, "deep", None),
+        (r"\sum_i \sum_j \sum_k \sum_l \sum_q \sum_r \sum_t x_i^{(j)} x_k^{(l)} x_q^{(r)} x_t", "more than is computed", None),
+    ],
+)
+def test_what_cannot_be_read_is_said_with_its_place(formula, message, place):
+    with pytest.raises(FormulaError) as caught:
+        for reading in shapes(read(formula), repair=False):
+            evaluate(reading, judge.drawn(0)[0])
+    error = caught.value
+    assert message in str(error)
+    if place:
+        assert formula[slice(*error.at)] == place
+        line, mark = point(formula, error).splitlines()[1:]
+        assert line[mark.index("^")] == place[0]
+
+
+def test_a_wrong_verdict_says_what_the_numbers_show_where_the_bank_has_no_name():
+    verdict = judge_formula("2-2 z_2b", r"\frac3m (\hat y_{b,i} - y_{b,i})")
+    assert verdict.name is None and "3" in " ".join(verdict.words)
+
+
+def test_shapes_stand_beside_the_definitions():
+    verdict = judge_formula("2-2 gamma", "g_i = \\theta_{2B}^T (\\hat y_{b,i} - y_{b,i})\n\\frac1m \\sum_i g_i \\circ \\hat x_i")
+    assert verdict.shapes == (("g_i", "a column of n_h"), ("", "a column of n_h"))
+
+
+# Reading
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        (r"\hat{\mathbf{y}}_{bi}", r"\hat y_{b,i}"),
+        (r"\mathbf{\hat{y}}_{b,i}", r"\hat y_{b,i}"),
+        (r"\widehat{y_{b,i}}", r"\hat y_{b,i}"),
+        (r"z_{1a,i}^{(j)}", r"\mathbf{z}^{(j)}_{1Ai}"),
+        (r"\left( s_i \right)^\top", r"s_i^{\mathsf{T}}"),
+        (r"\theta_{2B}^{T(kj)}", r"{\theta_{2B}^T}^{(kj)}"),
+        (r"\tfrac12 s_i", r"\frac{1}{2} \, s_i"),
+        (r"s_i \odot c_i", "s_i ∘ c_i"),
+        (r"\operatorname{ReLU}'(z_{1A,i})", r"\text{ReLU}^{\prime}(z_{1A,i})"),
+        (r"\mathbb{1}_{z_{1A,i} > 0}", r"\mathbb 1[z_{1A,i} > 0]"),
+        (r"\mathbf 1\{z_{1A,i} \geqslant 0\}", r"[z_{1A,i} \ge 0]"),
+        (r"\sum\limits_{i = 1}^{m} s_i", r"\sum_{i=1}^m s_i"),
+        (r"\partial L / \partial s_i", r"\frac{\partial \mathcal{L}}{\partial s_i}"),
+        (r"\nabla_{s_i} L", r"\frac{\partial L}{\partial s_i}"),
+        ("a = s_i % a remark\na", "a = s_i\na"),
+        ("U, \\text{ where } U \\text{ is a column of } n_h \\text{ ones}", "U \n U = \\mathbf 1_{n_h}"),
+    ],
+)
+def test_spellings_that_mean_the_same_are_the_same_tree(one, other):
+    assert read(one) == read(other)
+
+
+@pytest.mark.parametrize("one, other", [(r"\hat y_{b,i}", "y_{b,i}"), (r"\bar s", "s"), (r"s_i c_i", r"s_i \circ c_i")])
+def test_what_is_not_the_same_is_not(one, other):
+    assert read(one) != read(other)
+
+
+def test_a_product_binds_tighter_than_entry_by_entry_and_a_sum_takes_what_follows():
+    assert read(r"a \circ b c") == read(r"a \circ (b c)")
+    assert read(r"\sum_i a_i \circ b_i - c") == read(r"(\sum_i (a_i \circ b_i)) - c")
+
+
+def _every_tree():
+    return [read(formula) for _, _, formula in RIGHT + WRONG] + [read(f.strip("$ ")) for _, f in SOURCE]
+
+
+def test_every_writing_reads_back_as_itself_from_its_typeset_form():
+    for tree in _every_tree():
+        assert read(typeset(tree)) == tree, typeset(tree)
+
+
+INDEX = st.sampled_from(["i", "j", "k", "l", "i'"])
+LETTERS = st.lists(INDEX, max_size=2).map(tuple)
+NAMES = st.builds(
+    lambda name, subs, sups: Node("name", (name, subs, sups)),
+    st.sampled_from([*(n for n in network() if n != "L"), r"\delta", "g", "g_a", r"\bar g", r"\kappa_out", r"∂\gamma", "∂c", "n_h"]),
+    LETTERS,
+    st.lists(INDEX | st.just(":"), max_size=2).map(tuple),
+)  # fmt: skip
+LEAVES = NAMES | st.builds(lambda n: Node("number", (n,)), st.sampled_from(["1", "2", "12", "0.5"]))
+LEAVES |= st.builds(lambda size: Node("ones", (size,)), st.sampled_from([None, *reader.SIZES]))
+
+
+def _node(kind, *args):
+    return st.builds(lambda *a: Node(kind, a), *args)
+
+
+def _grow(inner):
+    several = st.lists(inner, min_size=2, max_size=3).map(tuple)
+    compare = _node("compare", st.sampled_from(list(reader._COMPARES)), inner, inner)
+    unnamed = inner.filter(lambda node: node.kind != "name")
+    rows = st.lists(_node("case", inner, st.none() | compare), min_size=1, max_size=3)
+    return st.one_of(
+        several.map(lambda items: Node("sum", items)),
+        several.map(lambda items: Node("product", items)),
+        several.map(lambda items: Node("entrywise", items)),
+        rows.map(lambda items: Node("cases", tuple(items))),
+        _node("negative", inner),
+        _node("quotient", inner, inner),
+        _node("power", inner, LEAVES.filter(lambda node: node.kind == "number")),
+        *(_node(kind, inner) for kind in ("root", "norm", "absolute", "transpose")),
+        _node("entry", unnamed, st.lists(INDEX, min_size=1, max_size=2).map(tuple)),
+        _node("total", INDEX, st.sampled_from([None, "m", "n_h", "n_yb"]), inner),
+        _node("mean", INDEX, inner),
+        _node("indicator", compare),
+        _node("call", st.sampled_from(["relu", "relu'", "sgn", "exp", "log", "diag", "softmax"]), inner),
+        _node("call", st.sampled_from(["max", "min"]), inner, inner),
+        _node("slope", inner, NAMES.filter(lambda node: node.args[0][0] != "∂")),
+    )
+
+
+TREES = st.recursive(LEAVES, _grow, max_leaves=12)
+QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+LONG = settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def reads_back(tree):
+    formula = Node("formula", (Node("statement", (tree,)),))
+    assert read(typeset(formula)) == formula, typeset(formula)
+
+
+test_a_tree_printed_as_latex_reads_back_as_itself = QUICK(given(TREES)(reads_back))
+test_any_tree_reads_back = pytest.mark.soak(LONG(given(TREES)(reads_back)))
+
+PIECES = sorted({token.text for _, _, f in RIGHT + WRONG for token in reader._tokens(f)} | set(r"()[]{}^_'|&%$#\,;=") | {"\\\\", "\n", r"\begin{cases}", r"\|", r"\text{", "where", "٣", "é"})  # fmt: skip
+STRINGS = st.text(max_size=60) | st.lists(st.sampled_from(PIECES), max_size=60).map(" ".join)
+
+
+@st.composite
+def mutated(draw):
+    text = draw(st.sampled_from([formula for _, _, formula in RIGHT + WRONG]))
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(text)))
+        end = min(len(text), start + draw(st.integers(0, 6)))
+        text = text[:start] + draw(st.sampled_from(["", *PIECES])) + text[end:]
+    return text
+
+
+def ends_well(latex):
+    """Any string ends in a verdict, without a warning, in less than a second."""
+    began = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        verdict = judge_formula("2-2 gamma", latex)
+    assert verdict.verdict in ("right", "repaired", "wrong", "asked", "unread")
+    assert verdict.verdict != "unread" or verdict.words
+    assert time.process_time() - began < 1
+
+
+test_random_strings_end_in_a_verdict = QUICK(given(STRINGS)(ends_well))
+test_mutated_writings_end_in_a_verdict = QUICK(given(mutated())(ends_well))
+test_any_string_ends_in_a_verdict = pytest.mark.soak(LONG(given(STRINGS)(ends_well)))
+test_any_mutated_writing_ends_in_a_verdict = pytest.mark.soak(LONG(given(mutated())(ends_well)))
+
+BOMBS = ["(", "{", "[", r"\frac", r"\sqrt", r"\hat", "-", "x", "x^", "x_", "x'", "x/", r"\sum_i", "+x\n", "x=", ",", "\n", " ", "^2", "1",
+         r"\frac12", r"\text", r"\text{", r"\log", r"\|", "|", r"\begin{cases}", r"a \\ ", "x_i+", "x_i^T x_i", r"\circ x_i", "%", "&", "[x>",
+         r"\mathbf 1 \mathbf 1^T", r"\mathbf 1", r"\partial", "{x}^T", "x^{x", "∂", "i'", "a=b\n", r"\left(", r"\lVert", "ŷ", "is a column of"]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", BOMBS)
+def test_ten_thousand_characters_end_within_a_second(piece):
+    judge_formula("2-2 gamma", GAMMA)  # the draw is made once
+    ends_well((piece * 10_000)[:10_000])
+    ends_well((piece * 400)[:1_200])
+    ends_well(GAMMA + " + " + (piece * 300)[:900])
+
+
+def test_definitions_that_double_do_not_explode():
+    lines = ["a_0 = s_i"] + [f"a_{{x{'x' * k}}} = a_{{{'0' if k == 0 else 'x' * k}}} + a_{{{'0' if k == 0 else 'x' * k}}}" for k in range(40)]  # fmt: skip
+    ends_well("\n".join([*lines, f"a_{{{'x' * 40}}}"]))
+
+
+def test_nothing_is_evaluated_or_imported():
+    source = Path(reader.__file__).read_text()
+    assert not re.search(r"\b(?:eval|exec|compile|__import__)\(", source.replace("re.compile(", ""))
+    assert set(re.findall(r"(?m)^(?:from|import) (\w+)", source)) == {"re", "collections", "dataclasses", "numpy"}
+
+
+def test_a_formula_is_read_and_judged_in_fifty_milliseconds():
+    everything = [(f"2-2 {head}", formula) for head, _, formula in RIGHT + WRONG]
+    for name, formula in everything:
+        judge_formula(name, formula)  # draws and wrong values are made once
+    began = time.process_time()
+    for name, formula in everything:
+        judge_formula(name, formula)
+    assert (time.process_time() - began) / len(everything) < 0.02
+    slowest = max(_seconds(name, formula) for name, formula in everything)
+    assert slowest < 0.05
+
+
+def _seconds(name, formula):
+    times = []
+    for _ in range(2):
+        began = time.process_time()
+        judge_formula(name, formula)
+        times.append(time.process_time() - began)
+    return min(times)
+
+
+def test_a_draw_of_stored_numbers_is_enough():
+    """At home there is no network and no oracle: a plain dict of arrays evaluates a formula."""
+    draw = {key: np.asarray(value) for key, value in dict(judge.drawn(3)[0]).items()}
+    (reading,) = shapes(read(GAMMA), "h", target=r"∂\gamma")
+    assert np.allclose(evaluate(reading, draw), draw["dgamma"], rtol=1e-12)
