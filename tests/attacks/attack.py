@@ -1,0 +1,236 @@
+"""What an attack is, and how a class of attackers is written, graded, and searched for what it must not hold."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import nbformat
+import numpy as np
+
+from autograder.demo import fill, right_answers, write
+from autograder.grading.batch import grade_all
+from autograder.grading.course import Course
+from autograder.grading.feedback import write_feedback
+from autograder.grading.gradebook import load_records
+from autograder.grading.sandbox import Limits
+from autograder.questions import QUESTIONS
+from autograder.questions.private import draw
+from autograder.release import HERE
+
+FULL = {question.id: question.points for question in QUESTIONS.values() if question.family in ("batch_norm", "dropout")}
+FULL |= {"1-3": 4, "2-1": 16, "2-2 head": 8, "2-2 branch b": 15, "2-2 branch a": 12, "2-2": 12}
+PROBLEM_1 = dict.fromkeys(("1-1", "1-2", "1-3"), 0)
+PROBLEM_2 = {question_id: 0 for question_id in FULL if question_id not in PROBLEM_1}
+SEED = 271828182845904523536028747135266249775  # the hidden seed of every class here: what leaks does so each time
+SHORT = Limits(wall=40)
+
+# Shapes are right and numbers are wrong, so that whoever scores with them has not earned it.
+WRONG = {
+    "batch_norm_jacobian": "def batch_norm_jacobian(x, gamma, beta, eps=1e-5):\n"
+    "    return np.zeros((*x.shape, x.shape[1])), np.zeros((*x.shape, x.shape[1]))",
+    "dropout_forward": "def dropout_forward(x, r, p):\n    return np.zeros_like(x), ()",
+    "dropout_jacobian": "def dropout_jacobian(r, p):\n    return np.zeros((len(r), len(r)))",
+    "softmax_jacobian": "def softmax_jacobian(x):\n    return np.zeros((len(x), len(x)))",
+    "two_branch_forward": "def two_branch_forward(x, y_a, y_b, params, r, p, eps=1e-5):\n    return 0.0, {}",
+    "head_backward": "def head_backward(dout, cache):\n    return {}",
+    "branch_b_backward": "def branch_b_backward(dz_2b, cache):\n    return {}",
+    "branch_a_backward": "def branch_a_backward(dout, dz_2b, cache):\n    return {}",
+    "two_branch_backward": "def two_branch_backward(dout, cache):\n    return {}",
+}
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One attack. All that share a `student` stand in one submission; whatever they do not aim at is answered rightly.
+
+    name, what: what it is called, and a sentence on what it tries.
+    cells: {grade_id: source} in place of the right answers.
+    first: a cell after the first imports. last: a cell at the end. Both of `notebook`.
+    edit: edit(notebooks) changes {name: notebook} before they are written.
+    files: files(folder, places) changes the folder that they were written into.
+    deserves: {question: points that were earned} of the questions that it aims at; at 0 their functions are wrong ones,
+        and None is whatever is left.
+    says: what the row of the submission must say of it, a regular expression; "" where nobody is needed.
+    stock: what proves that it works where nothing stops it: "points", or a word that its output then holds; or "".
+    """
+
+    name: str
+    what: str
+    cells: dict = field(default_factory=dict)
+    first: str = ""
+    last: str = ""
+    notebook: str = "problem1"
+    edit: Callable | None = None
+    files: Callable | None = None
+    deserves: dict = field(default_factory=PROBLEM_1.copy)
+    says: str = ""
+    student: str = ""
+    stock: str = ""
+
+    @property
+    def folder(self):
+        """The folder of the submission that it stands in."""
+        return self.student or self.name
+
+
+@dataclass
+class Class:
+    """A graded class: rows of grades.csv and records by student, pages of feedback by student, seconds that it took."""
+
+    course: Course
+    rows: dict
+    records: dict
+    pages: dict
+    seconds: float
+
+    def points(self, student):
+        """{question: points} that a submission got."""
+        got = {question_id: found["score"] for question_id, found in self.records[student].questions.items()}
+        return dict.fromkeys(FULL, 0) | got
+
+    def seen_by_student(self, student):
+        """Everything that the student gets to read."""
+        return "\n".join([*self.records[student].notebooks.values(), *self.pages.get(student, ())])
+
+    def record(self, student):
+        """All that grading kept of a submission, as text."""
+        kept = (json.dumps(self.records[student].__dict__, default=str), self.seen_by_student(student))
+        return "\n".join(kept).replace("\\\\", "\\")
+
+
+def prepared(root):
+    """A course of its own, with a hidden seed that is known here."""
+    course = Course.at(root / "out")
+    course.root.mkdir(parents=True)
+    course.seed_file.write_text(str(SEED))
+    course.prepare()
+    return course
+
+
+def write_submission(folder, released, attacks, places):
+    """Write one submission with its attacks into <student>/hw1. places: {@WORD@: what stands for it in their code}."""
+    cells, deserves = right_answers(), {}
+    for attack in attacks:
+        deserves |= attack.deserves
+    for question_id, points in deserves.items():
+        cells |= {name: WRONG[name] for name in QUESTIONS[question_id].functions if points == 0}
+    for attack in attacks:
+        cells |= attack.cells
+    notebooks = {name: fill(notebook, cells) for name, notebook in released.items()}
+    for attack in attacks:
+        found = notebooks[attack.notebook].cells
+        imports = next(i for i, cell in enumerate(found) if cell.cell_type == "code")
+        if attack.first:
+            found.insert(imports + 1, nbformat.v4.new_code_cell(attack.first))
+        if attack.last:
+            found.append(nbformat.v4.new_code_cell(attack.last))
+        if attack.edit:
+            attack.edit(notebooks)
+    for name, notebook in notebooks.items():
+        for cell in notebook.cells:
+            for word, place in places.items():
+                cell.source = cell.source.replace(word, str(place))
+        write(notebook, folder / f"{name}.ipynb")
+    for attack in attacks:
+        if attack.files:
+            attack.files(folder, places)
+
+
+def graded(root, attacks, *, places=(), honest=("honest",), feedback=False, timeout=2, limits=SHORT, **options):
+    """Write a class of attackers and of honest students, grade it in the sandbox, and return what came of it."""
+    course = prepared(root)
+    released = {path.stem: nbformat.read(path, as_version=4) for path in course.release.glob("*.ipynb")}
+    submitted = root / "submitted"
+    places = {"@COURSE@": course.root, "@SUBMITTED@": submitted, "@REPOSITORY@": HERE.parent} | dict(places)
+    for student in honest:
+        write_submission(submitted / student / "hw1", released, [], places)
+    for student in dict.fromkeys(attack.folder for attack in attacks):
+        together = [attack for attack in attacks if attack.folder == student]
+        write_submission(submitted / student / "hw1", released, together, places)
+    rows, _, seconds = grade_all(submitted, course, timeout=timeout, limits=limits, say=lambda line: None, **options)
+    if feedback:
+        write_feedback(course, say=lambda line: None)
+    pages = {
+        folder.name: [page.read_text(encoding="utf8") for page in sorted(folder.rglob("*.html"))]
+        for folder in (course.out / "feedback").glob("*")
+    }
+    return Class(course, {row["student"]: row for row in rows}, load_records(course), pages, seconds)
+
+
+def in_pairs(attacks):
+    """The attacks, each two of them in one submission, the second in problem 2: a kernel for each, a "
+    "sandbox for both."""
+    paired = list(attacks)
+    for n, attack in enumerate(attacks):
+        if n % 2:
+            deserves = dict.fromkeys(PROBLEM_2, attack.deserves.get("1-1", 0)) if attack.deserves else {}
+            paired[n] = replace(attack, notebook="problem2", deserves=deserves, student=attacks[n - 1].folder)
+    return paired
+
+
+def by_name(attacks):
+    """Arguments of pytest.mark.parametrize: one test an attack, called by its name."""
+    names = [attack.name for attack in attacks]
+    if len(set(names)) < len(names):
+        raise ValueError("two attacks have one name")
+    return dict(argnames="attack", argvalues=attacks, ids=names)
+
+
+def assert_deserved(graded_class, attack):
+    """The attack brought what was earned, no more and no less, and the row says what was seen of it."""
+    points = graded_class.points(attack.folder)
+    earned = {question_id: points[question_id] if due is None else due for question_id, due in attack.deserves.items()}
+    assert {question_id: points[question_id] for question_id in attack.deserves} == earned, attack.what
+    needs = graded_class.rows[attack.folder]["needs"]
+    if attack.says:
+        assert re.search(attack.says, needs), f"{attack.what} The row says: {needs!r}"
+
+
+def assert_undisturbed(graded_class, attacks):
+    """Everybody has a row; the honest have every point, and so has whatever nobody attacked; without attacks that are
+    seen nobody is needed.
+    """
+    aimed = {"honest": {}}
+    for attack in attacks:
+        aimed.setdefault(attack.folder, {}).update(attack.deserves)
+    assert graded_class.rows.keys() == graded_class.records.keys() == aimed.keys()
+    for student, targets in aimed.items():
+        assert graded_class.points(student) | targets == FULL | targets, student
+        seen = [attack.says for attack in attacks if attack.folder == student and attack.says]
+        if not seen:
+            assert graded_class.rows[student]["needs"] == "", student
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Secrets
+
+NUMBER = re.compile(r"\d+\.\d{6,}")
+
+
+def hidden_numbers():
+    """The first eight digits of every number in the hidden inputs that has as many."""
+    found = set()
+    for index, question_id in enumerate(QUESTIONS):
+        for k in range(3 if question_id in FULL else 0):
+            for value in draw(question_id, (SEED, index, k)).values():
+                found |= {_digits(repr(abs(float(entry)))) for entry in np.ravel(value)}
+    return found - {""}
+
+
+def numbers_in(text):
+    """The first eight digits of every decimal number in a text that has as many."""
+    return {_digits(number) for number in NUMBER.findall(text)}
+
+
+def _digits(number):
+    digits = number.replace(".", "").lstrip("0")
+    return digits[:8] if "e" not in number and len(digits) >= 8 else ""
+
+
+def source_lines():
+    """Lines of code that stand in the teacher's files alone."""
+    private = [HERE / "diagnosis.py", HERE / "questions/private.py", HERE / "differences.py"]
+    lines = {line.strip() for path in private for line in Path(path).read_text(encoding="utf8").splitlines()}
+    return {line for line in lines if len(line) > 50}

@@ -1,0 +1,135 @@
+"""No secret is read, nobody outside is reached, nothing is left for the next submission."""
+
+import os
+import socket
+import threading
+
+import numpy as np
+import pytest
+
+from autograder.questions.private import draw
+from tests.attacks import looks
+from tests.attacks.attack import (
+    SEED,
+    assert_deserved,
+    assert_undisturbed,
+    by_name,
+    graded,
+    hidden_numbers,
+    numbers_in,
+    source_lines,
+)
+
+TOKEN = "token-of-the-teacher-4711"
+
+
+class Listeners:
+    """Sockets that hear what reaches them: TCP and UDP on loopback, an abstract one, one in a folder."""
+
+    def __init__(self, folder):
+        self.heard = []
+        self.abstract, self.path = f"attacks-{os.getpid()}", str(folder / "s")
+        tcp, udp, abstract, file = (
+            socket.socket(family, kind)
+            for family, kind in (
+                (socket.AF_INET, socket.SOCK_STREAM),
+                (socket.AF_INET, socket.SOCK_DGRAM),
+                (socket.AF_UNIX, socket.SOCK_STREAM),
+                (socket.AF_UNIX, socket.SOCK_STREAM),
+            )
+        )
+        for each, place in (
+            (tcp, ("127.0.0.1", 0)),
+            (udp, ("127.0.0.1", 0)),
+            (abstract, f"\0{self.abstract}"),
+            (file, self.path),
+        ):
+            each.bind(place)
+        self.sockets = [tcp, udp, abstract, file]
+        self.places = {"@TCP@": tcp.getsockname()[1], "@UDP@": udp.getsockname()[1]}
+        self.places |= {"@ABSTRACT@": self.abstract, "@SOCKET@": self.path, "@TOKEN@": TOKEN}
+        for each in (tcp, abstract, file):
+            each.listen()
+            threading.Thread(target=self._accept, args=(each,), daemon=True).start()
+        threading.Thread(target=self._receive, args=(udp,), daemon=True).start()
+
+    def _accept(self, listening):
+        while True:
+            try:
+                self.heard.append(listening.accept()[0].recv(100))
+            except OSError:
+                return
+
+    def _receive(self, udp):
+        while True:
+            try:
+                self.heard.append(udp.recv(500))
+            except OSError:
+                return
+
+    def close(self):
+        for each in self.sockets:
+            each.close()
+
+
+@pytest.fixture(scope="module")
+def listeners(tmp_path_factory):
+    made = Listeners(tmp_path_factory.mktemp("s"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def of_looks(tmp_path_factory, listeners):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("A_TOKEN", TOKEN)
+        yield graded(tmp_path_factory.mktemp("looks"), looks.ATTACKS, places=listeners.places, feedback=True)
+
+
+@pytest.mark.parametrize(**by_name(looks.ATTACKS))
+def test_no_secret_is_read(of_looks, attack):
+    assert_deserved(of_looks, attack)
+    told = of_looks.record(attack.folder) if attack not in looks.ECHOES else of_looks.seen_by_student(attack.folder)
+    assert f"leaked {attack.name}" not in told, attack.what
+
+
+def test_no_record_holds_what_only_the_teacher_knows(of_looks):
+    secret = {str(SEED), f"{SEED:x}", TOKEN, "SQLite format 3", *source_lines()}
+    for student in of_looks.rows:
+        found = of_looks.record(student)
+        assert [text for text in secret if text in found] == [], student
+        assert not numbers_in(of_looks.seen_by_student(student)) & hidden_numbers(), student
+
+
+def test_the_search_would_find_hidden_numbers():
+    x = draw("1-3", (SEED, 2, 0))["x"]
+    assert numbers_in(f"array({x.tolist()})") <= hidden_numbers()
+    assert len(numbers_in(repr(x.tolist()))) == len(x)
+
+
+@pytest.mark.parametrize(
+    ("attack", "question_id", "index", "number"),
+    [
+        ("shape", "1-3", 2, lambda q: str(int(abs(q["x"][0]) * 1e4))),
+        ("value", "1-1", 0, lambda q: f"{1e3 + q['x'][0, 0]:.4g}"),
+        ("changed inputs", "2-2 branch b", 5, lambda q: f"{1e3 + q['x'][0, 0]:.4g}"),
+    ],
+)
+def test_feedback_shows_no_number_that_was_made_of_hidden_inputs(of_looks, attack, question_id, index, number):
+    seen = of_looks.seen_by_student("echoers")
+    told = {number(draw(question_id, (SEED, index, k))) for k in range(3)}
+    told -= {number(draw(question_id, public_seed)) for public_seed in range(3)}
+    assert [text for text in told if text in seen] == []
+
+
+def test_nobody_outside_was_reached(of_looks, listeners):
+    assert listeners.heard == []
+
+
+def test_nothing_was_changed_in_the_gradebook(of_looks):
+    assert {row["manual_score"] for row in of_looks.rows.values()} == {0}
+    assert np.isfinite([row["score"] for row in of_looks.rows.values()]).all()
+
+
+def test_all_others_have_what_they_earned(of_looks):
+    assert_undisturbed(of_looks, looks.ATTACKS)
