@@ -228,6 +228,7 @@ def test_one_name_twice_in_a_zip_file_is_two_notebooks(tmp_path):
     [
         ("nobody_555_7001_problem1.ipynb", '"nobody_555" fits nobody of the roster; left alone: "problem1.ipynb"'),
         ("noetheremmy_101_7001_problem1.ipynb", '"noetheremmy_101" fits nobody'),
+        ("lovelaceada_555_7001_problem1.ipynb", '"lovelaceada_555" fits nobody'),
         ("Ada Lovelace_9002_assignsubmission_file/problem1.ipynb", '"Ada Lovelace_9002" fits nobody'),
         ("Zoe_1_assignsubmission_file_problem1.ipynb", '"Zoe_1" fits nobody'),
         ("anon_x7_7001_problem1.ipynb", "fits nobody"),
@@ -365,6 +366,35 @@ def test_a_folder_named_like_a_notebook(tmp_path):
     assert any("problem1.ipynb cannot be written" in need for need in done.needs)
 
 
+def test_a_folder_named_like_a_notebook_in_a_zip_file(tmp_path):
+    done = collect(zipped(tmp_path, {"ada/problem1.ipynb/": b"", "ada/problem2.ipynb": P2}), ROSTER, tmp_path / "out")
+    assert done.needs == ['"ada/problem1.ipynb" is a folder, no notebook', "ada: no notebook answers problem1"]
+
+
+def test_what_no_file_system_would_hold_is_left_in_the_zip_file(tmp_path, monkeypatch):
+    files = {f"ada/{'x' * 300}.ipynb": P1, f"ada/{'d/' * 30}problem1.ipynb": P1, "ada/problem2.ipynb": P2}
+    done = collect(zipped(tmp_path, files), ROSTER, tmp_path / "out")
+    assert sum("has too long a name; it was left there" in need for need in done.needs) == 2
+    assert done.students == {"ada": ["problem2"]}
+    monkeypatch.setattr("autograder.grading.download.MOST", 2)
+    with pytest.raises(ValueError, match="has 3 entries; at most 2 are looked at"):
+        collect(tmp_path / "download.zip", ROSTER, tmp_path / "out")
+
+
+def test_folders_are_followed_to_a_depth(tmp_path):
+    files = {f"ada/{'d/' * 30}problem1.ipynb": P1, "ada/problem2.ipynb": P2}
+    done = collect(folder(tmp_path, files), ROSTER, tmp_path / "out")
+    assert "lies too deep; it was not looked into" in done.needs[0]
+    assert done.students == {"ada": ["problem2"]}
+
+
+def test_an_unusual_compression_is_not_undone(tmp_path):
+    with zipfile.ZipFile(tmp_path / "download.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("ada/problem1.ipynb", P1)
+    done = collect(tmp_path / "download.zip", ROSTER, tmp_path / "out")
+    assert done.needs[0] == 'ada: "problem1.ipynb" cannot be read (ValueError)'
+
+
 def test_litter_is_no_submission(tmp_path):
     files = {
         "__MACOSX/ada/._problem1.ipynb": b"x",
@@ -402,6 +432,12 @@ def test_a_timestamp_counts_in_a_plain_folder_alone(tmp_path):
         files = {name: b"2026-12-01 10:00:00", name.replace("timestamp.txt", "problem1.ipynb"): P1}
         collect(zipped(tmp_path, files), ROSTER, tmp_path / "forged")
     assert list(collected(tmp_path / "forged")) == ["ada/hw1/problem1.ipynb"]
+
+
+def test_a_number_alone_will_do_where_the_roster_tells_no_names(tmp_path):
+    files = {"lovelaceada_LATE_101_7001_problem1.ipynb": P1, "lovelaceada_LATE_101_7002_problem2.ipynb": P2}
+    done = collect(zipped(tmp_path, files), {"ada": Student("ada", canvas_id="101")}, tmp_path / "out")
+    assert done.students == {"ada": ["problem1", "problem2"]}
 
 
 def test_late_without_a_time_is_a_persons(tmp_path):
