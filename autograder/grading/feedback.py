@@ -11,7 +11,6 @@ import tomllib
 from pathlib import Path
 
 from nbconvert.exporters import HTMLExporter
-from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader import utils
 from nbgrader.converters import GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
@@ -56,7 +55,7 @@ class Grades(GetGrades):
 class FeedbackExporter(HTMLExporter):
     """nbgrader's feedback page without MathJax, its links called after the questions."""
 
-    book_url = Unicode(help="where the book is published; what the feedback names in it is then a link").tag(config=True)
+    book_url = Unicode(help="where the book is published: what feedback names in it is then a link").tag(config=True)
 
     def default_filters(self):
         """nbconvert's, but for Markdown."""
@@ -108,8 +107,8 @@ def configure(config, root):
     config.HTMLExporter.filters = {"markdown2html": "autograder.grading.markdown.markdown2html"}
     config.HTMLExporter.extra_template_basedirs = [str(Path(__file__).with_name("templates")), stock]
     config.HTMLExporter.extra_template_paths = [stock]
-    config.GenerateFeedback.exporter_class = FeedbackExporter
-    config.GenerateFeedback.preprocessors = [Grades, CSSHTMLHeaderPreprocessor]
+    config.GenerateFeedback.exporter_class = f"{__name__}.FeedbackExporter"
+    config.GenerateFeedback.preprocessors = [f"{__name__}.Grades", "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor"]
     config.FeedbackExporter.book_url = book_url(root)
 
 
