@@ -13,8 +13,18 @@ import sys
 from dataclasses import fields
 
 import nbformat
-from nbgrader.api import Assignment, BaseCell, Grade, Notebook, Student, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Comment,
+    Grade,
+    Notebook,
+    Student,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
 from nbgrader.utils import is_grade
+from sqlalchemy.orm import load_only
 
 from autograder.release import ASSIGNMENT
 
@@ -43,16 +53,19 @@ def merge(record, course, before=None):
         gradebook.update_or_create_student(record.student)
         when = {"timestamp": time} if (time := _time(record)) else {}
         gradebook.update_or_create_submission(ASSIGNMENT, record.student, **when)
+        grades = _by_cell(
+            gradebook, Grade, record.student, Grade.auto_score, Grade.manual_score, Grade.needs_manual_grade
+        )
         for cell in record.cells:
-            grade = gradebook.find_grade(cell["name"], cell["notebook"], ASSIGNMENT, record.student)
+            grade = grades[cell["notebook"], cell["name"]]
             grade.auto_score = cell["auto_score"]
             if grade.manual_score is None:
                 grade.needs_manual_grade = grade.auto_score is None
             else:
                 grade.needs_manual_grade = grade.needs_manual_grade or cell["notebook"] in changed
+        comments = _by_cell(gradebook, Comment, record.student, Comment.auto_comment)
         for found in record.comments:
-            comment = gradebook.find_comment(found["name"], found["notebook"], ASSIGNMENT, record.student)
-            comment.auto_comment = found["auto_comment"]
+            comments[found["notebook"], found["name"]].auto_comment = found["auto_comment"]
         gradebook.db.commit()
     folder.mkdir(parents=True, exist_ok=True)  # after the flags: what is compared above is replaced last
     for name, path in paths.items():
@@ -158,18 +171,28 @@ def _rows(course, records, scores):
 
 def _scores(gradebook):
     """{student: {(notebook, cell): (score, whether it waits for a person)}}, of the whole assignment."""
-    query = gradebook.db.query(
-        SubmittedAssignment.student_id, Notebook.name, BaseCell.name, Grade.score, Grade.needs_manual_grade
-    )
-    query = query.select_from(Grade).join(BaseCell, BaseCell.id == Grade.cell_id)
-    query = query.join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
+    found = {}
+    for student, notebook, cell, score, waits in _query(gradebook, Grade, Grade.score, Grade.needs_manual_grade):
+        found.setdefault(student, {})[notebook, cell] = (score, waits)
+    return found
+
+
+def _by_cell(gradebook, kind, student, *columns):
+    """{(notebook, cell): Grade or Comment} of a student, with these columns."""
+    query = _query(gradebook, kind, kind).filter(SubmittedAssignment.student_id == student)
+    return {(notebook, cell): found for _, notebook, cell, found in query.options(load_only(*columns))}
+
+
+def _query(gradebook, kind, *wanted):
+    """A query of student, notebook, cell and what is wanted, of each Grade or Comment of the assignment: one query for
+    all, where nbgrader's own functions ask once a cell."""
+    query = gradebook.db.query(SubmittedAssignment.student_id, Notebook.name, BaseCell.name, *wanted).select_from(kind)
+    query = query.join(BaseCell, BaseCell.id == kind.cell_id)
+    query = query.join(SubmittedNotebook, SubmittedNotebook.id == kind.notebook_id)
     query = query.join(Notebook, Notebook.id == SubmittedNotebook.notebook_id)
     query = query.join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
     query = query.join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
-    found = {}
-    for student, notebook, cell, score, waits in query.filter(Assignment.name == ASSIGNMENT):
-        found.setdefault(student, {})[notebook, cell] = (score, waits)
-    return found
+    return query.filter(Assignment.name == ASSIGNMENT)
 
 
 def _row(record, cells, scores, policy):
@@ -248,13 +271,15 @@ def _catch_up(course, records):
 
 
 def _copy_penalties(gradebook, records, scores, policy):
-    query = gradebook.db.query(SubmittedNotebook).join(SubmittedAssignment).join(Assignment)
-    for notebook in query.filter(Assignment.name == ASSIGNMENT):
-        student = notebook.student.id
-        points = sum(score for (name, _), (score, _) in scores.get(student, {}).items() if name == notebook.name)
+    query = gradebook.db.query(SubmittedNotebook, Notebook.name, SubmittedAssignment.student_id)
+    query = query.join(Notebook, Notebook.id == SubmittedNotebook.notebook_id)
+    query = query.join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id).join(Assignment)
+    query = query.options(load_only(SubmittedNotebook.late_submission_penalty))
+    for notebook, name, student in query.filter(Assignment.name == ASSIGNMENT):
+        points = sum(score for (place, _), (score, _) in scores.get(student, {}).items() if place == name)
         if student in records:
-            penalties = late.notebook_penalties(policy, student, _time(records[student]), {notebook.name: points})
-            notebook.late_submission_penalty = penalties[notebook.name]
+            penalties = late.notebook_penalties(policy, student, _time(records[student]), {name: points})
+            notebook.late_submission_penalty = penalties[name]
     gradebook.db.commit()
 
 
