@@ -2,13 +2,11 @@
 
 import multiprocessing
 import os
-import tempfile
 import threading
 import warnings
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import wait
-from multiprocessing.util import get_temp_dir
 
 from . import scratch
 from .course import _fingerprint
@@ -36,10 +34,10 @@ class Processes(Executor):
         self._patience = patience
         self._threads = ThreadPoolExecutor(jobs)  # a thread waits for a process
         self._idle, self._busy = [], set()
-        self._starting = threading.Lock()
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["autograder.grading.submission"])
-        _sockets_in_scratch()
+        # multiprocessing's own socket lies where it is cleared away, whatever becomes of this process
+        multiprocessing.current_process()._config["tempdir"] = str(scratch.folder())
 
     def submit(self, function, /, *args, **options):
         return self._threads.submit(self._run, (function, args, options))
@@ -66,8 +64,10 @@ class Processes(Executor):
         return value
 
     def _worker(self):
-        with self._starting:
-            return self._idle.pop() if self._idle else _Worker(self._context)
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return _Worker(self._context)
 
     def shutdown(self, wait=True, *, cancel_futures=False):
         """Let the processes end; with cancel_futures at once, whatever they are at."""
@@ -82,11 +82,14 @@ class Processes(Executor):
 class _Worker:
     """A process, and this end of the pipe to it."""
 
+    _one = threading.Lock()  # starting one looks at them all, and an exit status can be read once
+
     def __init__(self, context):
         self.asked = 0
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
+        with self._one:
+            self._process.start()
         theirs.close()
 
     def ask(self, call, patience):
@@ -99,7 +102,8 @@ class _Worker:
             self._pipe.send(call)
             return self._pipe.recv()
         except (EOFError, OSError) as error:
-            self._process.join()
+            with self._one:
+                self._process.join()
             if late.is_set():
                 raise Unanswered(f"no answer in {patience:g} s; its process was ended") from error
             raise Died(f"the grader's own process ended (exit status {self._process.exitcode})") from error
@@ -111,7 +115,8 @@ class _Worker:
 
     def close(self):
         self._pipe.close()
-        self._process.join(5)
+        with self._one:
+            self._process.join(5)
         self._process.kill()
 
 
@@ -135,15 +140,6 @@ def _serve(pipe):
 def _end_with_parent():
     wait([multiprocessing.parent_process().sentinel])
     os._exit(1)
-
-
-def _sockets_in_scratch():
-    """Have multiprocessing keep its socket where it is cleared away, whatever becomes of this process."""
-    before, tempfile.tempdir = tempfile.tempdir, str(scratch.folder())
-    try:
-        get_temp_dir()
-    finally:
-        tempfile.tempdir = before
 
 
 def quietly():
