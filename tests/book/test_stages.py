@@ -1,106 +1,440 @@
-"""Each labelled step of block 1, not only the end, is exact: SymPy, for three samples or three classes."""
+"""Each labelled step of a derivation, not only the end, is exact: SymPy, on a small case with all sizes different.
 
+tests/book/stages.py says what the pages say. What is right is derived here, from the forward pass alone, with the
+gradient that arrives taken for any numbers. Then each step is broken, in each way of tests/solutions/mutants.py.
+"""
+
+import functools
+import inspect
 import re
+import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import sympy as sp
 
+from tests import witnesses
+from tests.book import stages
+from tests.book.stages import SEALS, K, m, n, n_h
+from tests.solutions.mutants import mutants
+from tests.solutions.test_identities import ELEMENTARY, FORWARD, derived, normalised, put, symbols
+from tests.solutions.test_mutations import outcome
+
 BOOK = Path(__file__).parents[2] / "book"
-PAGES = [BOOK / page for page in ("notation.md", "block1/batch_norm.md", "block1/dropout.md", "block1/softmax.md")]
-LABEL = re.compile(r"\$\$ \((?!grad-|jac-)([\w-]+)\)$", re.MULTILINE)
-DEFINITIONS = {"batch-norm-forward", "batch-norm-pieces", "dropout-forward", "softmax-forward"}
-
-m = 3
-x, u, g, free = (sp.Matrix(sp.symbols(f"{name}:{m}", real=True)) for name in "xuge")
-gamma, beta, mu, c = sp.symbols("gamma beta mu c", real=True)
-w, var, eps, p = sp.symbols("w var eps p", positive=True)
-ones = sp.ones(m, 1)
+PAGES = [BOOK / "notation.md", *sorted(BOOK.glob("block[12]/*.md"))]
+LABELLED = re.compile(r"\$\$(?P<tex>(?:(?!\$\$).)+)\$\$\s*\((?P<label>[\w-]+)\)$", re.DOTALL | re.MULTILINE)
+# Definitions, which nothing precedes. The functions that compute them are tested against witnesses of their own.
+DEFINITIONS = {"batch-norm-forward", "batch-norm-pieces", "dropout-forward", "softmax-forward", "relu-forward", "z-1a"}
+DEFINITIONS |= {"a-1a", "mask", "d", "z-2a", "z-1b", "a-1b", "mu-b", "var-b", "x-hat", "c", "s", "z-2b", "y-hat-b"}
+DEFINITIONS |= {"squared-error", "cross-entropy", "loss", "delta-a", "delta-b"}
 
 
-def along(function, column):
-    """The gradient of a number along a column of symbols."""
-    return sp.Matrix([function.diff(symbol) for symbol in column])
+def label(function):
+    return function.__name__.replace("_", "-")
 
 
-# Batch norm, one feature, the loss g . y. Each stage begins a shorter forward pass; what it holds still is an argument.
-def from_x_hat(x_hat):
-    return g.dot(gamma * x_hat + beta * ones)
+# A step takes the stations v, and nothing else.
+STEPS = {
+    label(f): f for f in vars(stages).values() if inspect.isfunction(f) and [*inspect.signature(f).parameters] == ["v"]
+}
+
+# ------------------------------------------------------------------------------------------------------- the stations
+
+ON_A, ON_B = np.array([[1, 0], [1, 1], [0, 1]]), np.array([[0, 1], [1, 1], [1, 0]])  # where the two ReLUs are on
+KEPT = np.array([[1, 0], [0, 1], [1, 1]])
 
 
-def w_of(variance):
-    return 1 / sp.sqrt(variance + eps)
+def slopes(outputs, inputs):
+    """The Jacobian, by SymPy: outputs.shape + inputs.shape."""
+    return np.stack([derived(entry, inputs) for entry in outputs.flat]).reshape(outputs.shape + inputs.shape)
 
 
-def from_u(u):
-    return from_x_hat(u * w_of(u.dot(u) / m))
+def pieces(u, h, eps):
+    """Batch norm backward from x_hat to u, as the stages of block 1 say it."""
+    var = (u**2).sum(axis=0) / sp.Integer(m)
+    w = 1 / ELEMENTARY["sqrt"](var + eps)
+    dw = (u * h).sum(axis=0)
+    dvar = -(w**3) * dw / 2
+    du = w * h + sp.Rational(2, m) * u * dvar
+    return var, w, dw, dvar, du
 
 
-h = gamma * g
-dw = u.dot(h)
-dvar = -sp.Rational(1, 2) * w**3 * dw
-du = w * h + sp.Rational(2, m) * u * dvar
-at_own_u = {w: w_of(u.dot(u) / m)}
-at_x = dict(zip(u, x - sum(x) / m * ones, strict=True))
+X = np.array([[3, 1, -2, 1, 4], [-1, 2, 5, 3, 1], [2, -4, 1, 2, 3]]) / sp.Integer(3)
 
-# Softmax, three classes, and two layers for the chain rule.
-e = x.applyfunc(sp.exp)
-S = sum(e)
-y = e / S
-inner, outer = sp.Matrix([x[0] * x[1], sp.sin(x[2]) + x[0] ** 2]), free[0] ** 2 * free[1] + free[1]
-at_inner = dict(zip(free, inner, strict=False))
 
-ZERO = {  # label: what is left minus right
-    "chain-rule": along(outer.subs(at_inner), x) - inner.jacobian(x).T * along(outer, free[:2]).subs(at_inner),
-    "batch-norm-stage-x-hat": along(from_x_hat(free), free) - h,
-    "batch-norm-stage-w": from_x_hat(u * w).diff(w) - dw,
-    "batch-norm-stage-var": from_x_hat(u * w_of(var)).diff(var) - dvar.subs(w, w_of(var)),
-    "batch-norm-stage-u": along(from_u(u), u) - du.subs(at_own_u),
-    "batch-norm-stage-mu": from_u(x - mu * ones).diff(mu)
-    + sum(du.subs(at_own_u)).subs(dict(zip(u, x - mu * ones, strict=True))),
-    "batch-norm-stage-x": along(from_u(u).subs(at_x), x) - (du - sum(du) / m * ones).subs(at_own_u).subs(at_x),
-    "batch-norm-close-variance": sp.Rational(2, m) * u * dvar + w * (u * w) * (u * w).dot(h) / m,
-    "dropout-mean": p * 0 + (1 - p) * (1 / (1 - p)) - 1,
-    "softmax-shift": y.subs(dict(zip(x, x + c * ones, strict=True)), simultaneous=True) - y,
-    "softmax-sum-slope": along(S, x) - e,
-    "softmax-own": sp.Matrix(
-        [[y[j].diff(x[j]) - (e[j] * S - e[j] * e[j]) / S**2, y[j].diff(x[j]) - y[j] * (1 - y[j])] for j in range(m)]
+@functools.cache
+def stations(x=None):
+    """Everything that a step may name, made of symbols. A gradient that arrives is made of symbols of its own, or of
+    the errors delta where the page puts those in. x, in a tuple, may be numbers."""
+    v = SimpleNamespace(m=sp.Integer(m), on_a=ON_A, on_b=ON_B, kept=KEPT)
+    v.exp, v.log, v.sqrt, v.slope = ELEMENTARY["exp"], sp.log, ELEMENTARY["sqrt"], sp.diff
+    v.eps, v.p, v.shift = sp.Symbol("eps", positive=True), sp.Symbol("p", positive=True), sp.Symbol("shift")
+    v.any_mu = sp.Symbol("any_mu")
+    v.M = KEPT * (1 / (1 - v.p))
+    for name, shape in dict(
+        x=(m, n), theta=(n_h, n), theta_1a=(n_h, n), theta_1b=(n_h, n), theta_2a=(n_h, n_h)
+    ).items():
+        setattr(v, name, symbols(name, *shape))
+    v.x = np.reshape(v.x if x is None else x, (m, n))
+    for name in ("a", "u", "z", "z_2a", "d", "s", "c", "y_a", "dy", "dz", "da", "da_1b", "dz_1b", "dd", "dz_1a", "g"):
+        setattr(v, name, symbols(name, m, n_h))
+    for name in ("y_b", "y_hat_b", "z_2b"):
+        setattr(v, name, symbols(name, m, K))
+    v.theta_2b, v.gamma, v.beta = symbols("theta_2b", K, n_h), symbols("gamma", n_h), symbols("beta", n_h)
+
+    # the chain rule, of two layers; a softmax by itself
+    v.r, free = symbols("r", 3), symbols("f", 2)
+    inner = np.array([v.r[0] * v.r[1], sp.sin(v.r[2]) + v.r[0] ** 2])
+    v.two_layers = free[0] ** 2 * free[1] + free[1]
+    at_inner = dict(zip(free, inner, strict=True))
+    v.inner_slopes, v.outer_slope = slopes(inner, v.r), put(at_inner, derived(v.two_layers, free))
+    v.two_layers = v.two_layers.subs(at_inner)
+    v.q, v.g_y = symbols("q", K), symbols("g_y", K)
+    v.e = v.exp(v.q)
+    v.S = v.e.sum()
+    v.y = v.e / v.S
+
+    # batch norm, of a
+    v.mu, v.var, v.x_hat = normalised(v.a)
+    v.t = 1 / sp.sqrt(v.var[0] + v.eps)
+    v.h = v.gamma * v.dy
+    v.var_u, v.w, v.dw, v.dvar, v.du = pieces(v.u, v.h, v.eps)
+    *_, v.du_at_x = pieces(v.a - v.mu, v.h, v.eps)
+    v.dmu_at_x = -v.du_at_x.sum(axis=0)
+    v.c_lines = slopes((v.gamma * v.x_hat + v.beta)[:, 0], v.a[:, 0])
+
+    # the head and the errors
+    v.softmax = np.stack([witnesses.softmax(FORWARD, z) for z in v.z_2b])
+    v.softmax_slopes = np.stack([slopes(y, z) for y, z in zip(v.softmax, v.z_2b, strict=True)])
+    v.dsoftmax = -v.y_b / v.softmax / v.m
+    v.labels = np.concatenate([v.y_b[:, :-1], 1 - v.y_b[:, :-1].sum(axis=1, keepdims=True)], axis=1)
+    v.delta_a, v.delta_b = v.z_2a - v.y_a, v.y_hat_b - v.y_b
+    v.dz_2b, v.dy_hat_a = v.delta_b / v.m, v.delta_a / v.m
+    v.dc = v.dz_2b @ v.theta_2b
+    v.dz_2a = (v.delta_a + v.delta_b @ v.theta_2b) / v.m
+    v.b = SimpleNamespace()
+    v.b.mu, v.b.var, v.b.x_hat = normalised(v.on_b * (v.x @ v.theta_1b.T))
+    v.d_slopes = np.stack([slopes(d, z) for d, z in zip(v.M * v.on_a * v.z, v.z, strict=True)])
+    return v
+
+
+def batch_norm(v, x):
+    return witnesses.batch_norm(FORWARD, x, v.gamma, v.beta, v.eps)
+
+
+def linear(x, theta):
+    return witnesses.linear(FORWARD, x, theta)
+
+
+# ------------------------------------------------------------------------------------------------------ what is right
+
+
+def of_the_layer(v):
+    """Of a fully connected layer that dz comes back to."""
+    return (v.dz * linear(v.x, v.theta)).sum()
+
+
+def of_c(v):
+    """Of what dz_2b comes back to, from c on."""
+    return (v.dz_2b * linear(v.c + v.z_2a, v.theta_2b)).sum()
+
+
+def of_u(v, u):
+    """Of what dy comes back to, from u = x - mu on."""
+    return (v.dy * (v.gamma * u / v.sqrt((u**2).sum(axis=0) / v.m + v.eps) + v.beta)).sum()
+
+
+def of_the_scores(v):
+    """The cross-entropy, from the scores on."""
+    return witnesses.cross_entropy(FORWARD, v.z_2b, v.y_b)
+
+
+def of_theta_1a(v, dz_2a):
+    """Of what dz_2a comes back to, from theta_1a on."""
+    return (dz_2a * linear(v.M * v.on_a * linear(v.x, v.theta_1a), v.theta_2a)).sum()
+
+
+def of_theta_1b(v, dc):
+    """Of what dc comes back to, from theta_1b on."""
+    return (dc * batch_norm(v, v.on_b * linear(v.x, v.theta_1b))).sum()
+
+
+def at_own_variance(v):
+    """Along the variance, with u and all that is not the variance held still."""
+    variance = symbols("variance", n_h)
+    loss = (v.dy * (v.gamma * v.u / v.sqrt(variance + v.eps) + v.beta)).sum()
+    return put(dict(zip(variance, v.var_u, strict=True)), derived(loss, variance))
+
+
+def through_the_variance(v):
+    """Along u, where it moves the variance alone."""
+    held = symbols("held", m, n_h)
+    loss = (v.dy * (v.gamma * held / v.sqrt((v.u**2).sum(axis=0) / v.m + v.eps) + v.beta)).sum()
+    return put(dict(zip(held.flat, v.u.flat, strict=True)), derived(loss, v.u))
+
+
+def at_own_mean(v):
+    """Along mu, in u = x - mu: moved by the same in every sample."""
+    moved = symbols("moved", n_h)
+    return put(dict.fromkeys(moved, 0), derived(of_u(v, v.u - moved), moved))
+
+
+def on_both_ways(v):
+    """The variance about any number, along a sample of the first feature and along that number, which moves by 1/m."""
+    spread = ((v.a[:, 0] - v.any_mu) ** 2).sum() / v.m
+    return derived(spread, v.a[:, 0]) + sp.diff(spread, v.any_mu) / v.m
+
+
+def at_labels_that_sum_to_one(v, gradient):
+    return put(dict(zip(v.y_b[:, -1], v.labels[:, -1], strict=True)), gradient)
+
+
+def summary(v):
+    """Six, of what the errors g/m and delta/m come back to."""
+    dz_2a = (v.delta_a + v.g) / v.m
+    of_gamma = (v.g / v.m * (v.gamma * v.b.x_hat + v.beta)).sum()
+    return (
+        derived((v.dz_2b * linear(v.s, v.theta_2b)).sum(), v.theta_2b),
+        derived(of_gamma, v.beta),
+        derived(of_gamma, v.gamma),
+        derived(of_theta_1b(v, v.g / v.m), v.theta_1b),
+        derived((dz_2a * linear(v.d, v.theta_2a)).sum(), v.theta_2a),
+        derived(of_theta_1a(v, dz_2a), v.theta_1a),
+    )
+
+
+# For each label what each of its lines must be, or the one thing that they all must be.
+RIGHT = {
+    "chain-rule": lambda v: derived(v.two_layers, v.r),
+    "jac-batch-norm-gamma": lambda v: np.stack([slopes(y, v.gamma) for y in batch_norm(v, v.a)]),
+    "jac-batch-norm-beta": lambda v: np.stack([slopes(y, v.beta) for y in batch_norm(v, v.a)]),
+    "grad-batch-norm-gamma": lambda v: derived((v.dy * batch_norm(v, v.a)).sum(), v.gamma),
+    "grad-batch-norm-beta": lambda v: derived((v.dy * batch_norm(v, v.a)).sum(), v.beta),
+    "batch-norm-stage-x-hat": lambda v: derived((v.dy * (v.gamma * v.z + v.beta)).sum(), v.z),
+    "batch-norm-stage-w": lambda v: derived((v.dy * (v.gamma * v.u * v.g[0] + v.beta)).sum(), v.g[0]),
+    "batch-norm-stage-var": at_own_variance,
+    "batch-norm-stage-u": lambda v: derived(of_u(v, v.u), v.u),
+    "batch-norm-stage-mu": at_own_mean,
+    "batch-norm-stage-x": lambda v: derived((v.dy * batch_norm(v, v.a)).sum(), v.a),
+    "batch-norm-close-variance": through_the_variance,
+    "grad-batch-norm-x": lambda v: (
+        derived((v.dy * batch_norm(v, v.a)).sum(), v.a),
+        derived((v.dy * (v.gamma * v.z + v.beta)).sum(), v.z),
     ),
-    "softmax-other": sp.Matrix(
-        [
-            [y[i].diff(x[j]) - (0 * S - e[i] * e[j]) / S**2, y[i].diff(x[j]) + y[i] * y[j]]
-            for i in range(m)
-            for j in range(m)
-            if i != j
-        ]
+    "dropout-mean": lambda v: np.array(v.p * 0 + (1 - v.p) / (1 - v.p)),
+    "jac-dropout": lambda v: np.stack([slopes(d, x) for d, x in zip(v.kept * v.a / (1 - v.p), v.a, strict=True)]),
+    "grad-dropout": lambda v: derived((v.dy * v.kept * v.a / (1 - v.p)).sum(), v.a),
+    "softmax-shift": lambda v: witnesses.softmax(FORWARD, v.q),
+    "softmax-sum-slope": lambda v: derived(v.S, v.q),
+    "softmax-own": lambda v: np.diag(slopes(witnesses.softmax(FORWARD, v.q), v.q)),
+    "softmax-other": lambda v: (1 - np.eye(K, dtype=int)) * slopes(witnesses.softmax(FORWARD, v.q), v.q),
+    "jac-softmax": lambda v: slopes(witnesses.softmax(FORWARD, v.q), v.q),
+    "softmax-apply": lambda v: derived((v.g_y * witnesses.softmax(FORWARD, v.q)).sum(), v.q),
+    "grad-softmax": lambda v: derived((v.g_y * witnesses.softmax(FORWARD, v.q)).sum(), v.q),
+    "linear-forward": lambda v: linear(v.x, v.theta),
+    "linear-entry": lambda v: linear(v.x, v.theta),
+    "linear-input-entry": lambda v: derived(of_the_layer(v), v.x),
+    "grad-linear-x": lambda v: derived(of_the_layer(v), v.x),
+    "linear-weight-entry": lambda v: derived(of_the_layer(v), v.theta),
+    "grad-linear-theta": lambda v: derived(of_the_layer(v), v.theta),
+    "head-one-term": lambda v: derived(-(v.y_b * ELEMENTARY["log"](v.y_hat_b)).sum() / m, v.y_hat_b),
+    "grad-y-hat-b": lambda v: derived(-(v.y_b * ELEMENTARY["log"](v.y_hat_b)).sum() / m, v.y_hat_b),
+    "head-jacobian-entry": lambda v: v.softmax_slopes,
+    "jac-y-hat-b": lambda v: (v.softmax_slopes, np.stack([slopes(v.softmax[0], z) for z in v.z_2b[1:]])),
+    "head-chain": lambda v: derived(of_the_scores(v), v.z_2b),
+    "head-any-labels": lambda v: derived(of_the_scores(v), v.z_2b),
+    "grad-z-2b": lambda v: at_labels_that_sum_to_one(v, derived(of_the_scores(v), v.z_2b)),
+    "grad-theta-2b": lambda v: derived((v.dz_2b * linear(v.s, v.theta_2b)).sum(), v.theta_2b),
+    "jac-z-2b-c": lambda v: np.stack(
+        [slopes(z, c) for z, c in zip(linear(v.c + v.z_2a, v.theta_2b), v.c, strict=True)]
     ),
-    "softmax-apply": (sp.diag(*free) - free * free.T) * g - (free.multiply_elementwise(g) - free * free.dot(g)),
+    "grad-c": lambda v: derived(of_c(v), v.c),
+    "grad-beta": lambda v: derived((v.dc * batch_norm(v, v.a)).sum(), v.beta),
+    "grad-gamma": lambda v: derived((v.dc * batch_norm(v, v.a)).sum(), v.gamma),
+    "branch-b-lines": lambda v: derived((v.dy * batch_norm(v, v.a))[:, 0].sum(), v.a[:, 0]),
+    "branch-b-stage-var": lambda v: (on_both_ways(v), derived(v.var[0], v.a[:, 0])),
+    "branch-b-stage-t": lambda v: derived(v.t, v.a[:, 0]),
+    "branch-b-stage-line": lambda v: slopes(v.x_hat[:, 0], v.a[:, 0]),
+    "branch-b-means": lambda v: (
+        (v.gamma * v.dy).sum(axis=0) / v.m,
+        (v.gamma * v.dy * v.x_hat).sum(axis=0) / v.m,
+    ),
+    "grad-a-1b": lambda v: derived((v.dy * batch_norm(v, v.a)).sum(), v.a),
+    "grad-relu": lambda v: derived((v.da * v.on_b * v.z).sum(), v.z),
+    "grad-z-1b": lambda v: derived((v.da_1b * v.on_b * v.z).sum(), v.z),
+    "grad-theta-1b": lambda v: (
+        *[derived((v.dz_1b * linear(v.x, v.theta_1b)).sum(), v.theta_1b)] * 2,
+        derived(of_theta_1b(v, v.dy), v.theta_1b),
+    ),
+    "grad-squared-error": lambda v: derived(witnesses.squared_error(FORWARD, v.z_2a, v.y_a), v.z_2a),
+    "grad-z-2a": lambda v: derived(
+        witnesses.squared_error(FORWARD, v.z_2a, v.y_a) + of_c(v),
+        v.z_2a,
+    ),
+    "grad-theta-2a": lambda v: derived((v.dz_2a * linear(v.d, v.theta_2a)).sum(), v.theta_2a),
+    "grad-d": lambda v: derived((v.dz_2a * linear(v.d, v.theta_2a)).sum(), v.d),
+    "branch-a-entry": lambda v: v.d_slopes,
+    "branch-a-one-term": lambda v: derived((v.dd * v.M * v.on_a * v.z).sum(), v.z),
+    "grad-z-1a": lambda v: derived((v.dd * v.M * v.on_a * v.z).sum(), v.z),
+    "grad-theta-1a": lambda v: (
+        *[derived((v.dz_1a * linear(v.x, v.theta_1a)).sum(), v.theta_1a)] * 2,
+        derived(of_theta_1a(v, v.dz_2a), v.theta_1a),
+    ),
+    "grad-summary": summary,
+    "grad-summary-batch": summary,
 }
 
 
+# ---------------------------------------------------------------------------------------------------------- the tests
+
+
+def stations_of(name):
+    """With numbers for x where theta_1b goes through it and batch norm, or the expressions would fill pages."""
+    return stations(tuple(X.flat) if name in ("grad-theta-1b", "grad-summary", "grad-summary-batch") else None)
+
+
+@functools.cache
+def right(name):
+    """What each line of a step must be."""
+    found = RIGHT[name](stations_of(name))
+    return found if isinstance(found, tuple) else (found,) * len(STEPS[name](stations_of(name)))
+
+
 def is_zero(expression):
-    return all(sp.simplify(entry) == 0 for entry in sp.Matrix([expression]))
+    """Over one denominator, the numerator is 0. With eps = root^2 - var no root of var + eps is left in it."""
+    expression = sp.sympify(expression)
+    eps, root = stations().eps, sp.Symbol("root", positive=True)
+    under = {power.base for power in expression.atoms(sp.Pow) if power.exp.is_Rational and power.exp.q == 2}
+    for base in under:
+        expression = expression.subs(eps, root**2 - (base - eps))
+    return sp.numer(sp.together(expression)).expand() == 0
 
 
-def test_every_labelled_step_is_here():
-    labels = [label for page in PAGES for label in LABEL.findall(page.read_text(encoding="utf8"))]
-    assert sorted(labels) == sorted({*ZERO, *DEFINITIONS})
+def is_exact(name, step):
+    """Whether every line of a step is what SymPy derives."""
+    return all(
+        np.shape(line) == np.shape(expected) and all(map(is_zero, np.ravel(line - expected)))
+        for line, expected in zip(step(stations_of(name)), right(name), strict=True)
+    )
 
 
-@pytest.mark.parametrize("label", ZERO)
-def test_a_step_is_exact(label):
-    assert is_zero(ZERO[label])
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_is_exact(name):
+    assert is_exact(name, STEPS[name])
+
+
+def equations():
+    """{label: TeX} of every labelled equation of the derivations."""
+    return {found["label"]: found["tex"] for page in PAGES for found in LABELLED.finditer(page.read_text("utf8"))}
+
+
+def test_every_labelled_equation_has_its_line():
+    assert sorted(equations()) == sorted({*STEPS, *DEFINITIONS})
+    assert STEPS.keys() == RIGHT.keys() and not STEPS.keys() & DEFINITIONS
+
+
+def equals_signs(tex):
+    """How many expressions an equation states, without those of sums, of indices, of conditions and of cases."""
+    for inside in (
+        r"\\begin\{cases\}.*?\\end\{cases\}",
+        r"_\{[^{}]*\}",
+        r"_\\text\{[^{}]*\}",
+        r"\\mathbb\{1\}\[[^]]*\]",
+    ):
+        tex = re.sub(inside, "", tex, flags=re.DOTALL)
+    return tex.count("=")
+
+
+@pytest.mark.parametrize("name", [*STEPS, *sorted(DEFINITIONS)])
+def test_the_line_was_written_for_this_very_equation(name):
+    """Nothing here reads TeX. So whoever changes an equation is asked to look at its line, and then to seal it anew."""
+    bare = re.sub(r"\s+", "", equations()[name])
+    seal = f"{zlib.crc32(bare.encode()):08x}"
+    assert SEALS[name] == seal, f"{name} is not what it was. Compare its step in stages.py, then write {seal} there."
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_no_line_of_an_equation_is_left_out(name):
+    left_side = name in ("batch-norm-close-variance", "softmax-shift", "softmax-apply")  # an expression too
+    assert len(STEPS[name](stations_of(name))) == equals_signs(equations()[name]) + left_side
+
+
+# ---------------------------------------------------------------------------------------------- the steps, broken
+
+
+def in_numbers(value, seed=7):
+    """The same with a number for each symbol, one for each name, between 0.25 and 1.75."""
+    draw = {}
+
+    def number(symbol):
+        return draw.setdefault(symbol, sp.Rational(zlib.crc32(f"{seed} {symbol}".encode()) % 193 + 33, 128))
+
+    def replaced(entry):
+        entry = sp.sympify(entry)
+        return float(entry.xreplace({symbol: number(symbol) for symbol in entry.free_symbols}))
+
+    if isinstance(value, SimpleNamespace):
+        return SimpleNamespace(**{name: in_numbers(inner) for name, inner in vars(value).items()})
+    if callable(value):
+        return {ELEMENTARY["exp"]: np.exp, ELEMENTARY["sqrt"]: np.sqrt}.get(value)
+    return np.vectorize(replaced, otypes=[float])(value)[()]
+
+
+@functools.cache
+def numbers_of(name):
+    return in_numbers(stations_of(name)), [in_numbers(expected) for expected in right(name)]
+
+
+def judgement(name):
+    """Raises where a step's lines are not what they must be: at numbers, or where a line derives, as expressions."""
+
+    def judge(step):
+        if name == "head-one-term":
+            assert is_exact(name, step)
+            return
+        v, expected = numbers_of(name)
+        for line, wanted in zip(step(v), expected, strict=True):
+            assert np.shape(line) == np.shape(wanted)
+            np.testing.assert_allclose(line, wanted, rtol=1e-9, atol=1e-11)
+
+    return judge
+
+
+# How many mistakes change nothing: a shift that softmax does not notice, nought times S, a symmetric matrix or an inner
+# product turned round.
+HARMLESS = {"softmax-shift": 2, "softmax-other": 2, "softmax-apply": 2, "grad-softmax": 1, "grad-dropout": 2}
+
+
+@pytest.mark.filterwarnings("ignore")  # a mistake may divide by zero
+@pytest.mark.parametrize("name", STEPS)
+def test_every_mistake_in_a_step_is_seen(name):
+    judge = judgement(name)
+    judge(STEPS[name])
+    outcomes = {change: outcome(judge, mutant) for change, mutant in mutants(STEPS[name])}
+    unseen = [change for change, seen in outcomes.items() if seen == "unseen"]
+    assert len(unseen) == HARMLESS.get(name, 0), unseen
+    assert "seen by its numbers" in outcomes.values()
+
+
+@pytest.mark.parametrize("name", ["chain-rule", "batch-norm-stage-u", "head-any-labels", "branch-b-stage-line"])
+def test_a_broken_step_is_not_exact(name):
+    """As an expression too, each line of it."""
+    exact = STEPS[name](stations_of(name))
+    for line in range(len(exact)):
+        broken = [*exact]
+        broken[line] = 2 * exact[line]
+        assert not is_exact(name, lambda v, broken=broken: broken)
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("tex", "count"),
     [
-        from_x_hat(u * w_of(var)).diff(var) - dvar.subs(w, w_of(var)) / 2,
-        along(from_u(u), u) - (w * h).subs(at_own_u),
-        along(from_u(u).subs(at_x), x) - du.subs(at_own_u).subs(at_x),
-        sp.Matrix([y[0].diff(x[0]) - y[0] * (1 + y[0])]),
+        (r"a = b", 1),
+        (r"a &= \sum_{k=1}^m b_{i=j} \\ &= \mathbb{1}[i = k]", 2),
+        (r"a = \begin{cases} 1 & k = j \\ 0 & k \ne j \end{cases}", 1),
     ],
-    ids=["half the slope of the root", "no variance path", "no mean path", "a sign"],
 )
-def test_a_wrong_step_is_seen(wrong):
-    assert not is_zero(wrong)
+def test_equals_signs_are_counted(tex, count):
+    assert equals_signs(tex) == count
