@@ -144,7 +144,7 @@ def _picture(name, picture):
     height, width = (side * SQUARE for side in error.shape)
     squares = "".join(
         f'<rect x="{j * SQUARE}" y="{i * SQUARE}" width="{SQUARE}" height="{SQUARE}" fill="#a3260f" '
-        f'fill-opacity="{round(float(value), 1):g}" stroke="#c9c9c9"/>'
+        f'fill-opacity="{_shade(value):g}" stroke="#c9c9c9"/>'
         for (i, row) in enumerate(error)
         for (j, value) in enumerate(row)
     )
@@ -159,6 +159,11 @@ def _picture(name, picture):
         f"{_bars(picture.clue)}"
         f'<figcaption style="color:#6b6b6b;font-size:12px">{caption}</figcaption></figure>'
     )
+
+
+def _shade(error):
+    """From 0 to 1, by the root, so that the smaller errors are seen too; 0 for rounding alone."""
+    return 0.0 if error < 1e-9 else max(0.1, round(float(error) ** 0.5, 1))
 
 
 def _bars(clue):

@@ -302,9 +302,11 @@ def _shown(question_id, hidden, home, public_seed):
     at_home = {part.name: part for part in home.parts}
     parts = []
     for part in hidden.parts:
-        if part.points < part.maximum and part.verdict:
-            seen = at_home[part.name]
-            part = replace(part, verdict=seen.verdict if seen.points < seen.maximum else None)
+        seen, right = at_home[part.name], part.points == part.maximum
+        if (seen.points == seen.maximum) == right:
+            part = replace(part, verdict=part.verdict and seen.verdict)
+        elif not right:
+            part = replace(part, verdict=None)
         parts.append(part)
     only_hidden = public.new_words(hidden.words, home.words)
     words = [sentence for sentence in home.words if sentence not in public.new_words(home.words, hidden.words)]
