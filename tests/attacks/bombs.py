@@ -310,4 +310,33 @@ BOMBS = [
     ),
 ]
 
+# A kernel that speaks to the grader without its library: frames of one message that has no last frame.
+ENDLESS_MESSAGE = """
+import os, socket, struct, time
+time.sleep(0.2)
+part = bytes(4 * 2**20)
+for fd in range(3, 100):
+    try:
+        peer = socket.socket(fileno=os.dup(fd))
+        peer.getpeername()
+        peer.settimeout(0.3)
+        for n in range(100):
+            peer.sendall(b"\\x03" + struct.pack(">Q", len(part)) + part)
+    except OSError:
+        pass
+"""
+
+# No attack: people print and log, and what they took the stream of is the notebook's.
+LOGS = (
+    """
+import logging, sys
+out = sys.stdout
+logging.basicConfig(level=logging.INFO)
+def softmax_jacobian(x):
+    logging.info("x is %s", x)
+    print("softmax", file=out, flush=True)
+"""
+    + RIGHT_SOFTMAX
+)
+
 ATTACKS = LOOPS + DEATHS + BOMBS

@@ -86,7 +86,6 @@ READERS = [
         "        line = open(proc + '/cmdline', 'rb').read()\n    except OSError:\n        continue\n"
         "    if any(word in line for word in (b'pytest', b'forkserver', b'multiprocessing', b'autograder grade')):\n"
         "        print(LEAK, proc, line)",
-        stock="leaked processes",
     ),
     look(
         "process 1",
@@ -387,7 +386,6 @@ LEFT = [
         "os.path.dirname(numpy.__file__), '/usr/lib', '/etc', '@COURSE@', '@SUBMITTED@'):\n    try:\n"
         "        open(os.path.join(place, 'left-behind'), 'w').write('le' 'ft')\n    except OSError:\n        pass",
         student="a leaver",
-        stock="leaves",
     ),
     look(
         "start-up files",
@@ -431,7 +429,6 @@ LEFT = [
         "except OSError:\n    pass\nif ctypes.CDLL(None).shmget(0x5EED, 4096, 0) >= 0:\n    "
         "print(LEAK, 'shared memory')",
         student="z the next",
-        stock="leaked what was left",
     ),
 ]
 

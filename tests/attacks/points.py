@@ -14,7 +14,6 @@ PATCHED = [
         "Every comparison of NumPy says that all is equal.",
         first="np.allclose = np.array_equal = np.isclose = lambda *a, **k: True\n"
         "np.testing.assert_allclose = np.testing.assert_array_equal = lambda *a, **k: None",
-        stock="points",
     ),
     Attack(
         "patched reductions",
@@ -80,7 +79,6 @@ LYING = [
         },
         deserves=SOFTMAX,
         student=LIARS,
-        stock="points",
     ),
     Attack(
         "lying __array__",

@@ -56,7 +56,9 @@ class Listeners:
     def _accept(self, listening):
         while True:
             try:
-                self.heard.append(listening.accept()[0].recv(100))
+                peer, _ = listening.accept()
+                with peer:
+                    self.heard.append(peer.recv(100))
             except OSError:
                 return
 
