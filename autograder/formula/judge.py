@@ -9,14 +9,14 @@ same bank, and is looked for before any repair. No verdict depends on how a form
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
 
 from autograder import questions
-from autograder.diagnosis import MISTAKES, Chain, Named, inputs_of
+from autograder.diagnosis import MISTAKES, Chain, Named, inputs_of, step_of
 from autograder.gradcheck import numerical_jacobian, symptoms
 from autograder.questions import private
 
@@ -30,37 +30,63 @@ READINGS = 6  # more than six that all have a meaning are not told apart
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked: a question and its part, its name as it is written, its axes, what it may build upon."""
+    """What is asked: a question and its part, its name as it is written, its axes (see reader.shapes), the symbol that
+    no slope may be taken along, and the keys of what may not be built upon (given: of the gradients that may).
+    """
 
     question: str
     part: str
     written: str
     dims: str
-    key: str | None
+    key: str
     given: tuple = ()
+    hidden: tuple = ()
+
+    @property
+    def family(self):
+        """Whose draw it is: the network's, or that of a question of block 1."""
+        return self.question if self.question in BLOCK1 else "network"
+
+
+# The layers of block 1 are those of the network, under other names: {as it is written: (the network's, axes)}.
+BLOCK1 = {
+    "1-1": {"x": ("a_1b", "mn"), r"\hat x": ("x_hat", "mn"), "y": ("c", "mn"), r"\gamma": ("gamma", "n")}
+    | {r"\beta": ("beta", "n"), r"\mu": ("mu_b", "n"), r"\mu_b": ("mu_b", "n"), r"\epsilon": ("eps", "")}
+    | {r"\sigma": ("sigma_b", "n"), r"\sigma_b": ("sigma_b", "n")},
+    "1-2": {"x": ("a_1a", "n"), "r": ("r", "n"), "p": ("p", ""), "y": ("d", "n"), "M": ("mask", "n")},
+    "1-3": {"x": ("z_2b", "n"), "y": ("y_hat_b", "n")},
+}
 
 
 def _targets():
-    """{"2-2 gamma": Target}: the gradients of 2-2, each with the ones before it in its question's own list."""
-    dims = {key: axes for key, axes in network().values()}
-    written = {
-        key: name for name, (key, _) in reversed(network().items()) if name == "M" or name[-1].islower() or "_" in name
+    """{"2-2 gamma": Target}: every part of hw1. A gradient of 2-2 may build upon those before it in its question's own
+    list, a step of 2-1 on the steps before it."""
+    written = {key: name for name, (key, _) in reversed(network().items()) if name not in CAPITALS}
+    dims = {key: axes for key, axes in network().values()} | {"var_b": "h"}
+    found = {
+        "1-1 gamma": Target("1-1", "dy_dgamma", r"y/\gamma", "mnn", "gamma"),
+        "1-1 beta": Target("1-1", "dy_dbeta", r"y/\beta", "mnn", "beta"),
+        "1-2": Target("1-2", "jacobian", "y/x", "nn", "a_1a"),
+        "1-3": Target("1-3", "jacobian", "y/x", "nn", "z_2b"),
     }
-    found = {}
+    steps = [part.name for part in questions.QUESTIONS["2-1"].parts]
+    for k, key in enumerate(steps):
+        hidden = {"sigma_b" if step == "var_b" else step for step in steps[k:]}
+        found[f"2-1 {key}"] = Target("2-1", key, written.get(key, key), dims[key], key, hidden=tuple(hidden))
+    jacobians = {"y_hat_b_dz_2b": (r"\hat y_b/z_2b", "mKK", "z_2b"), "z_2b_dc": ("z_2b/c", "Kh", "c")}
     for question in ("2-2 head", "2-2 branch b", "2-2 branch a"):
         given = () if question == "2-2 head" else ("dz_2b",)
         for part in questions.QUESTIONS[question].parts:
             key = part.name[1:]
-            if key in dims:
+            if key in jacobians:
+                found[f"2-2 {key}"] = Target(question, part.name, *jacobians[key], given)
+            else:
                 found[f"2-2 {key}"] = Target(question, part.name, "∂" + written[key], dims[key], key, given)
                 given = (*given, part.name)
-            elif key == "y_hat_b_dz_2b":
-                found[f"2-2 {key}"] = Target(question, part.name, r"\hat y_b/z_2b", "mKK", "z_2b", given)
-            elif key == "z_2b_dc":
-                found[f"2-2 {key}"] = Target(question, part.name, "z_2b/c", "Kh", "c", given)
     return found
 
 
+CAPITALS = {name for name in network() if name != "L" and name.split(" ")[-1][0].isupper()} - {"M"}
 TARGETS = _targets()
 
 
@@ -90,71 +116,80 @@ class _Draw(dict):
     """A draw's arrays, and on demand the Jacobian [u, v] of what the network computes, v moved and what follows too."""
 
     def __missing__(self, key):
-        if not isinstance(key, tuple):
+        u, v = key if isinstance(key, tuple) and "theta_1a" in self else (None, None)
+        if u is None:
             raise KeyError(key)
-        u, v = key
         inputs = {name: self[name] for name in ("x", "y_a", "y_b", "r", "p", "eps", *questions.public.PARAMS)}
 
         def forward(moved):
-            chain = Chain(inputs | {v: moved})
-            if v == "sigma_b":
-                chain = Chain(inputs | {"var_b": moved**2})
             if u == v:
                 return moved
-            return np.sqrt(chain.var_b) if u == "sigma_b" else getattr(chain, u)
+            chain = Chain(inputs | ({"var_b": moved**2} if v == "sigma_b" else {v: moved}))
+            return (np.sqrt(chain.var_b) if u == "sigma_b" else getattr(chain, u)) + 0 * np.sum(moved)
 
-        slope = numerical_jacobian(
-            lambda moved: forward(moved) + 0 * np.sum(moved), {"moved": self[v]}, method="complex"
-        )
-        self[key] = slope["moved"]
+        self[key] = numerical_jacobian(forward, {"moved": self[v]}, method="complex")["moved"]
         return self[key]
 
 
-@lru_cache(maxsize=16)
-def drawn(seed, scalars=False):
-    """(draw, inputs of the bank): every symbol, every gradient of 2-2 under "d" + its name, and the sizes."""
+@lru_cache(maxsize=32)
+def drawn(seed, scalars=False, family="network"):
+    """(draw, inputs of the question's draw): symbols by key, truths by part, the sizes."""
+    if family in BLOCK1:
+        q = private.draw(family, seed)
+        q |= dict(eps=EPS) if "eps" in q else {}
+        chain = Chain(inputs_of(family, q))
+        draw = {key: getattr(chain, key) for key, _ in BLOCK1[family].values() if key != "sigma_b"}
+        draw |= {"sigma_b": np.sqrt(chain.var_b)} if "mu_b" in draw else {}
+        sizes = dict(zip("nm", q["x"].shape[::-1], strict=False))
+        return _Draw(draw | private.truth(family, q), **sizes), q
     q = private.draw("2-2", seed)
     q |= dict(eps=EPS, dout=1.0)
     if scalars:
         q |= dict(gamma=float(q["gamma"][0]), beta=float(q["beta"][0]))
     q = private.run(q)
-    slopes = {}
-    for question in ("2-2 head", "2-2 branch b", "2-2 branch a"):
-        slopes |= private.truth(question, q)
-        q["dz_2b"] = slopes["dz_2b"]
+    slopes = private.truth("2-1", q) | private.truth("2-2 head", q)
+    q["dz_2b"] = slopes["dz_2b"]
+    slopes |= private.truth("2-2 branch b", q) | private.truth("2-2 branch a", q)
     m, n = q["x"].shape
-    draw = _Draw(q | slopes, m=m, n=n, n_h=q["theta_1a"].shape[0], K=q["y_b"].shape[1])
-    loss = Chain(inputs_of("2-1", q)).loss
-    draw |= dict(sigma_b=np.sqrt(q["var_b"]), loss=loss)
-    return draw, inputs_of("2-2", q)
+    sizes = dict(m=m, n=n, n_h=q["theta_1a"].shape[0], K=q["y_b"].shape[1])
+    return _Draw(q | slopes, **sizes, sigma_b=np.sqrt(q["var_b"])), q
 
 
-@lru_cache(maxsize=128)
-def _wrong(part, seed, scalars):
-    """([(entries, value)] of each mistake of the bank, the same of each two): what they give for a part on a draw."""
-    _, inputs = drawn(seed, scalars)
+def _value(target, seed, scalars, steps):
+    """What a part is on a draw with these steps of the bank's network replaced."""
+    _, q = drawn(seed, scalars, target.family)
+    inputs = inputs_of("2-2" if target.question.startswith("2-2") else target.question, q)
+    found = np.asarray(getattr(Chain(inputs, steps), step_of(target.question, target.part)), float)
+    return found.sum() if scalars and target.part in ("dgamma", "dbeta") else found
 
-    def value(steps):
-        with np.errstate(all="ignore"):
-            found = np.asarray(getattr(Chain(inputs, steps), part), float)
-        return found.sum() if scalars and part in ("dgamma", "dbeta") else found
 
-    right, entries = value({}), []
+@lru_cache(maxsize=256)
+def _singles(target, seed, scalars):
+    """[(entries, value)] of each mistake of the bank; those that come to the same are one entry."""
+    right, entries = _value(target, seed, scalars, {}), []
     for mistake in sorted(MISTAKES, key=lambda mistake: mistake.part == "dy_hat_b_dz_2b"):  # the plainer name first
-        found = None if mistake.only else value(mistake.steps)
-        if found is None or not np.isfinite(found).all() or _off(found, right) <= TOLERANCE:
+        if mistake.only and target.question not in mistake.only:
+            continue
+        found = _value(target, seed, scalars, mistake.steps)
+        if not np.isfinite(found).all() or _off(found, right) <= TOLERANCE:
             continue
         same = next((names for names, wrong in entries if _off(found, wrong) <= TOLERANCE), None)
         if same:
             same.append(mistake)
         else:
             entries.append(([mistake], found))
-    singles = [((tuple(names),), found) for names, found in entries]
+    return [((tuple(names),), found) for names, found in entries]
+
+
+@lru_cache(maxsize=256)
+def _pairs(target, seed, scalars):
+    """The same of each two mistakes at once."""
     pairs = []
-    for ((one,), _), ((two,), _) in combinations(singles, 2):
-        if not one[0].steps.keys() & two[0].steps.keys():
-            pairs.append(((one, two), value(one[0].steps | two[0].steps)))
-    return singles, pairs
+    for ((one,), _), ((two,), _) in combinations(_singles(target, seed, scalars), 2):
+        steps, others = one[0].steps, two[0].steps
+        if not steps.keys() & others.keys():
+            pairs.append(((one, two), _value(target, seed, scalars, steps | others)))
+    return pairs
 
 
 def _off(yours, truth):
@@ -166,12 +201,12 @@ def _off(yours, truth):
     return float(np.linalg.norm(yours - truth) / size) if size else float(np.linalg.norm(yours))
 
 
-def _named(values, part, seeds, scalars):
+def _named(values, target, seeds, scalars):
     """What these values equal on every draw, a diagnosis.Named, or None; two mistakes where no single one does."""
-    for kind in (0, 1):
+    for bank in (_singles, _pairs):
         fitting = []
         for value, seed in zip(values, seeds, strict=True):
-            found = [Named(entries, off) for entries, wrong in _wrong(part, seed, scalars)[kind]
+            found = [Named(entries, off) for entries, wrong in bank(target, seed, scalars)
                      if (off := _off(value, wrong)) <= TOLERANCE]  # fmt: skip
             fitting.append({named.name: named for named in found})
         names = set.intersection(*(set(found) for found in fitting))
@@ -210,20 +245,24 @@ def judge_formula(question_part, latex, seed=0, *, scalars=False):
         return FormulaVerdict(key, "unread", words=(point(latex, error),), at=error.at)
 
 
-def _symbols(given, scalars):
-    """What may be written: the network's symbols, and the gradients that are given."""
+def _symbols(target, scalars):
+    """What may be written: the symbols of the network or of a layer, and the gradients that are given."""
+    if target.family in BLOCK1:
+        table = BLOCK1[target.family]
+        return table | {
+            name.replace(name[-1], name[-1].upper()): table[name] for name in ("x", "y", r"\hat x") if name in table
+        }
     table = network(scalars)
-    return table | {f"∂{name}": (f"d{key}", dims) for name, (key, dims) in table.items() if f"d{key}" in given}
+    given = {f"∂{name}": (f"d{key}", dims) for name, (key, dims) in table.items() if f"d{key}" in target.given}
+    return table | given | {name: None for name, (key, _) in table.items() if key in target.hidden}
 
 
 @np.errstate(all="ignore")
 def _judge(label, tree, target, latex, seed, scalars, free=False):
     seeds = [(seed, 6, k) for k in range(DRAWS)]
-    draws = [drawn(s, scalars)[0] for s in seeds]
+    draws = [drawn(s, scalars, target.family)[0] for s in seeds]
     dims = target.dims if not (scalars and target.key in ("gamma", "beta")) else ""
-    symbols = _symbols(target.given, scalars)
-    asked = None if free else target.key
-    how = dict(target=target.written, symbols=symbols, asked=asked)
+    how = dict(target=target.written, symbols=_symbols(target, scalars), asked=None if free else target.key)
     truths = [np.asarray(draw[target.part]) for draw in draws]
     record = dict(typeset=typeset(tree))
 
@@ -237,7 +276,7 @@ def _judge(label, tree, target, latex, seed, scalars, free=False):
         problem = error
     if not readings:  # a mistake of another shape is named before anything is repaired
         for reading in _of_any_shape(tree, how):
-            if named := _named(values(reading), target.part, seeds, scalars):
+            if named := _named(values(reading), target, seeds, scalars):
                 words = (*_sentences(named), point(latex, problem))
                 return FormulaVerdict(label, "wrong", name=named.name, words=words, shapes=reading.parts, **record)
         try:
@@ -257,13 +296,17 @@ def _judge(label, tree, target, latex, seed, scalars, free=False):
     told = (first.repair,) if first.repair else ()
     if error <= TOLERANCE:
         return FormulaVerdict(label, "repaired" if told else "right", words=told, **record)
-    named = _named(numbers, target.part, seeds, scalars)
-    words = _sentences(named) if named else (f"Off by {error:.2g}.", *_symptoms(numbers[0], truths[0], draws[0]))
+    named = _named(numbers, target, seeds, scalars)
+    words = (
+        _sentences(named) if named else (f"Off by {error:.2g}.", *_symptoms(target, numbers[0], truths[0], draws[0]))
+    )
     return FormulaVerdict(label, "wrong", name=named and named.name, words=(*told, *words), **record)
 
 
-def _symptoms(yours, truth, draw):
-    where, factors = questions.public.clues(questions.QUESTIONS["2-2"], draw | {"gamma": np.asarray(draw["gamma"])})
+def _symptoms(target, yours, truth, draw):
+    question = questions.QUESTIONS[target.question]
+    clues = dict(draw, gamma=np.asarray(draw.get("gamma")))
+    where, factors = questions.public.clues(question, clues)
     return symptoms(yours, truth, where=where, factors=factors) if yours.shape == truth.shape else ()
 
 
@@ -287,16 +330,20 @@ def judge_sheet(text, seed=0, *, scalars=False):
     Returns:
         [(left side, right side, FormulaVerdict)], LaTeX as it was written. A definition's verdict is "definition".
     """
-    statements, definitions = [], []
+    statements, definitions, rows = [], [], []
     for block in re.findall(r"\$\$(.*?)\$\$", text, re.S):
-        for statement in read(block).args:
+        try:
+            tree = read(block)
+        except FormulaError as error:
+            rows.append(("", block.strip(), FormulaVerdict("", "unread", words=(point(block, error),), at=error.at)))
+            continue
+        for statement in tree.args:
             left = statement.args[0]
             if len(statement.args) > 1 and left.kind in ("name", "slope"):
                 target = None if statement.args[-1].kind == "ones" else _sheet_target(left, scalars)
                 statements.append((block, statement, target))
                 if target is None:
                     definitions.append(statement)
-    rows = []
     for block, statement, target in statements:
         left = statement.args[0]
         for side in statement.args[1:]:
@@ -318,10 +365,8 @@ def _sheet_target(left, scalars):
     names = [part.args[0] for part in (left.args if left.kind == "slope" else [left]) if part.kind == "name"]
     written = "/".join(names)
     for target in TARGETS.values():
-        if target.written == written:
+        if target.written == written and target.question.startswith("2-2"):
             given = tuple(f"d{key}" for key, _ in network().values() if f"d{key}" != target.part)
-            return Target(target.question, target.part, written, target.dims, target.key, given)
-    if written in network(scalars):
-        key, dims = network(scalars)[written]
-        return Target("2-1", key, written, dims, key)
-    return None
+            return replace(target, given=given)
+    key, dims = network(scalars).get(written, (None, ""))
+    return Target("2-1", key, written, dims, key) if key else None

@@ -912,6 +912,8 @@ class _Shaper:
     def _name(self, node, name, subs, sups):
         if name in self.definitions:
             return self.use(node, name, subs, sups)
+        if name in self.symbols and self.symbols[name] is None:
+            raise FormulaError(f"{self.text(node)} is what is asked, or follows from it.", node.at)
         if name in self.symbols:
             key, dims = self.symbols[name]
             moved = tuple(f"∂{k}" for k in range(len(self.along[1]))) if self.along else ()
@@ -956,7 +958,10 @@ class _Shaper:
             if along is None:
                 return array
             moved, axes = along
-            slope = np.asarray(c.draw[key, moved], float)
+            try:
+                slope = np.asarray(c.draw[key, moved], float)
+            except KeyError:
+                raise FormulaError(f"The slopes of {key} along {moved} are not known here.") from None
             return array.reshape(array.shape + (1,) * len(axes)) + 1j * STEP * slope
 
         return core
@@ -1286,7 +1291,7 @@ class _Shaper:
 
     def lacks_sample(self, body):
         return any(
-            item.kind == "name" and not item.args[1] and self.symbols.get(item.args[0], ("", ""))[1][:1] == "m"
+            item.kind == "name" and not item.args[1] and (self.symbols.get(item.args[0]) or "  ")[1][:1] == "m"
             for item in nodes(body)
         )
 
@@ -1355,7 +1360,7 @@ class _Shaper:
 
     def _slope(self, node, above, below):
         name, subs, sups = below.args
-        if name not in self.symbols or name in self.definitions or name.startswith("∂"):
+        if not self.symbols.get(name) or name in self.definitions or name.startswith("∂"):
             raise FormulaError(f"{self.text(below)}: a slope is taken along a symbol of the notation page.", below.at)
         key, dims = self.symbols[name]
         if key == self.asked:
@@ -1529,6 +1534,8 @@ def _left_letters(shaper, left, dims):
     if dims[0] == "m" and subs:
         subs = [subs[0], *(letter for letter in subs[1:] if letter != subs[0])]
     letters = subs + sups
+    if len(set(letters) - {":"}) < len([letter for letter in letters if letter != ":"]):
+        raise _ShapeError(f"{shaper.text(left)} names one index twice: the other entries are asked for too.", left.at)
     if len(letters) == len(dims):
         return letters
     if dims[0] == "m" and len(letters) == 1 and subs:
@@ -1559,6 +1566,8 @@ def _fitted(shaper, value, body, dims, order):
             raise _ShapeError(f"{new[0]} is free on the right, and the left side has no such index.", body.at)
     if new:
         order = _guessed(shaper, new, dims, order, body)
+    if dims.startswith("m") and order[0] is None and "m" not in map(_is, value.shape):
+        order = [shaper.axis("every sample"), *order[1:]]  # it is the same for all of them
     rest = [size for size, letter in zip(dims, order, strict=True) if letter is None]
     if len(rest) == 2 and rest[0] == "m" and shaper.samples == COLUMNS:
         rest = rest[::-1]
@@ -1567,7 +1576,7 @@ def _fitted(shaper, value, body, dims, order):
         _same(value.shape[0], wanted[0]), _same(value.shape[1], wanted[1])
         return order
     raise _ShapeError(
-        f"This is {words(value.shape)}, and what is asked is {words(wanted) if len(rest) < 3 else 'larger'}.",
+        f"This is {words(value.shape)}, and what is asked is {words(wanted)}.",
         body.at,
         [("transpose", body.at)],
     )
@@ -1592,8 +1601,9 @@ def _guessed(shaper, free, dims, order, body):
     fits = [
         [letter for letter in entries if isinstance(ranges[letter], _Size) or ranges[letter] == dims[k]] for k in places
     ]
-    if sorted(entries) == ["j", "k"] and "k" in fits[0] and "j" in fits[-1]:
-        chosen = ["k", "j"]
+    usual = {("j", "k"): ["k", "j"], ("i", "j"): ["i", "j"]}.get(tuple(sorted(entries)))
+    if usual and usual[0] in fits[0] and usual[1] in fits[-1]:
+        chosen = usual
     elif len(entries) == 1 and fits[0]:
         chosen = entries
     elif len(fits) == 2 and (len(fits[0]) == 1 or len(fits[1]) == 1) and fits[0] and fits[1]:
