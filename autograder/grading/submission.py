@@ -15,12 +15,13 @@ from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import IgnorePattern, LimitOutput, SaveAutoGrades
-from nbgrader.utils import capture_log, is_grade, parse_utc
+from nbgrader.utils import capture_log, is_grade
 
 from autograder.release import ASSIGNMENT, course_config
 
-from . import scratch
+from . import late, scratch
 from .cells import run
+from .course import write_whole
 from .execute import TrustedExecute
 from .sandbox import Limits, Sandbox
 
@@ -54,9 +55,7 @@ class Record:
 
     def save(self, path):
         """Write the record to a file, whole or not at all."""
-        partial = Path(path).with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(self)), encoding="utf8")
-        partial.replace(path)
+        write_whole(path, json.dumps(asdict(self)))
 
     @classmethod
     def load(cls, path):
@@ -170,7 +169,7 @@ def read_timestamp(path):
     _own(path)
     text = path.read_text(encoding="utf-8-sig").strip()
     if text:
-        parse_utc(text)
+        late.moment(text)
     return text or None
 
 
