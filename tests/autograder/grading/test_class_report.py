@@ -83,7 +83,7 @@ def test_every_mistake_of_the_bank_has_its_page():
 
 
 def test_late_ones_and_those_without_a_time():
-    policy = Policy(datetime(2026, 12, 1, tzinfo=UTC), extensions={"zoe": 2})
+    policy = Policy(datetime(2026, 12, 1, tzinfo=UTC), extensions={"zoe": 2, "c": 1})
     records = {
         "a": record("a", timestamp="2026-12-02 01:00:00 UTC"),
         "b": record("b"),
