@@ -132,6 +132,7 @@ def test_the_pictures_of_one_cell_have_one_limit():
     assert [output.data["text/plain"] for output in kept] == ["p"] * 3
     huge = base64.b64encode(base64.b64decode(png()) + bytes(PICTURE)).decode()
     assert shown(display(image_png=huge))[0].data == {"text/plain": NEITHER}
+    assert picture("image/png", huge) is None
     assert shown(*[display(image_png=large)] * 2)[1].data == {"text/plain": NEITHER}
 
 
