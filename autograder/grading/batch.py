@@ -88,7 +88,7 @@ def _answers(calls, pool, patience):
         waiting = {_submit(pool, calls[student]): student for student in students}
         while waiting:
             done, _ = wait(waiting, timeout=patience, return_when=FIRST_COMPLETED)
-            for future in done or list(waiting):
+            for future in [each for each in waiting if each in done] or list(waiting):
                 student = waiting.pop(future)
                 try:
                     if not done:

@@ -1,6 +1,8 @@
 """A class with something wrong in it: everybody has a row, and nobody's mishap stops the others."""
 
 import csv
+import json
+import re
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
@@ -186,3 +188,129 @@ def test_a_file_where_a_folder_is_expected_is_named(tmp_path, capsys):
     assert cli.main(below) == cli.FAILED
     assert cli.main(["grade", str(class_of(tmp_path, "ada")), "--out", str(file / "below")]) == cli.FAILED
     assert "Not a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("moment", ["before merging", "after merging", "before moving", "after moving"])
+def test_what_is_on_the_disk_is_not_graded_twice_whenever_the_grader_ends(tmp_path, fresh, graded, monkeypatch, moment):
+    submitted = class_of(tmp_path, "ada", "bob", "eve")
+    when, step = moment.split()
+    target = {"merging": (batch, "merge"), "moving": (Path, "replace")}[step]
+    right = getattr(*target)
+
+    def ends(first, *args):
+        mine = getattr(first, "student", None) == "bob" or getattr(first, "name", None) == "bob.json.new"
+        if not mine:
+            return right(first, *args)
+        if when == "after":
+            right(first, *args)
+        raise SystemExit("as kill -9 would, here")
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(*target, ends)
+        grade(submitted, fresh)
+    assert graded == ["ada", "bob", "eve"]
+    rows = grade(submitted, fresh)
+    assert graded == ["ada", "bob", "eve", "eve"], "who was not yet on the disk"
+    assert {student: row["auto 1-1"] for student, row in rows.items()} == {"ada": 1, "bob": 2, "eve": 4}
+    assert not list(fresh.records.glob("*.new"))
+
+
+@pytest.fixture
+def graded(monkeypatch):
+    """Grading gives whoever comes n-th n points for 1-1 and for 1-2; the list of who came."""
+    came = []
+
+    def points(folder, course, key, **options):
+        came.append(folder.parent.name)
+        cells = [("check-1-1", "automatic", len(came)), ("check-1-2", "automatic", len(came))]
+        cells.append(("derive-1-1", "manual", None))
+        return Record(
+            folder.parent.name,
+            key=key,
+            cells=[
+                {"notebook": "problem1", "name": name, "kind": kind, "auto_score": score, "max_score": 4.0}
+                for name, kind, score in cells
+            ],
+            questions={q: _judged(q, len(came)) for q in ("1-1", "1-2")},
+            notebooks={"problem1": json.dumps({"cells": [_cell(name, score) for name, _, score in cells]})},
+        )
+
+    monkeypatch.setattr(batch, "grade_submission", points)
+    return came
+
+
+def _judged(question, score):
+    part = {"name": "J", "points": score, "maximum": 4.0, "verdict": "fail", "mistake": "a sign; and another sign"}
+    found = {"question": question, "score": score, "maximum": 4.0, "parts": [part | {"error": 1.0, "words": []}]}
+    return found | {"words": [], "public_seed": None, "errors": [], "seconds": 0.0, "notebook": "problem1"}
+
+
+def _cell(name, score):
+    return {"metadata": {"nbgrader": {"grade_id": name}}, "outputs": [score]}
+
+
+def outputs(course, student):
+    text = load_records(course)[student].notebooks["problem1"]
+    return {cell["metadata"]["nbgrader"]["grade_id"]: cell["outputs"][0] for cell in json.loads(text)["cells"]}
+
+
+def test_one_student_again_and_nobody_else(tmp_path, fresh, graded):
+    submitted = class_of(tmp_path, "ada", "bob")
+    grade(submitted, fresh)
+    rows = grade(submitted, fresh, students=["bob"])
+    assert graded == ["ada", "bob", "bob"]
+    assert set(rows) == {"ada", "bob"}
+    assert [rows[student]["auto 1-1"] for student in rows] == [1, 3]
+    grade(submitted, fresh, again=True)
+    assert graded[3:] == ["ada", "bob"]
+    grade(submitted, fresh, again=True, resume=True)
+    assert len(graded) == 5
+    with pytest.raises(ValueError, match=r"There is no student in .* called 'eve'. There are: ada, bob"):
+        grade(submitted, fresh, students=["eve"])
+
+
+def test_one_question_again_leaves_the_others_and_what_a_person_gave(tmp_path, fresh, graded):
+    submitted = class_of(tmp_path, "ada", "bob")
+    grade(submitted, fresh)
+    with fresh.open() as gradebook:
+        gradebook.find_grade("derive-1-1", "problem1", "hw1", "ada").manual_score = 1.5
+        gradebook.find_grade("check-1-2", "problem1", "hw1", "bob").manual_score = 3.5
+        gradebook.db.commit()
+    rows = grade(submitted, fresh, questions=["1-2"])
+    assert [rows["ada"][f"auto {q}"] for q in ("1-1", "1-2")] == [1, 3]
+    assert [rows["bob"][f"auto {q}"] for q in ("1-1", "1-2")] == [2, 3.5]
+    assert rows["ada"]["manual_score"] == 1.5
+    assert outputs(fresh, "ada") == {"check-1-1": 1, "check-1-2": 3, "derive-1-1": None}
+    record = load_records(fresh)["ada"]
+    assert {q: found["score"] for q, found in record.questions.items()} == {"1-1": 1, "1-2": 3}
+    grade(submitted, fresh)
+    assert len(graded) == 4, "what was asked for is done: nothing is graded again by itself"
+    (submitted / "ada/hw1/problem1.ipynb").touch()  # handed in again: all of it counts
+    rows = grade(submitted, fresh, questions=["1-2"], students=["ada"])
+    assert [rows["ada"][f"auto {q}"] for q in ("1-1", "1-2")] == [5, 5]
+    with pytest.raises(ValueError, match=r"There is no question called '1-4'\. There are: 1-1, 1-2"):
+        grade(submitted, fresh, questions=["1-4"])
+
+
+def test_the_progress_and_the_end_say_who_needs_a_person(tmp_path, graded, monkeypatch, capsys):
+    right = batch.grade_submission
+
+    def some_need(folder, course, key, **options):
+        record = right(folder, course, key, **options)
+        record.needs = ["problem1.ipynb is missing"] * (record.student != "ada")
+        return record
+
+    monkeypatch.setattr(batch, "grade_submission", some_need)
+    monkeypatch.setattr(batch, "Processes", lambda jobs, patience: AtOnce())
+    submitted, out = class_of(tmp_path, "ada", "bob", "e\x1b[2Jve", "ida", "kim"), str(tmp_path / "out")
+    assert cli.main(["grade", str(submitted), "--out", out]) == cli.NEEDS_A_PERSON == 3
+    printed = capsys.readouterr().out
+    lines = printed.splitlines()
+    assert "\x1b" not in printed
+    assert re.match(r" +1/5  ada +2 of 8   \d+ a minute   \d+ s left$", lines[0])
+    assert re.match(r" +5/5  kim .* 0 s left   4 need you   needs you: problem1.ipynb is missing$", lines[4])
+    assert re.search(r"^hw1 · 5 submissions · 1 graded · 4 need you · \d+ s · \d+ a minute$", printed, re.MULTILINE)
+    assert "  needs you    4  problem1.ipynb is missing   (bob, e\\x1b[2Jve, ida, …)" in lines
+    assert "  most often 100 %  a sign" in lines
+    assert cli.main(["grade", str(submitted), "--out", out, "--resume", "--limit", "wall=0"]) == cli.FAILED
+    assert "the limit wall must be above 0" in capsys.readouterr().err
