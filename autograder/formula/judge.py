@@ -48,6 +48,8 @@ class Target:
         return self.question if self.question in BLOCK1 else "network"
 
 
+SLOPES = {"dy_hat_b_dz_2b": ("y_hat_b", "z_2b"), "dz_2b_dc": ("z_2b", "c")}
+
 # The layers of block 1 are those of the network, under other names: {as it is written: (the network's, axes)}.
 BLOCK1 = {
     "1-1": {"x": ("a_1b", "mn"), r"\hat x": ("x_hat", "mn"), "y": ("c", "mn"), r"\gamma": ("gamma", "n")}
@@ -78,11 +80,9 @@ def _targets():
         given = () if question == "2-2 head" else ("dz_2b",)
         for part in questions.QUESTIONS[question].parts:
             key = part.name[1:]
-            if key in jacobians:
-                found[f"2-2 {key}"] = Target(question, part.name, *jacobians[key], given)
-            else:
-                found[f"2-2 {key}"] = Target(question, part.name, "∂" + written[key], dims[key], key, given)
-                given = (*given, part.name)
+            asked = jacobians.get(key) or ("∂" + written[key], dims[key], key)
+            found[f"2-2 {key}"] = Target(question, part.name, *asked, given)
+            given = (*given, part.name)
     return found
 
 
@@ -263,6 +263,7 @@ def _judge(label, tree, target, latex, seed, scalars, free=False):
     draws = [drawn(s, scalars, target.family)[0] for s in seeds]
     dims = target.dims if not (scalars and target.key in ("gamma", "beta")) else ""
     how = dict(target=target.written, symbols=_symbols(target, scalars), asked=None if free else target.key)
+    how["slopes"] = [SLOPES[part] for part in target.given if part in SLOPES]
     truths = [np.asarray(draw[target.part]) for draw in draws]
     record = dict(typeset=typeset(tree))
 

@@ -112,15 +112,18 @@ class Node:
 _FUNCTIONS = ["ReLU", "relu", "diag", "sgn", "sign", "exp", "log", "ln", "max", "min", "mean", "softmax", "Softmax"]
 _NAMES = "|".join(_FUNCTIONS)
 _FONTS = (
-    r"mathbf|boldsymbol|bm|mathrm|mathit|mathsf|mathcal|mathnormal|mathbb|mathds|mathbbm|pmb|vec|textbf|operatorname\*?"
+    r"mathbf|boldsymbol|bm|mathrm|mathit|mathsf|mathcal|mathnormal|mathbb|mathds|mathbbm|pmb|vec|textbf|rm|bf|sf|it"
 )
+_FONTS += r"|operatorname\*?"
 _WORDS = "where|with|and|for|if|otherwise|else|let"
+_PROSE = frozenset(_WORDS.split("|")) | {"when", "so", "hence", "thus", "then", "we have", "which is", "here", ""}
 _SIZE = r"[mnK](?:_\{?\w+\}?)?"
 _TOKEN = re.compile(
     rf"""
     (?P<skip> %[^\n]* | [^\S\n]+ | \\[,;:!>\ ] | ~ | \$ | \\[\[\]] | \\(?:label|tag)\{{[^{{}}]*\}}
+        | \\in\s*\\mathbb\s*\{{?R\}}?(?:\^(?:\w|\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}))?
         | \\(?:left|right)\s*\. | \\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits
-        |quad|qquad|notag|nonumber|mathop|mathstrut|thinspace)(?![a-zA-Z])
+        |notag|nonumber|mathop|mathstrut|thinspace)(?![a-zA-Z])
         | \\(?:begin|end)\s*\{{(?:aligned|align|equation|split|gather|gathered|multline)\*?\}} )
     | (?P<isones> (?:\\text\s*\{{)?\s{{0,9}}\bis\s+(?:a|the)\s+(?:column|vector)\s+of\s*\}}?\s*\$?(?:{_SIZE})?\$?
         \s*(?:\\text\s*\{{)?\s*ones\b\s*\}}? )
@@ -129,7 +132,7 @@ _TOKEN = re.compile(
     | (?P<func> \\(?:text|textrm|{_FONTS})\s*\{{\s*(?:{_NAMES})\s*\}} | \\?(?:{_NAMES})(?![a-zA-Z]) )
     | (?P<word> \\text(?:rm|it)?\s*\{{[^{{}}]*\}} | (?<![a-zA-Z\\])(?:{_WORDS})(?![a-zA-Z]) )
     | (?P<font> \\(?:{_FONTS})(?![a-zA-Z]) )
-    | (?P<nl> \\\\(?:\[[^\]\n]*\])? | \n )
+    | (?P<nl> \\\\(?:\[[^\]\n]*\])? | \n | \\q?quad(?![a-zA-Z]) )
     | (?P<open> [({{\[] | \\\{{ | \\begin\s*\{{cases\}} | \\(?:lbrack|lVert|lvert)(?![a-zA-Z]) )
     | (?P<close> [)}}\]] | \\\}} | \\end\s*\{{cases\}} | \\(?:rbrack|rVert|rvert)(?![a-zA-Z]) )
     | (?P<num> \d+(?:\.\d+)? )
@@ -235,7 +238,7 @@ def _tokens(latex):
                 opened = stack[-1]
                 raise FormulaError(f"`{text}` at {at[0]} closes the `{opened.text}` of {opened.at[0]}.", at)
             stack.pop()
-        elif (kind == "nl" or text == "&") and stack and stack[-1].text != r"\begin{cases}":
+        elif (kind == "nl" or text == "&") and stack and ("quad" in text or stack[-1].text != r"\begin{cases}"):
             continue
         found.append(_Token(kind, text, at))
     if stack:
@@ -251,6 +254,8 @@ def _statements(tokens):
         remark = (remark and token.kind != "nl") or (token.kind == "word" and "that" in token.text)  # "note that ..."
         if remark:
             continue
+        if token.kind == "word" and depth == 0 and token.text.lower().strip(" ,:") not in _PROSE:
+            raise FormulaError(f"The words `{token.text}` are not read, at {token.at[0]}.", token.at)
         if depth == 0 and (token.kind in ("nl", "word") or token.text in (",", ";", ".")):
             hard |= token.kind != "nl"
             lines.append(([], hard))
@@ -416,8 +421,10 @@ class _Parser:
         if self.next.kind == "func" and self.next.text == "mean":
             self.place += 1
             self.need("_", "after mean: which index it runs over")
-            (letter,) = self.letters(self.group()) or self.fail("mean needs one index")
-            return self.node("mean", (letter, self.below(self.entrywise)), start)
+            letters = self.letters(self.group())
+            if not letters or len(letters) > 1:
+                self.fail("a mean needs one index")
+            return self.node("mean", (*letters, self.below(self.entrywise)), start)
         atom = self.atom()
         if atom.kind == "operator":
             return self.node("slope", (self.below(self.entrywise), atom.args[0]), start)
@@ -520,6 +527,8 @@ class _Parser:
         token, start = self.next, self.next.at[0]
         if token.kind == "num":
             self.place += 1
+            if token.text == "1" and self.next.text == "_":
+                return self.ones(token, start)
             return self.node("number", (token.text,), start)
         if token.kind == "letter":
             self.place += 1
@@ -696,15 +705,15 @@ class _Parser:
             if letters is None:
                 self.fail(f"`{''.join(rest)}` is no index ({', '.join(sorted(INDICES))} are)")
             return self.node("name", (f"{name}_{label}" if label else name, subs + letters, sups), start)
-        if atom.kind == "norm":
-            return atom
+        if "norm" in (atom.kind, atom.kind == "power" and atom.args[0].kind):
+            return atom if [token.text for token in group] == ["2"] else self.fail("norms are read as those of Euclid")
         letters = self.letters(group)
         if not letters:
             self.fail("below a bracket stand indices alone")
         return self.node("entry", (atom, letters), start)
 
     def above_mark(self, atom, group, start):
-        turns = ("T", r"\top", "'")
+        turns = ("T", r"\top", "'", "t")
         while group:
             if group[0].text == "{" and len(group) == 3:
                 group = group[1:-1]
@@ -740,7 +749,7 @@ def _spine(node):
 
 def _pieces(token):
     """The letters of a token below a name: "2B" may come as a number and a letter, as one word, or in braces."""
-    if token.text in ("{", "}"):
+    if token.text in ("{", "}", "_"):
         return []
     return list(token.text) if token.kind in ("word", "num") else [token.text]
 
@@ -854,8 +863,9 @@ def _column_or_not(shape):
 class _Shaper:
     """One way of reading a tree: samples in rows or in columns, and at most one repair, (kind, node) or None."""
 
-    def __init__(self, latex_of, symbols, samples, repair, asked=None):
-        self.text, self.symbols, self.samples, self.repair, self.asked = latex_of, symbols, samples, repair, asked
+    def __init__(self, latex_of, symbols, samples, repair, asked, slopes):
+        self.text, self.symbols, self.samples, self.repair = latex_of, symbols, samples, repair
+        self.asked, self.slopes = asked, slopes
         self.axes, self.told, self.work, self.scope, self.along = {}, {}, 0, [], None
         self.definitions, self.defined, self.busy, self.batch, self.comparing = {}, {}, set(), False, False
 
@@ -1202,20 +1212,19 @@ class _Shaper:
         for one, two in ((a, b), (b, a)):
             if _column_or_not(one.shape) == []:
                 return self.value(node, two.shape, letters, lambda c: a.run(c) * b.run(c))
-        if _may_be(a.shape[1], b.shape[0]) and not self.mends("entrywise", right):
+        if _may_be(a.shape[1], b.shape[0]):
             _same(a.shape[1], b.shape[0])
             shape = (a.shape[0], b.shape[1])
             return self.value(node, shape, letters, lambda c: np.matmul(a.run(c), b.run(c)), inner=7)
-        if self.mends("entrywise", right):
+        columns = _is(a.shape[1]) == "1" and _may_be(a.shape[0], b.shape[0])
+        if columns and self.mends("entrywise"):
             pair = self.together(node, a, b, left, right, "entry by entry")
-            self.told["entrywise"] = [(left, right)]
+            self.told.setdefault("entrywise", []).append((left, right))
             return self.value(node, pair.shape, pair.letters, lambda c: np.multiply(*pair.run(c)))
         fixes = [("transpose", left.at), ("transpose", right.at)]
         one, two = words(a.shape), "is " + words(b.shape)
         hint = "Entry by entry is \\circ."
-        if _is(a.shape[1]) == "1" and _may_be(a.shape[0], b.shape[0]):
-            fixes.append(("entrywise", right.at))
-        else:
+        if not columns:
             hint = f"Rows of {_WORDS_OF.get(_is(a.shape[1]), 1)} meet columns of {_WORDS_OF.get(_is(b.shape[0]), 1)}."
         two = "another" if two == "is " + one else two
         raise _ShapeError(
@@ -1308,6 +1317,9 @@ class _Shaper:
         value = self.of(inner)
         if name == "diag":
             dims = _column_or_not(value.shape)
+            if len(dims) == 2 and _same(*dims):
+                return self.value(node, (dims[0], "1"), value.letters,
+                                  lambda c: np.diagonal(value.run(c), axis1=-2, axis2=-1)[..., None])  # fmt: skip
             if len(dims) != 1:
                 raise _ShapeError(f"{self.text(inner)} is {words(value.shape)}, and diag is of a vector.", node.at)
 
@@ -1363,7 +1375,8 @@ class _Shaper:
         if not self.symbols.get(name) or name in self.definitions or name.startswith("∂"):
             raise FormulaError(f"{self.text(below)}: a slope is taken along a symbol of the notation page.", below.at)
         key, dims = self.symbols[name]
-        if key == self.asked:
+        given = self.symbols.get(above.args[0]) if above.kind == "name" else None
+        if key == self.asked and (given is None or (given[0], key) not in self.slopes):
             raise FormulaError(f"A slope along {self.text(below)} is what is asked.", node.at)
         if self.along:
             raise FormulaError("A slope within a slope is not read.", node.at)
@@ -1455,7 +1468,7 @@ def _written(name):
     return "/".join(part.args[0] for part in name.args if part.kind == "name")
 
 
-def shapes(tree, dims=None, *, target=None, symbols=None, asked=None, repair=True):
+def shapes(tree, dims=None, *, target=None, symbols=None, asked=None, slopes=(), repair=True):
     """What a formula may mean: a tuple of Readings.
 
     Args:
@@ -1464,7 +1477,8 @@ def shapes(tree, dims=None, *, target=None, symbols=None, asked=None, repair=Tru
             asks for no shape.
         target: its written name, see `answer`.
         symbols: see `network`; None takes it as it is.
-        asked: the key of the symbol along which no slope may be taken.
+        asked: the key of the symbol along which no slope may be taken, but for
+        slopes: the ones that are given, each (key of what moves, key of what it is moved along).
         repair: whether a repair is tried where nothing has a meaning.
 
     Raises:
@@ -1472,29 +1486,31 @@ def shapes(tree, dims=None, *, target=None, symbols=None, asked=None, repair=Tru
     """
     symbols = network() if symbols is None else symbols
     problems = []
-    found = _readings(tree, dims, target, symbols, asked, [None], problems)
+    found = _readings(tree, dims, target, (symbols, asked, slopes), [None], problems)
     if found or not repair:
         if not found:
             raise problems[0]
         return found
-    fixes = [("sample", None), ("range", None), ("feature", None)]
+    fixes = [(kind, None) for kind in ("sample", "range", "feature", "entrywise")]
     fixes += [fix for problem in problems for fix in getattr(problem, "repairs", ()) if fix not in fixes]
-    found = _readings(tree, dims, target, symbols, asked, fixes, [])
+    found = _readings(tree, dims, target, (symbols, asked, slopes), fixes, [])
     if not found:
         raise problems[0]
     return found
 
 
-def _readings(tree, dims, target, symbols, asked, fixes, problems):
+def _readings(tree, dims, target, known, fixes, problems):
     left, body, definitions = answer(tree, target)
 
     def text(node):
-        return re.sub(r"\s+", " ", tree.source[slice(*node.at)]) if tree.source and any(node.at) else typeset(node)
+        if not tree.source or not any(node.at):
+            return typeset(node)
+        return re.sub(r"\s+|\\(?:left|right|[bB]igg?[lr]?)(?![a-zA-Z])", " ", tree.source[slice(*node.at)]).strip()
 
     found = []
     for fix in fixes:
         for samples in (ROWS, COLUMNS):
-            shaper = _Shaper(text, symbols, samples, fix, asked)
+            shaper = _Shaper(text, known[0], samples, fix, *known[1:])
             shaper.definitions = definitions
             try:
                 reading = _reading(shaper, left, body, definitions, dims)

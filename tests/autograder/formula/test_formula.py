@@ -137,7 +137,7 @@ def test_a_broken_truth_would_be_seen(monkeypatch):
         ("theta_2b", r"\frac1m \sum_{i=1}^m (\hat y_{b,i} - y_{b,i}) s^T", "no sample index"),
         ("theta_2a", r"\sum_i \frac{\partial L}{\partial z_{2A,i}} d_i", "with a transpose"),
         ("beta", r"\frac1m \sum_i (\hat y_{b,i} - y_{b,i})^T \theta_{2B}", "with a transpose"),
-        ("beta", r"\sum_i \sum_{k=1}^{n_h} \frac{\partial L}{\partial z_{2B,i}^{(k)}} \theta_{2B}^{(kj)}", "in place of"),
+        ("beta", r"\sum_i \sum_{k=1}^{n_h} \frac{\partial L}{\partial z_{2B,i}^{(k)}} \theta_{2B}^{(kj)}", "place of"),
         ("gamma", r"\frac1m \sum_i \theta_{2B}^T (\hat y_{b,i} - y_{b,i}) \hat x_i", r"\circ"),
         ("z_1b", r"\frac{\partial L}{\partial a_{1B,i}^{(j)}} \mathbb 1[z_{1B}^{(j)} > 0]", "sample"),
     ],
@@ -183,12 +183,19 @@ def test_a_scalar_gamma_where_the_question_says_so():
 
 
 def test_readings_that_differ_are_asked_about():
-    verdict = judge_formula(
-        "2-2 theta_2a", r"\frac{\partial L}{\partial z_{2A}}^T D + \frac{\partial L}{\partial z_{2A}} D^T"
-    )
-    assert verdict.verdict in ("unread", "asked")
-    tree = read(r"x x^T")
-    assert len(shapes(tree)) == 2  # rows and columns
+    """A sum over all samples if they stand in rows, over all features if they stand in columns."""
+    verdict = judge_formula("2-2 z_2a", r"\frac1m (\hat Y_a - Y_a) + \mathbf 1 \mathbf 1^T C")
+    assert verdict.verdict == "asked" and "Which is meant?" in verdict.words[0]
+
+
+def test_a_jacobian_of_the_questions_own_list_is_given():
+    chain = r"\left( \frac{\partial \hat y_{b,i}}{\partial z_{2B,i}} \right)^T \frac{\partial L}{\partial \hat y_{b,i}}"
+    assert judge_formula("2-2 z_2b", chain).verdict == "right"
+    assert judge_formula("2-2 z_2b", chain.replace("^T", "")).verdict == "right"  # it is symmetric
+    chain = r"\left( \frac{\partial z_{2B,i}}{\partial c_i} \right)^T \frac{\partial L}{\partial z_{2B,i}}"
+    assert judge_formula("2-2 c", chain).verdict == "right"
+    ignored = r"\frac{\partial a_{1A,i}}{\partial z_{1A,i}}"
+    assert judge_formula("2-2 z_1a", ignored).verdict == "unread"
 
 
 def test_ids_may_be_spelled_as_in_a_check_or_on_a_command_line():
@@ -219,6 +226,10 @@ def test_ids_may_be_spelled_as_in_a_check_or_on_a_command_line():
         (r"\theta_{2B} \hat y_{b,i}", r"Rows of n_h meet columns of K", None),
         (r"\sum_{j=1}^K s_i^{(j)}", "j runs to K", None),
         ("s_i # 2", "`#` has no meaning", "#"),
+        (r"s_i \circ \text{step}(c_i)", "The words `step` are not read", r"\text{step}"),
+        (r"\|s_i\|_1", "norms are read as those of Euclid", None),
+        (r"\operatorname{mean}_{ij} (s_i)", "a mean needs one index", None),
+        (r"\hat s_i^{(j)} + (s_i + c_i)_{2B}", "indices alone", None),
         ("", "There is no formula", None),
         ("a = b, b = a, a", "is defined by itself", None),
         (r"\sum_{i=1}^m \frac{\partial}{\partial s_i} \frac{\partial}{\partial c_i} s_i", "within a slope", None),
@@ -275,6 +286,10 @@ def test_shapes_stand_beside_the_definitions():
         (r"\mathbf 1\{z_{1A,i} \geqslant 0\}", r"[z_{1A,i} \ge 0]"),
         (r"\sum\limits_{i = 1}^{m} s_i", r"\sum_{i=1}^m s_i"),
         (r"\partial L / \partial s_i", r"\frac{\partial \mathcal{L}}{\partial s_i}"),
+        (r"s_i^{\rm T} \in \mathbb{R}^{1 \times n_{h}}", "s_i^t"),
+        (r"\hat y_{b_i}", r"\hat y_{b,i}"),
+        (r"1_{z_{1A,i} > 0}", r"\mathbb 1[z_{1A,i} > 0]"),
+        (r"a = s_i \quad a", "a = s_i, a"),
         (r"\nabla_{s_i} L", r"\frac{\partial L}{\partial s_i}"),
         ("a = s_i % a remark\na", "a = s_i\na"),
         ("U, \\text{ where } U \\text{ is a column of } n_h \\text{ ones}", "U \n U = \\mathbf 1_{n_h}"),
