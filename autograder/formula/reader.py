@@ -1768,6 +1768,7 @@ def _name(name, subs, sups):
     known = letter in (r"\theta", "z", "a", "Z", "A", r"\mu", r"\sigma") and label in LABELS.get(letter, ())
     tex = "".join(f"{hat}{{" for hat in hats) + letter + "}" * len(hats)
     below = ",".join([label.upper() if known else label] * bool(label) + list(subs))
+    below += "," * (not known and not subs and label[-1:] in INDICES)  # or it would be read as an index
     return tex + (f"_{{{below}}}" if below else "") + (f"^{{({','.join(sups)})}}" if sups else "")
 
 
