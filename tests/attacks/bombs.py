@@ -182,6 +182,7 @@ BOMBS = [
         "    print(LEAK)\nexcept (RuntimeError, MemoryError):\n    print('stopped after', len(made))\nimport time\n"
         "time.sleep(1.2)",
         notebook="problem2",
+        says=".*",
         student="forks",
     ),
     bears(
@@ -218,6 +219,7 @@ BOMBS = [
         "for part in range(25):\n"
         "                    total += file.write(bytes(2**20))\n    except OSError:\n        pass\n"
         "if total > 400 * 2**20:\n    print(LEAK, total)",
+        student="disk bomb",
     ),
     bears(
         "one large file",
@@ -286,6 +288,7 @@ BOMBS = [
         "import os, time\nfor n in range(4):\n    if not os.fork():\n        end = time.time() + 4\n        "
         "while time.time() < end:\n"
         "            pass\n        os._exit(0)",
+        says=".*",
         student="forks",
     ),
     bears(

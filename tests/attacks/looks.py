@@ -76,7 +76,7 @@ READERS = [
     look(
         "environment",
         "Every process's environment is printed: a token of the teacher's may be in it.",
-        "import os\nprint(dict(os.environ))\n" + reads("['/proc/*/environ']", "b'@TOKEN@' in text"),
+        "import os\nprint(dict(os.environ))\n" + reads("['/proc/*/environ']", "b'A_TOKEN' in text"),
         stock="@TOKEN@",
     ),
     look(
@@ -258,7 +258,7 @@ ECHOES = [
         "A hidden input is every entry of the answer, and the feedback shows the worst entry.",
         cells={
             "batch_norm_jacobian": "def batch_norm_jacobian(x, gamma, beta, eps=1e-5):\n"
-            "    return (np.full((*x.shape, x.shape[1]), 1e3 + x[0, 0]),) * 2"
+            "    return (np.full((*x.shape, x.shape[1]), x[0, 0]),) * 2"
         },
         deserves={"1-1": 0},
         student="echoers",
@@ -268,7 +268,7 @@ ECHOES = [
         "An input is changed by a hidden number, and the feedback says by how much.",
         cells={
             "branch_b_backward": "def branch_b_backward(dz_2b, cache):\n    hidden = cache['x'][0, 0]\n"
-            "    cache['c'] = cache['c'] + 1e3 + hidden\n    cache['y_a'] = cache['y_a'] + 1e3 + hidden\n    return {}"
+            "    cache['c'] = cache['c'] + hidden\n    cache['y_a'] = cache['y_a'] + hidden\n    return {}"
         },
         deserves={"2-2 branch b": 0, "2-2": 0},
         student="echoers",

@@ -207,7 +207,7 @@ ODDITIES = [
     ),
     Attack(
         "an iterator that remembers",
-        "Generators, coroutines and a result that is another at the second call.",
+        "Generators, a coroutine that nobody awaits, and a result that is another at the second call.",
         {
             "branch_a_backward": "turns = []\nasync def later():\n    return 1.0\n"
             "def branch_a_backward(dout, dz_2b, cache):\n    turns.append(1)\n"
