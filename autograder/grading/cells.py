@@ -33,12 +33,13 @@ WAITING = 64  # messages of a kernel that wait to be read
 class Run:
     """What came of a notebook's cells.
 
-    outputs: of each cell, None where it was not run. doors: {grade_id: Door}. needs: what a person must look at.
-    lost: why the rest was not run, or "".
+    outputs: of each cell, None where it was not run. doors: {grade_id: Door}. seen: {grade_id: (functions, what public
+    draws have shown)}. needs: what a person must look at. lost: why the rest was not run, or "".
     """
 
     outputs: list
     doors: dict = field(default_factory=dict)
+    seen: dict = field(default_factory=dict)
     needs: list = field(default_factory=list)
     lost: str = ""
 
@@ -50,10 +51,10 @@ class Run:
 
 
 class Door:
-    """This end of a door: behind the other waits a copy of a kernel."""
+    """This end of a door: behind the other waits a copy of a kernel in a sandbox."""
 
-    def __init__(self, near):
-        self.near, self.pid = near, None
+    def __init__(self, near, sandbox):
+        self.near, self.sandbox, self.pid = near, sandbox, None
 
     def ask(self, name, given, seconds):
         """Have a function called. Returns the text of the answer, or None where there is nobody behind the door.
@@ -73,8 +74,10 @@ class Door:
             return None
 
     def close(self):
-        """Nobody is asked any more."""
+        """Nobody is asked any more, and whoever is behind the door ends."""
         self.near.close()
+        if self.pid:
+            self.sandbox.signal(self.pid, signal.SIGKILL)
 
 
 class Cells(NotebookClient):
@@ -176,7 +179,7 @@ def run(nb, sandbox, timeout):
     nb = deepcopy(nb)
     graded = [cell.metadata.nbgrader.grade_id for cell in nb.cells if cell.cell_type == "code" and is_grade(cell)]
     pairs = [socket.socketpair() for _ in graded]
-    found.doors = {name: Door(near) for name, (near, _) in zip(graded, pairs, strict=True)}
+    found.doors = {name: Door(near, sandbox) for name, (near, _) in zip(graded, pairs, strict=True)}
     key = secrets.token_hex(8)
     OPEN[key] = Opened(sandbox, [far for _, far in pairs])
     words = {

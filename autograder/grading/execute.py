@@ -21,7 +21,7 @@ from traitlets import Float, Unicode
 
 import autograder.own  # noqa: F401 -- so that QUESTIONS holds the teacher's own questions too
 from autograder.diagnosis import diagnose
-from autograder.questions import QUESTIONS, Answer, judge, looks_numeric
+from autograder.questions import QUESTIONS, Answer, judge, look, looks_numeric
 from autograder.report import html
 
 from . import wire
@@ -34,6 +34,15 @@ KNOWN_ERRORS = {
 }
 STOPPED = "stopped"
 WHOLE = "2-2"  # the question whose cost is watched
+
+
+def look_at(nb, found, timeout):
+    """Judge a notebook on the public draws. Only after this, for all of a student's notebooks, come the hidden ones."""
+    for cell in nb.cells:
+        if cell.cell_type == "code" and utils.is_grade(cell):
+            name = cell.metadata.nbgrader["grade_id"]
+            functions = Functions(found, name, timeout)
+            found.seen[name] = functions, look(question_of(cell.source), functions.call)
 
 
 class TrustedExecute(NbGraderPreprocessor):
@@ -68,11 +77,13 @@ class TrustedExecute(NbGraderPreprocessor):
             self._judge_all(nb, name, self.runs[name])
         else:
             with Sandbox(self.public_folder, kind=self.sandbox) as sandbox:
-                self._judge_all(nb, name, run(nb, sandbox, self.timeout))
+                found = run(nb, sandbox, self.timeout)
+                look_at(nb, found, self.timeout)
+                self._judge_all(nb, name, found)
         return nb, resources
 
     def _judge_all(self, nb, name, found):
-        self.run, self.needs, self._stopped = found, found.needs, set()
+        self.run, self.needs = found, found.needs
         self.reports[name] = (self.judgements, self.needs)
         fitting = len(found.outputs) == len(nb.cells)
         for index, cell in enumerate(nb.cells):
@@ -87,11 +98,11 @@ class TrustedExecute(NbGraderPreprocessor):
     def _judge(self, cell):
         name, maximum = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
         begun = time.monotonic()
-        self._door, self._closed = self.run.doors.get(name), self.run.lost
         try:
             question_id = question_of(cell.source)
             seed = int(Path(self.seed_file).read_text())
-            judgement = judge(question_id, self._call, seed, diagnose=diagnose)
+            functions, seen = self.run.seen[name]
+            judgement = judge(question_id, functions.call, seed, diagnose=diagnose, seen=seen)
         except Exception as error:  # a fault of ours: the submission goes on, a person looks
             self.needs.append(f"{name} could not be judged: {type(error).__name__}: {error}")
             cell.outputs = [
@@ -99,7 +110,7 @@ class TrustedExecute(NbGraderPreprocessor):
             ]
             return
         result = judgement.result
-        if question_id == WHOLE and result.points and (numeric := looks_numeric(WHOLE, self._call, seed)):
+        if question_id == WHOLE and result.points and (numeric := looks_numeric(WHOLE, functions.call, seed)):
             self.needs.append(f"{numeric} (its points stand)")
         points = maximum * result.points / result.maximum
         cell.outputs = [
@@ -124,35 +135,45 @@ class TrustedExecute(NbGraderPreprocessor):
             "seconds": round(time.monotonic() - begun, 3),
         }
 
-    def _call(self, name, given):
-        """Call a student's function where it lives, on hidden inputs; `judge` asks for this."""
-        if name in self._stopped:
+
+class Functions:
+    """A student's functions, as one question's cells have defined them: behind the question's door."""
+
+    def __init__(self, found, name, timeout):
+        self.needs, self.timeout = found.needs, timeout
+        self.door, self.closed, self.stopped = found.doors.get(name), found.lost, set()
+
+    def call(self, name, given):
+        """Call a function; `look` and `judge` ask for this. Whatever comes of it is an Answer."""
+        if name in self.stopped:
             return Answer(error=f"was stopped after {self.timeout:g} s")
-        if self._door is None:
-            return Answer(error=f"could not be called: {self._closed}")
+        if self.door is None:
+            return Answer(error=f"could not be called: {self.closed}")
         try:
-            reply = self._door.ask(name, wire.pack(tuple(given)), self.timeout)
+            reply = self.door.ask(name, wire.pack(tuple(given)), self.timeout)
         except TimeoutError:
             self._stop(name)
             self._shut(f"an endless loop in {name} did not stop when told to")
-            return self._call(name, given)
+            return self.call(name, given)
         except (ValueError, OSError):
+            self._shut(f"what came from {name} could not be read")
             return Answer(error="returned what cannot be read")
         if reply is None:
-            self._shut(self.run.lost or f"the kernel ended itself in {name}")
-            return self._call(name, given)
+            self._shut(self.closed or f"the kernel ended itself in {name}")
+            return self.call(name, given)
         answer = _answer(reply)
         if answer.error == STOPPED:
             self._stop(name)
-            return self._call(name, given)
+            return self.call(name, given)
         return answer
 
     def _stop(self, name):
-        self._stopped.add(name)
+        self.stopped.add(name)
         self.needs.append(f"endless loop in {name} (stopped after {self.timeout:g} s; the other functions count)")
 
     def _shut(self, why):
-        self._door, self._closed = None, why
+        self.door.close()
+        self.door, self.closed = None, why
         if not any(why in need for need in self.needs):
             self.needs.append(f"{why} (the other questions count)")
 

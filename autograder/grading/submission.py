@@ -21,8 +21,9 @@ from autograder.release import ASSIGNMENT, course_config
 
 from . import late, scratch
 from .cells import run
+from .clean import clean, plain
 from .course import write_whole
-from .execute import TrustedExecute
+from .execute import TrustedExecute, look_at
 from .sandbox import Limits, Sandbox
 
 LARGEST = 20 * 2**20  # bytes of a notebook
@@ -98,7 +99,7 @@ def _grade(folder, course, record, timeout, sandbox):
         record.timestamp = read_timestamp(folder / "timestamp.txt")
     except (ValueError, OverflowError, OSError):
         record.notes.append("timestamp.txt holds no time that can be read; it is ignored")
-    unread, runs = {}, {}
+    unread, runs, notebooks = {}, {}, {}
     with tempfile.TemporaryDirectory(dir=scratch.folder()) as private:
         private = Path(private)
         shutil.copy(course.template / "gradebook.db", private)
@@ -109,10 +110,15 @@ def _grade(folder, course, record, timeout, sandbox):
             try:
                 notebook, notes = repair(read_notebook(folder / path.name), notebook)
                 record.notes += [f"{path.stem}: {note}" for note in notes]
-                runs[path.stem] = run(notebook, sandbox, timeout)
+                notebooks[path.stem] = notebook
             except ValueError as error:
                 unread[path.stem] = str(error)
             nbformat.write(notebook, submitted / path.name)
+        # Nothing hidden is there before everything that is shown has been said.
+        for name, notebook in notebooks.items():
+            runs[name] = run(notebook, sandbox, timeout)
+        for name, notebook in notebooks.items():
+            look_at(notebook, runs[name], timeout)
         record.needs += unread.values() if folder.is_dir() else [_instead(folder)]
 
         config = course_config(private)
@@ -228,8 +234,7 @@ def repair(submitted, blank):
         notes.append(f"it names the kernel {kernel!r}; Python's was used")
     cells = []
     for index, (cell, name) in enumerate(zip(submitted["cells"], names, strict=True)):
-        source = cell.get("source", "")
-        source = "".join(map(str, source)) if isinstance(source, list) else str(source)
+        source, attachments = plain(cell.get("source")), cell.get("attachments")
         if last.get(name) == index:
             kept = deepcopy(released[name])
             if not kept.metadata.nbgrader.locked:
@@ -240,7 +245,9 @@ def repair(submitted, blank):
             kept = nbformat.v4.new_code_cell(source)
         else:
             kept = nbformat.v4.new_markdown_cell(source)
-        cells.append(kept)
+        if kept.cell_type == "markdown" and isinstance(attachments, dict):
+            kept.attachments = attachments
+        cells.append(clean(kept))
     for name, cell in released.items():
         if name not in last and is_grade(cell):
             cells.append(cell)

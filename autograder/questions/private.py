@@ -249,22 +249,29 @@ class Picture:
     clue: tuple[str, float, float] | None = None
 
 
-def judge(question_id, call, seed, *, draws=3, diagnose=None):
-    """Judge a student's functions on hidden inputs, in the trusted process.
+@dataclass(frozen=True)
+class Seen:
+    """What public draws have shown: {seed: what `_judge` says}, and what the functions raised."""
+
+    draws: dict
+    errors: tuple[str, ...]
+
+
+def look(question_id, call):
+    """Judge a student's functions on the public draws, before any hidden input is shown to any of that student's code.
+
+    No answer to them can then hold anything of the hidden ones, and so it may be shown.
 
     Args:
         question_id: a key of QUESTIONS.
         call: call(function_name, arguments) -> Answer runs the function wherever it lives, twice.
-        seed: the course's hidden seed, an int of any size.
-        draws: how many hidden draws are judged; the worst counts for each part.
-        diagnose: diagnose(question_id, q, values, right) -> {part: name or None} names the mistakes of one draw. A name
-            counts where every draw that shows the mistake gives the same.
-
-    Returns:
-        A Judgement. A function that fails is a verdict, not an error.
     """
-    index = list(QUESTIONS).index(question_id)
     errors = []
+    return Seen({seed: _judge(question_id, _quiet(call, errors), [seed]) for seed in SEEDS}, tuple(errors))
+
+
+def _quiet(call, errors):
+    """A call that says of an error no more than its kind; the rest goes into `errors`."""
 
     def quiet(name, given):
         answer = call(name, given)
@@ -273,15 +280,33 @@ def judge(question_id, call, seed, *, draws=3, diagnose=None):
             return Answer(error=answer.error.split(":")[0])
         return answer
 
-    # The public draws come first: no answer to them can hold anything of the hidden ones, and so it may be shown.
-    seen = {public_seed: _judge(question_id, quiet, [public_seed]) for public_seed in SEEDS}
-    hidden, names, _ = _judge(question_id, quiet, [(seed, index, k) for k in range(draws)], diagnose)
+    return quiet
+
+
+def judge(question_id, call, seed, *, draws=3, diagnose=None, seen=None):
+    """Judge a student's functions on hidden inputs, in the trusted process.
+
+    Args:
+        question_id, call: as for `look`.
+        seed: the course's hidden seed, an int of any size.
+        draws: how many hidden draws are judged; the worst counts for each part.
+        diagnose: diagnose(question_id, q, values, right) -> {part: name or None} names the mistakes of one draw. A name
+            counts where every draw that shows the mistake gives the same.
+        seen: what `look` has found; by default it looks now.
+
+    Returns:
+        A Judgement. A function that fails is a verdict, not an error.
+    """
+    seen = seen or look(question_id, call)
+    index, errors = list(QUESTIONS).index(question_id), list(seen.errors)
+    seeds = [(seed, index, k) for k in range(draws)]
+    hidden, names, _ = _judge(question_id, _quiet(call, errors), seeds, diagnose)
     if hidden.points == hidden.maximum:
         return Judgement(hidden, None, ())
     lost = {part.name for part in hidden.parts if part.points < part.maximum}
     names = {part: name for part, name in names.items() if part in lost}
-    public_seed = max(SEEDS, key=lambda seed: len(_lost(seen[seed][0]) & lost))
-    home, _, pictures = seen[public_seed]
+    public_seed = max(SEEDS, key=lambda seed: len(_lost(seen.draws[seed][0]) & lost))
+    home, _, pictures = seen.draws[public_seed]
     if not _lost(home) & lost:
         public_seed = None
     result, only_hidden = _shown(question_id, hidden, home, public_seed)

@@ -1,5 +1,6 @@
 """One submission: whatever is handed in, a record comes out, and the cells count as they were released."""
 
+import base64
 import json
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.demo import fill, right_answers
+from autograder.grading import execute, submission
 from autograder.grading.submission import Record, grade_submission, read_notebook, repair
 
 
@@ -83,6 +85,30 @@ def test_nothing_hidden_is_there_yet_when_a_cell_prints(course, submit):
     record = grade_submission(submit("teller", cells, tell), course)
     assert points(record) == FULL
     assert "seen 0" in record.notebooks["problem1"]
+
+
+def test_hidden_inputs_come_after_all_that_is_shown_of_every_notebook(course, submit, monkeypatch):
+    order = []
+    for name in ("run", "look", "judge"):
+        module = submission if name == "run" else execute
+        stock = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, _n=name, _f=stock, **k: (order.append(_n), _f(*a, **k))[1])
+    assert points(grade_submission(submit("ordered", {}), course)) == FULL
+    assert order == ["run"] * 2 + ["look"] * 8 + ["judge"] * 8
+
+
+def test_a_pasted_picture_of_a_derivation_stays(course, submit):
+    png = base64.b64encode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0").decode()
+
+    def paste(name, notebook):
+        cell = next(
+            cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == "derive-1-1"
+        )
+        cell.attachments = {"photo.png": {"image/png": png, "text/html": "<script>"}}
+
+    record = grade_submission(submit("photo", {}, lambda n, nb: paste(n, nb) if n == "problem1" else None), course)
+    assert png in record.notebooks["problem1"]
+    assert "<script>" not in record.notebooks["problem1"]
 
 
 def test_a_loop_that_does_not_stop_when_told_to_ends_with_its_kernel(course, submit):
