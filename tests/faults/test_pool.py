@@ -129,7 +129,8 @@ def test_they_end_with_their_parent():
         time.sleep(0.05)
         family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
-    process.communicate()
+    process.wait()
+    process.stdout.close()
     gone, alive = psutil.wait_procs(family, timeout=10)
     assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
     assert len(gone) + len(alive) == len(family) >= 5
