@@ -836,8 +836,8 @@ class Value:
 
 @dataclass(frozen=True)
 class Reading:
-    """One meaning of a formula. repair: a sentence of what was mended, or None. parts: (LaTeX, shape in words) of each
-    statement. value and axes are for `evaluate`; fits is False where the shape is another than the wanted one."""
+    """One meaning of a formula. repair: what was mended, in words, or None. parts: (LaTeX, shape in words) of each
+    statement. The rest is for `evaluate`: the value, the place of each letter, what is asked."""
 
     repair: str | None
     parts: tuple
@@ -845,7 +845,6 @@ class Reading:
     axes: dict
     order: tuple
     dims: str
-    fits: bool = True
 
 
 class _ShapeError(FormulaError):
@@ -923,7 +922,7 @@ class _Shaper:
         if name in self.definitions:
             return self.use(node, name, subs, sups)
         if name in self.symbols and self.symbols[name] is None:
-            raise FormulaError(f"{self.text(node)} is what is asked, or follows from it.", node.at)
+            raise FormulaError(f"{self.text(node)} is what is asked, or comes after it.", node.at)
         if name in self.symbols:
             key, dims = self.symbols[name]
             moved = tuple(f"∂{k}" for k in range(len(self.along[1]))) if self.along else ()
@@ -935,7 +934,7 @@ class _Shaper:
             return self.value(
                 node, "11", (), lambda c: np.full((1,) * (len(self.axes) + 2), float(c.sizes[SIZES[name]]))
             )
-        if name in ("I", "1") and not subs:
+        if name == "I" and not subs:
             return self._ones(node, None, unit=True)
         if name == r"\delta" and len(subs) == 2 and not sups:
             one, other = (self.counter(node, letter) for letter in subs)
@@ -1199,10 +1198,13 @@ class _Shaper:
         return self._fold(node, factors, "entry by entry", lambda a, b: a * b)
 
     def _quotient(self, node, above, below):
-        divisor = self.of(below)
-        if len(_column_or_not(divisor.shape)) == 2 and "m" not in map(_is, divisor.shape):
-            raise FormulaError(f"{self.text(below)} is {words(divisor.shape)}: nothing is divided by it.", below.at)
-        return self._fold(node, (above, below), "divided", lambda a, b: a / b)
+        def meet(a, b, left, right):
+            if len(_column_or_not(b.shape)) == 2 and "m" not in map(_is, b.shape):
+                raise FormulaError(f"{self.text(right)} is {words(b.shape)}: nothing is divided by it.", right.at)
+            pair = self.together(node, a, b, left, right, "divided")
+            return self.value(node, pair.shape, pair.letters, lambda c: np.divide(*pair.run(c)))
+
+        return self.folded(node, (above, below), meet)
 
     def _product(self, node, *factors):
         return self.folded(node, factors, lambda *pair: self.times(node, *pair))
@@ -1594,7 +1596,9 @@ def _fitted(shaper, value, body, dims, order):
     raise _ShapeError(
         f"This is {words(value.shape)}, and what is asked is {words(wanted)}.",
         body.at,
-        [("transpose", body.at)],
+        [("transpose", body.at)]
+        if len(wide) == 1
+        else [],  # a matrix that is turned has its factors in the wrong order
     )
 
 
@@ -1689,6 +1693,192 @@ def evaluate(reading, draw):
     rest = [axis for axis in range(end + 2) if axis not in front]
     array = array.transpose(*front, *rest)
     return np.array(np.broadcast_to(array.reshape(array.shape[: len(front)]), counts))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is asked, and the verdict
+
+TOLERANCE = 1e-9
+READINGS = 6  # more than six that all have a meaning are not told apart
+
+# The layers of block 1 are those of the network, under other names: {as it is written: (the network's, axes)}.
+BLOCK1 = {
+    "1-1": {"x": ("a_1b", "mn"), r"\hat x": ("x_hat", "mn"), "y": ("c", "mn"), r"\gamma": ("gamma", "n")}
+    | {r"\beta": ("beta", "n"), r"\mu": ("mu_b", "n"), r"\mu_b": ("mu_b", "n"), r"\epsilon": ("eps", "")}
+    | {r"\sigma": ("sigma_b", "n"), r"\sigma_b": ("sigma_b", "n")},
+    "1-2": {"x": ("a_1a", "n"), "r": ("r", "n"), "p": ("p", ""), "y": ("d", "n"), "M": ("mask", "n")},
+    "1-3": {"x": ("z_2b", "n"), "y": ("y_hat_b", "n")},
+}
+PARTS = {  # in the order of the questions' own lists
+    "2-1": "z_1a a_1a mask d z_2a z_1b a_1b mu_b var_b x_hat c s z_2b y_hat_b loss",
+    "2-2 head": "y_hat_b y_hat_b_dz_2b z_2b theta_2b",
+    "2-2 branch b": "z_2b_dc c beta gamma a_1b z_1b theta_1b",
+    "2-2 branch a": "z_2a theta_2a d z_1a theta_1a",
+}
+SLOPES = {"dy_hat_b_dz_2b": ("y_hat_b", "z_2b"), "dz_2b_dc": ("z_2b", "c")}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is asked: a question and its part, its name as it is written, its axes (see `shapes`), the symbol that no
+    slope may be taken along; the gradients that are given, and the symbols that are not.
+    """
+
+    question: str
+    part: str
+    written: str
+    dims: str
+    key: str
+    given: tuple = ()
+    hidden: tuple = ()
+
+    @property
+    def family(self):
+        """Whose draw it is: the network's, or that of a question of block 1."""
+        return self.question if self.question in BLOCK1 else "network"
+
+    def symbols(self, scalars=False):
+        """What may be written: the symbols of the network or of a layer, and the gradients that are given."""
+        if self.family in BLOCK1:
+            table = BLOCK1[self.family]
+            big = {"x": "X", "y": "Y", r"\hat x": r"\hat X"}
+            return table | {big[name]: entry for name, entry in table.items() if name in big}
+        table = network(scalars)
+        given = {f"∂{name}": (f"d{key}", dims) for name, (key, dims) in table.items() if f"d{key}" in self.given}
+        return table | given | {name: None for name, (key, _) in table.items() if key in self.hidden}
+
+
+def _targets():
+    """{"2-2 gamma": Target}: every part of hw1. A gradient of 2-2 may build upon those before it in its question's own
+    list, a step of 2-1 on the steps before it."""
+    capitals = {name for name in network() if name.split(" ")[-1][0].isupper()} - {"M", "L"}
+    written = {key: name for name, (key, _) in reversed(network().items()) if name not in capitals}
+    dims = {key: axes for key, axes in network().values()} | {"var_b": "h"}
+    found = {
+        "1-1 gamma": Target("1-1", "dy_dgamma", r"y/\gamma", "mnn", "gamma"),
+        "1-1 beta": Target("1-1", "dy_dbeta", r"y/\beta", "mnn", "beta"),
+        "1-2": Target("1-2", "jacobian", "y/x", "nn", "a_1a"),
+        "1-3": Target("1-3", "jacobian", "y/x", "nn", "z_2b"),
+    }
+    steps = PARTS["2-1"].split()
+    for k, key in enumerate(steps):
+        hidden = tuple("sigma_b" if step == "var_b" else step for step in steps[k:])
+        found[f"2-1 {key}"] = Target("2-1", key, written.get(key, key), dims[key], key, hidden=hidden)
+    jacobians = {"y_hat_b_dz_2b": (r"\hat y_b/z_2b", "mKK", "z_2b"), "z_2b_dc": ("z_2b/c", "Kh", "c")}
+    for question in ("2-2 head", "2-2 branch b", "2-2 branch a"):
+        given = () if question == "2-2 head" else ("dz_2b",)
+        for key in PARTS[question].split():
+            asked = jacobians.get(key) or ("∂" + written[key], dims[key], key)
+            found[f"2-2 {key}"] = Target(question, "d" + key, *asked, given)
+            given = (*given, "d" + key)
+    return found
+
+
+TARGETS = _targets()
+
+
+@dataclass(frozen=True)
+class FormulaVerdict:
+    """What was found about one formula.
+
+    verdict: "right", "repaired" (right after a repair), "wrong", "asked" (several readings that differ) or "unread".
+    error: how far off, over the truth's own norm; inf where there is nothing to compare. repair: what was mended, a
+    sentence, or None. name: the mistake's name in the bank, or None. words: what a student reads. typeset: LaTeX in one
+    spelling. shapes: (name, its shape in words) for each definition and the answer. at: (start, end) in the string of
+    what could not be read.
+    """
+
+    target: str
+    verdict: str
+    error: float = np.inf
+    repair: str | None = None
+    name: str | None = None
+    words: tuple = ()
+    typeset: str = ""
+    shapes: tuple = ()
+    at: tuple | None = None
+
+
+def named_target(name):
+    """The key of TARGETS that is meant: "2-2-gamma" is "2-2 gamma". ValueError: there is none."""
+    key = re.sub(r"^(\d-\d)-", r"\1 ", name.split(",")[0].strip())
+    if key not in TARGETS:
+        raise ValueError(f"there is no formula {name!r}; there are {', '.join(TARGETS)}")
+    return key
+
+
+def compare(latex, target, draws, *, scalars=False, explain=None, tree=None, sheet=False):
+    """The verdict on one formula.
+
+    Args:
+        latex: what was written: the formula, with its definitions on lines of their own.
+        target: a Target.
+        draws: dicts as for `evaluate`, with the truth under target.part. The formula must be right on all.
+        scalars: whether gamma and beta are one number for all features.
+        explain: explain(values, of the draws) -> (name of the mistake or None, sentences); None explains nothing.
+        tree: what was read already. sheet: it may take slopes of anything.
+
+    Returns:
+        A FormulaVerdict; what cannot be read is a verdict too.
+    """
+    label = f"{target.question.split(' ')[0]} {target.written}"
+    try:
+        with np.errstate(all="ignore"):
+            tree = read(latex) if tree is None else tree
+            return replace(_compared(latex, tree, target, draws, scalars, explain, sheet), target=label)
+    except FormulaError as error:
+        return FormulaVerdict(label, "unread", words=(point(latex, error),), at=error.at)
+
+
+def _compared(latex, tree, target, draws, scalars, explain, sheet):
+    dims = "" if scalars and target.key in ("gamma", "beta") else target.dims
+    slopes = [SLOPES[part] for part in target.given if part in SLOPES]
+    how = dict(
+        target=target.written, symbols=target.symbols(scalars), asked=None if sheet else target.key, slopes=slopes
+    )
+    explain = explain or (lambda values: (None, ()))
+
+    def values(reading):
+        return [evaluate(reading, draw) for draw in draws]
+
+    found = FormulaVerdict("", "wrong", typeset=typeset(tree))
+    try:
+        readings = shapes(tree, dims, repair=False, **how)
+    except FormulaError as problem:  # a mistake of another shape is named before anything is repaired
+        try:
+            others = shapes(tree, None, repair=False, **how)
+        except FormulaError:
+            others = ()
+        for reading in others:
+            name, sentences = explain(values(reading))
+            if name:
+                return replace(found, name=name, words=(*sentences, point(latex, problem)), shapes=reading.parts)
+        try:
+            readings = shapes(tree, dims, **how)
+        except FormulaError:
+            return replace(found, verdict="unread", words=(point(latex, problem),), at=problem.at)
+    several = [values(reading) for reading in readings[:READINGS]]
+    numbers, first = several[0], readings[0]
+    if any(off(a, b) > TOLERANCE for others in several for a, b in zip(others, numbers, strict=True)):
+        meant = [reading.repair or "The samples may stand in rows or in columns." for reading in readings]
+        words = ("This can be read in several ways. Which is meant?", *dict.fromkeys(meant))
+        return replace(found, verdict="asked", words=words, shapes=first.parts)
+    error = max(off(value, draw[target.part]) for value, draw in zip(numbers, draws, strict=True))
+    told = (first.repair,) if first.repair else ()
+    found = replace(found, error=error, repair=first.repair, shapes=first.parts)
+    if error <= TOLERANCE:
+        return replace(found, verdict="repaired" if told else "right", words=told)
+    name, sentences = explain(numbers)
+    return replace(found, name=name, words=(*told, *(() if name else (f"Off by {error:.2g}.",)), *sentences))
+
+
+def off(yours, truth):
+    """The norm of the difference over the truth's; axes of length one do not matter."""
+    yours, truth = np.squeeze(yours), np.squeeze(truth)
+    if yours.shape != truth.shape:
+        return np.inf
+    size = np.linalg.norm(truth)
+    return float(np.linalg.norm(yours - truth) / (size or 1.0))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

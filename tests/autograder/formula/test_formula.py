@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autograder.formula import judge, reader
-from autograder.formula.judge import TARGETS, judge_formula, judge_sheet
-from autograder.formula.reader import FormulaError, Node, evaluate, network, point, read, shapes, typeset
+from autograder.formula.judge import judge_formula, judge_sheet
+from autograder.formula.reader import TARGETS, FormulaError, Node, evaluate, network, point, read, shapes, typeset
 
 HERE = Path(__file__).parent
 FINAL = tuple(f"2-2 {name}" for name in ("theta_2b", "theta_2a", "theta_1a", "gamma", "beta", "theta_1b"))
@@ -456,6 +456,16 @@ def test_ten_thousand_characters_end_within_a_second(piece):
     ends_well(GAMMA + " + " + (piece * 300)[:900])
 
 
+NESTS = [(r"\frac{1}{", "}"), (r"\sqrt{1 + ", "}"), ("x_i^{", "}"), ("(1 + ", ")"), (r"\sum_i s_i ", ""), ("{", "}^T")]
+NESTS += [(r"\begin{cases} 1 & ", r"> 0 \end{cases}"), (r"\|", r"\|"), (r"\log ", "")]
+
+
+@pytest.mark.parametrize("opens, closes", NESTS)
+def test_what_nests_does_not_explode(opens, closes):
+    for depth in (8, 18, 38):
+        ends_well(opens * depth + "m" + closes * depth)
+
+
 def test_definitions_that_double_do_not_explode():
     names = [f"a_{{{'x' * k}}}" for k in range(1, 41)]
     lines = [f"{name} = {before} + {before}" for before, name in pairwise(names)]
@@ -483,7 +493,11 @@ def _seconds(name, formula):
 
 
 def test_a_draw_of_stored_numbers_is_enough():
-    """At home there is no network and no oracle: a plain dict of arrays evaluates a formula."""
-    draw = {key: np.asarray(value) for key, value in dict(judge.drawn(3)[0]).items()}
-    (reading,) = shapes(read(GAMMA), "h", target=r"∂\gamma")
-    assert np.allclose(evaluate(reading, draw), draw["dgamma"], rtol=1e-12)
+    """At home there is no network, no bank and no oracle: plain dicts of arrays give the same verdicts."""
+    stored = judge.stored_draws([0, 1])
+    for name, _, formula in RIGHT[::3] + WRONG[::3]:
+        at_home = reader.compare(formula, TARGETS[name], stored[TARGETS[name].family])
+        graded = judge_formula(name, formula)
+        assert {at_home.verdict, graded.verdict} in ({graded.verdict}, {"unread", "wrong"}), (formula, at_home)
+        assert (at_home.verdict == "right") == (graded.verdict == "right")
+    assert all(type(draw) is dict for draws in stored.values() for draw in draws)
