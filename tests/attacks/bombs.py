@@ -67,7 +67,7 @@ LOOPS = [
             "    time.sleep(60)"
         },
         deserves={"2-2": 0},
-        says="endless loop in two_branch_backward",
+        says="endless loop in two_branch_backward|took more than",
         student="slow answers",
     ),
     Attack(
@@ -158,7 +158,7 @@ DEATHS = [
             "    os.kill(os.getpid(), signal.SIGSTOP)"
         },
         deserves={"2-2": 0},
-        says="endless loop in two_branch_backward",
+        says="endless loop in two_branch_backward|took more than",
         student="dies when asked",
     ),
 ]

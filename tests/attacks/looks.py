@@ -84,7 +84,7 @@ READERS = [
         "The grader's process is looked for in /proc: its command line, memory, files and folders.",
         "import glob, os\nfor proc in glob.glob('/proc/[0-9]*'):\n    try:\n"
         "        line = open(proc + '/cmdline', 'rb').read()\n    except OSError:\n        continue\n"
-        "    if any(word in line for word in (b'pytest', b'forkserver', b'multiprocessing', b'autograder grade')):\n"
+        "    if any(word in line for word in (b'bin/pytest', b'import main', b'autograder grade')):\n"
         "        print(LEAK, proc, line)",
     ),
     look(
