@@ -1377,8 +1377,12 @@ class _Shaper:
         if not self.symbols.get(name) or name in self.definitions or name.startswith("∂"):
             raise FormulaError(f"{self.text(below)}: a slope is taken along a symbol of the notation page.", below.at)
         key, dims = self.symbols[name]
-        given = self.symbols.get(above.args[0]) if above.kind == "name" else None
-        if key == self.asked and (given is None or (given[0], key) not in self.slopes):
+        given = (
+            self.symbols.get(above.args[0]) if above.kind == "name" and above.args[0] not in self.definitions else None
+        )
+        if self.asked and given is None:
+            raise FormulaError("In an answer slopes are of symbols of the notation page alone.", node.at)
+        if key == self.asked and (given[0], key) not in self.slopes:
             raise FormulaError(f"A slope along {self.text(below)} is what is asked.", node.at)
         if self.along:
             raise FormulaError("A slope within a slope is not read.", node.at)
@@ -1479,8 +1483,8 @@ def shapes(tree, dims=None, *, target=None, symbols=None, asked=None, slopes=(),
             asks for no shape.
         target: its written name, see `answer`.
         symbols: see `network`; None takes it as it is.
-        asked: the key of the symbol along which no slope may be taken, but for
-        slopes: the ones that are given, each (key of what moves, key of what it is moved along).
+        asked: in an answer, the key of what is asked: slopes are of symbols alone, and none is along this one, but for
+        slopes: those that are given, each (key of what moves, key of what it is moved along).
         repair: whether a repair is tried where nothing has a meaning.
 
     Raises:
@@ -1596,9 +1600,7 @@ def _fitted(shaper, value, body, dims, order):
     raise _ShapeError(
         f"This is {words(value.shape)}, and what is asked is {words(wanted)}.",
         body.at,
-        [("transpose", body.at)]
-        if len(wide) == 1
-        else [],  # a matrix that is turned has its factors in the wrong order
+        [("transpose", body.at)] * (len(wide) == 1),  # a matrix that is turned has its factors in the wrong order
     )
 
 

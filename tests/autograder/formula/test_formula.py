@@ -105,6 +105,12 @@ def test_the_truth_is_the_whole_backward_pass_as_in_code():
         assert np.allclose(judge.drawn(5)[0][name], slope, rtol=1e-11, atol=1e-14)
 
 
+def test_the_draws_hide_nothing():
+    draw = judge.drawn(1)[0]
+    assert draw["eps"] == 0.1 and np.allclose(draw["y_b"].sum(axis=1), 1)
+    assert len({draw[size] for size in ("m", "n", "n_h", "K")}) == 4 and draw["gamma"].min() < 0 < draw["gamma"].max()
+
+
 def test_no_verdict_depends_on_the_seed():
     for seed in range(3):
         assert judge_formula("2-2 gamma", GAMMA, seed).verdict == "right"
@@ -173,6 +179,27 @@ def test_what_is_asked_is_not_given():
     ):
         verdict = judge_formula("2-2 gamma", formula)
         assert verdict.verdict == "unread", (formula, verdict)
+
+
+def test_a_slope_of_a_whole_expression_is_no_answer():
+    loss = r"-\frac1m \sum_{i=1}^m \sum_k y_{b,i}^{(k)} \log \hat y_{b,i}^{(k)}"
+    for slope in (
+        rf"\frac{{\partial}}{{\partial c_i}} \left( {loss} \right)",
+        f"s_i = {loss}\n\\frac{{\\partial s_i}}{{\\partial c_i}}",
+    ):
+        *before, slope = slope.split("\n")
+        formula = "\n".join([*before, rf"\frac1m (\hat y_{{a,i}} - y_{{a,i}}) + {slope}"])
+        assert "slopes are of symbols" in judge_formula("2-2 z_2a", formula).words[0]
+
+
+def test_a_step_of_the_forward_pass_is_not_what_comes_after_it():
+    for name, formula in (
+        ("z_1a", "z_{1A,i}"),
+        ("z_2a", r"\hat y_{a,i}"),
+        ("var_b", r"\sigma_B^2"),
+        ("c", "s_i - z_{2A,i}"),
+    ):
+        assert "is what is asked, or comes after it" in judge_formula(f"2-1 {name}", formula).words[0]
 
 
 def test_a_scalar_gamma_where_the_question_says_so():
