@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 
 from autograder import questions
-from autograder.diagnosis import MISTAKES, Chain, Named, inputs_of, step_of
+from autograder.diagnosis import MISTAKES, STEPS, Chain, Named, inputs_of, step_of
 from autograder.gradcheck import numerical_jacobian, symptoms
 from autograder.questions import private
 
@@ -123,7 +123,7 @@ def _pairs(target, seed, scalars):
 
 def _named(values, target, seeds, scalars):
     """What these values equal on every draw, a diagnosis.Named, or None; two mistakes where no single one does."""
-    for bank in (_singles, _pairs):
+    for bank in (_singles, _pairs) if step_of(target.question, target.part) in STEPS else ():
         fitting = []
         for value, seed in zip(values, seeds, strict=True):
             errors = [(entries, off(value, wrong)) for entries, wrong in bank(target, seed, scalars)]

@@ -1129,8 +1129,8 @@ class _Shaper:
         if _column_or_not(one) == [] or _column_or_not(two) == []:
             shape = one if _column_or_not(two) == [] else two
             return Value(shape, a.letters | b.letters, lambda c: (a.run(c), b.run(c)))
-        if _may_be(one[0], two[0]) and _may_be(one[1], two[1]):
-            _same(one[0], two[0]), _same(one[1], two[1])
+        fits = _may_be(one[0], two[0]) and _may_be(one[1], two[1])
+        if fits and _same(one[0], two[0]) and _same(one[1], two[1]):
             return Value(one, a.letters | b.letters, lambda c: (a.run(c), b.run(c)))
         for small, big, first in ((one, two, True), (two, one, False)):
             dims = _column_or_not(small)
@@ -1594,8 +1594,8 @@ def _fitted(shaper, value, body, dims, order):
     if len(rest) == 2 and rest[0] == "m" and shaper.samples == COLUMNS:
         rest = rest[::-1]
     wanted = (*rest, "1", "1")[:2]
-    if len(rest) <= 2 and all(_may_be(a, b) for a, b in zip(value.shape, wanted, strict=True)):
-        _same(value.shape[0], wanted[0]), _same(value.shape[1], wanted[1])
+    fits = len(rest) <= 2 and all(_may_be(a, b) for a, b in zip(value.shape, wanted, strict=True))
+    if fits and all(_same(a, b) for a, b in zip(value.shape, wanted, strict=True)):
         return order
     raise _ShapeError(
         f"This is {words(value.shape)}, and what is asked is {words(wanted)}.",

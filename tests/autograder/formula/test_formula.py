@@ -487,6 +487,21 @@ NESTS = [(r"\frac{1}{", "}"), (r"\sqrt{1 + ", "}"), ("x_i^{", "}"), ("(1 + ", ")
 NESTS += [(r"\begin{cases} 1 & ", r"> 0 \end{cases}"), (r"\|", r"\|"), (r"\log ", "")]
 
 
+@pytest.mark.parametrize(
+    "latex", [r"M\circ 0I", r"M + I", r"X I + I", r"\mathbf 1 \mathbf 1^T \circ M + I", r"\sum_i \delta_{ii}"]
+)
+def test_sizes_that_cannot_be_told_are_no_accident(latex):
+    ends_well(latex)
+
+
+def test_a_whole_sheet_with_its_definitions_of_symbols():
+    sheet = r"$$\sigma_B = \frac1m \sum_{i=1}^m (a_{1Bi} - \mu_B)^2$$ and "
+    sheet += r"$$\hat x = \frac{a_{1B} - \mu_B}{\sqrt{\mu_B^2 + \epsilon}}$$"
+    rows = judge_sheet(sheet + r" and $$c_i = ($$")
+    assert [verdict.verdict for _, _, verdict in rows] == ["unread", "wrong", "wrong"]
+    assert rows[2][2].name == "μ_B² where σ_B² belongs"
+
+
 @pytest.mark.parametrize("opens, closes", NESTS)
 def test_what_nests_does_not_explode(opens, closes):
     for depth in (8, 18, 38):
