@@ -887,7 +887,7 @@ class _Shaper:
         return size
 
     def value(self, node, shape, letters, run, inner=1):
-        """A Value, and what it costs against the bound."""
+        """A Value, and what it costs against the bound; a draw has sizes of up to 7."""
         shape = tuple(map(_is, shape))
         self.work += inner * 7 ** (len(letters) + sum(size != "1" for size in shape))
         if self.work > WORK:
