@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import secrets
 import signal
@@ -149,6 +150,10 @@ class Cells(NotebookClient):
             with suppress(Empty):
                 reply = await ensure_async(self.kc.shell_channel.get_msg(timeout=0.5))
                 if reply["parent_header"].get("msg_id") == asked:
+                    if reply["content"].get("status") != "ok":
+                        raise RuntimeError(
+                            f"no copy of the kernel could be made: {reply['content'].get('ename')}"[:200]
+                        )
                     return
             await self._async_check_alive()
         raise CellTimeoutError("The kernel does not answer")
@@ -192,18 +197,21 @@ def run(nb, sandbox, timeout):
         "shutdown_kernel": "immediate",
         "iopub_timeout": GRACE,
         "raise_on_iopub_timeout": True,
+        "allow_errors": True,
+        "interrupt_on_timeout": True,
+        "error_on_timeout": words,
     }
-    client = Cells(nb, timeout=timeout, allow_errors=True, interrupt_on_timeout=True, error_on_timeout=words, **options)
+    client = Cells(nb, timeout=math.ceil(timeout), **options)
     client.key, client.most = key, sandbox.limits.output * 2**20
     try:
         with client.setup_kernel():
             for index, cell in enumerate(nb.cells):
                 if cell.cell_type == "code" and not found.lost:
                     _run_cell(client, cell, index, graded, found, sandbox)
-    except Exception:
-        if not sandbox.ended:
+    except Exception as error:
+        if not (sandbox.ended or sandbox.used):
             raise
-        found.lose(sandbox.ended)
+        found.lose(sandbox.ended or f"no kernel could be started after the notebook before ({error})")
     finally:
         del OPEN[key]
         for _, far in pairs:
@@ -238,7 +246,8 @@ def _run_cell(client, cell, index, graded, found, sandbox):
         found.lose(f"an endless loop in {_place(name, graded, index)} did not stop when told to")
     except Exception as error:  # what the kernel said is no message
         client.kill()
-        found.lose(f"the kernel's answer to {_place(name, graded, index)} could not be read ({type(error).__name__})")
+        where = _place(name, graded, index)
+        found.lose(sandbox.ended or f"the kernel's answer to {where} could not be read ({type(error).__name__})")
 
 
 def _place(name, graded, index):

@@ -142,6 +142,7 @@ class Functions:
     def __init__(self, found, name, timeout):
         self.needs, self.timeout = found.needs, timeout
         self.door, self.closed, self.stopped = found.doors.get(name), found.lost, set()
+        self.sandbox = self.door and self.door.sandbox
 
     def call(self, name, given):
         """Call a function; `look` and `judge` ask for this. Whatever comes of it is an Answer."""
@@ -159,7 +160,7 @@ class Functions:
             self._shut(f"what came from {name} could not be read")
             return Answer(error="returned what cannot be read")
         if reply is None:
-            self._shut(self.closed or f"the kernel ended itself in {name}")
+            self._shut(self.sandbox.ended or self.closed or f"the kernel ended itself in {name}")
             return self.call(name, given)
         answer = _answer(reply)
         if answer.error == STOPPED:
@@ -217,7 +218,7 @@ def _answer(text):
         if "error" in reply:
             kind, words, place = reply["error"]
             kind = kind if kind in KNOWN_ERRORS else "an exception of its own"
-            return Answer(error=f"raised {kind}: {words} ({place})")
+            return Answer(error=f"raised {kind}: {str(words)[:500]} ({str(place)[:100]})")
         return Answer(*(wire.unpack(reply[part]) for part in ("value", "again", "after")))
     except Exception:  # whatever a hostile kernel sends
         return Answer(error="returned what cannot be read")

@@ -25,13 +25,14 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.provisioning import KernelProvisionerBase
 from traitlets import Unicode
 
-from . import scratch, wire
+from . import scratch, seccomp, wire
 
 KERNEL = Path(os.environ.get("AUTOGRADER_KERNEL") or Path(__file__).parents[2] / ".venv-kernel")
 INSIDE = Path(__file__).with_name("inside.py")
 HOME = "/home/student"
 START = 30  # seconds in which a sandbox must be ready
-LOOK = 0.2  # seconds between two looks of the watch
+LOOK = 0.1  # seconds between two looks of the watch
+GROWN = 256  # MiB that the grader itself may grow by while a submission runs
 WATCHED = ("/tmp", "/dev/shm", HOME)
 
 
@@ -202,12 +203,12 @@ def _blas():
 class Sandbox:
     """One submission's sandbox: `with Sandbox(public) as sandbox`. It starts when the first kernel is wanted.
 
-    ended: why the watch has ended it, a sentence, or "".
+    ended: why the watch has ended it, a sentence, or "". used: whether a kernel has run in it.
     """
 
     def __init__(self, public, *, kind="bubblewrap", limits=None):
         self.public, self.kind, self.limits = Path(public), kind, limits or Limits()
-        self.process, self.ended, self.statuses = None, "", {}
+        self.process, self.ended, self.used, self.statuses = None, "", False, {}
         self.begun = None
         self._lock, self._lines = threading.RLock(), b""
 
@@ -235,6 +236,7 @@ class Sandbox:
         ours, theirs = socket.socketpair()
         settings = json.dumps({"limits": self._rlimits(), "user": self._user()})
         python = [str(KERNEL / "bin" / "python"), "-I", "-B"]
+        passed = [theirs.fileno()]
         if self.kind == "none":
             where = {"cwd": self.folder, "env": _variables(str(self.folder))}
             line = [*python, str(INSIDE)]
@@ -242,13 +244,22 @@ class Sandbox:
                 shutil.copy(file, self.folder)
         else:
             where = {"cwd": "/"}
-            line = [*_scope(self.limits), *command(*find(), self.public, self.limits), *python, "/inside/inside.py"]
+            program, *walls = command(*find(), self.public, self.limits)
+            line = [*_scope(self.limits), program]
+            words = [("--args", "\0".join(walls[:-1]).encode())]  # not on its command line, which can be read inside
+            words += [("--seccomp", seccomp.program())] * bool(seccomp.program())
+            for option, data in words:
+                passed.append(_file(data))
+                line += [option, str(passed[-1])]
+            line += ["--", *python, "/inside/inside.py"]
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-        with theirs:
-            passed = [*line, str(theirs.fileno()), settings]
-            self.process = subprocess.Popen(
-                passed, pass_fds=[theirs.fileno()], start_new_session=True, **quiet, **where
-            )
+        options = quiet | where | {"pass_fds": passed, "start_new_session": True}
+        try:
+            self.process = subprocess.Popen([*line, str(theirs.fileno()), settings], **options)
+        finally:
+            theirs.close()
+            for descriptor in passed[1:]:
+                os.close(descriptor)
         self.control, self._lines = ours, b""
         self.begun = self.begun or time.monotonic()
         threading.Thread(target=self._watch, args=(self.process,), daemon=True).start()
@@ -278,6 +289,7 @@ class Sandbox:
             pid = self._told("pid", START)
         if pid is None:
             raise RuntimeError(self.ended or "the sandbox has ended")
+        self.used = True
         return pid
 
     def signal(self, pid, number):
@@ -302,6 +314,8 @@ class Sandbox:
         deadline = time.monotonic() + seconds
         with self._lock:
             while True:
+                if len(self._lines) > 2**16 or time.monotonic() > deadline + 1:
+                    return None
                 while b"\n" in self._lines:
                     line, self._lines = self._lines.split(b"\n", 1)
                     said = _parsed(line)
@@ -314,16 +328,19 @@ class Sandbox:
                     data = self.control.recv(4096)
                 except OSError:
                     return None
-                if not data or len(self._lines) > 2**16:
+                if not data:
                     return None
                 self._lines += data
 
     def _watch(self, process):
         """End it when it takes more than it may. What the kernel limits by itself is not asked for here."""
-        limits, whole = self.limits, None
+        limits, whole, grader = self.limits, None, psutil.Process()
+        before = grader.memory_info().rss
         while process.poll() is None:
             if time.monotonic() - self.begun > limits.wall:
                 self._end(process, f"the submission took more than {limits.wall:g} s")
+            if grader.memory_info().rss - before > GROWN * 2**20:
+                self._end(process, "the submission sent more than the grader takes in")
             try:
                 whole = whole or psutil.Process(process.pid)
                 inside = whole.children(recursive=True)
@@ -361,6 +378,14 @@ class Sandbox:
 
 
 _numbers = itertools.count()
+
+
+def _file(data):
+    """A descriptor from which a program that is started can read these bytes."""
+    descriptor = os.memfd_create("sandbox")
+    os.write(descriptor, data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def _parsed(line):

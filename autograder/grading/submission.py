@@ -27,6 +27,7 @@ from .execute import TrustedExecute, look_at
 from .sandbox import Limits, Sandbox
 
 LARGEST = 20 * 2**20  # bytes of a notebook
+MOST = 1_000  # cells of a notebook
 
 
 @dataclass
@@ -203,11 +204,13 @@ def read_notebook(path):
         raise ValueError(f"{path.name} cannot be read ({error.strerror or error})") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"{path.name} is not valid JSON (see character {error.pos:,}: {error.msg})") from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path.name} is not a notebook: {error}") from error
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise ValueError(f"{path.name} is not a notebook of format 4: it has no list of cells")
+    if len(cells) > MOST:
+        raise ValueError(f"{path.name} has {len(cells):,} cells; at most {MOST:,} are read")
     return notebook
 
 

@@ -27,6 +27,7 @@ from autograder.differences import (
     two_branch_gradients,
 )
 from autograder.gradcheck import check_gradient, numerical_gradient, numerical_jacobian
+from benchmarks import networks
 from tests.draws import EPS, P, Problem
 
 PARAMS = ("theta_1a", "theta_1b", "theta_2a", "theta_2b", "gamma", "beta")
@@ -402,5 +403,22 @@ def test_fourteen_digits_in_many_draws(sizes, draws):
         fixed, params = wide(*sizes, seed=seed)
         exact = two_branch_gradients(fixed | params)
         worst = max(worst, *errors(exact, by_hand(fixed, params, np.longdouble)).values())
+    print(f"{sizes}: {worst:.1e}")
+    assert worst < 1e-13
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("sizes", "draws"), [((5, 4, 6, 3), 1000), ((16, 32, 64, 10), 100)])
+def test_a_complex_step_has_as_many(sizes, draws):
+    """Worst parameter of all draws. At the larger size each draw takes a third of a second and more."""
+    worst = 0.0
+    for seed in range(draws):
+        fixed, params = wide(*sizes, seed=seed)
+        truth = by_hand(fixed, params, np.longdouble)
+        mask = solutions.dropout_forward(np.ones_like(fixed["r"]), fixed["r"], fixed["p"])[0]
+        slopes = numerical_gradient(
+            partial(networks.loss, np, fixed | {"mask": mask}), params, method="complex", batched=True
+        )
+        worst = max(worst, *errors(slopes, truth).values())
     print(f"{sizes}: {worst:.1e}")
     assert worst < 1e-13

@@ -1,6 +1,8 @@
 """The sandbox: what cannot be reached, what cannot be taken, and what is said where there is none."""
 
 import os
+import platform
+import shutil
 import subprocess
 import time
 
@@ -8,7 +10,7 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.grading import doctor, sandbox
+from autograder.grading import doctor, sandbox, seccomp
 from autograder.grading.cells import run
 from autograder.grading.sandbox import Limits, NoSandbox, Sandbox, command, find, require
 
@@ -194,3 +196,54 @@ def test_a_cgroup_is_used_where_systemd_gives_one(monkeypatch, tmp_path):
         sandbox._systemd.cache_clear()
     assert said == ["here\n"]
     assert "MemoryMax=700M" in (tmp_path / "asked").read_text()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "subprocess.run(['unshare', '--user', 'true'], check=True)",
+        "subprocess.run(['bwrap', '--unshare-user', '--ro-bind', '/', '/', 'true'], check=True)",
+        "got = libc.shmget(0, 4096, 0o1600); assert got >= 0; libc.shmctl(got, 0, None)",
+        "got = libc.msgget(0, 0o1600); assert got >= 0; libc.msgctl(got, 0, None)",
+        "os.memfd_create('x')",
+        "os.fork() or os._exit(libc.ptrace(0, 0, 0, 0) != 0); assert os.wait()[1] == 0",
+    ],
+)
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers here are those of x86-64")
+def test_system_calls_that_no_notebook_needs_are_refused(public, call):
+    if "bwrap" in call and not shutil.which("bwrap"):
+        pytest.skip("the system has no bubblewrap of its own to try it with")
+    source = f"import ctypes, os, subprocess\nlibc = ctypes.CDLL(None)\n{call}\nprint('got it')"
+    (said,), _ = outputs(public, source)
+    assert "got it" not in said
+    (said,), _ = outputs(public, source, kind="none")
+    assert "got it" in said, "the attempt must work where nothing stops it"
+
+
+def test_threads_forks_and_programs_are_not(public):
+    source = (
+        "import threading, subprocess, os\nt = threading.Thread(target=print, args=('thread',))\nt.start(); t.join()\n"
+    )
+    source += "print(subprocess.run(['echo', 'program'], capture_output=True, text=True).stdout)\n"
+    source += "if not os.fork():\n    os._exit(7)\nprint(os.waitstatus_to_exitcode(os.wait()[1]))"
+    (said,), found = outputs(public, source)
+    assert said.split() == ["thread", "program", "7"]
+    assert found.needs == []
+
+
+def test_a_filter_is_made_for_two_kinds_of_machine_and_no_other():
+    assert len(seccomp.program("x86_64")) == len(seccomp.program("aarch64")) > 8 * 2 * len(seccomp.NUMBERS)
+    assert seccomp.program("riscv64") == b""
+
+
+def test_the_grader_does_not_take_in_more_than_it_can(public, monkeypatch):
+    monkeypatch.setattr(sandbox, "GROWN", 40)
+    _, found = outputs(public, "for _ in range(40):\n    print('x' * 4_000_000)\nimport time; time.sleep(5)", "1")
+    assert found.needs
+
+
+def test_the_command_line_names_no_path_of_the_grader(public):
+    (said,), _ = outputs(public, "print(open('/proc/1/cmdline').read())")
+    assert "inside.py" in said or "python" in said
+    assert str(public) not in said
+    assert "ro-bind" not in said
