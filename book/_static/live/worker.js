@@ -1,0 +1,45 @@
+// Python for a page's live cells, beside the page's own thread. Nothing of this is loaded before the first Run.
+// In: {pyodide, here} once, then {run: code, name}. Out: {step}, {ready}, {failed}, {text | error | figure}, {done}.
+
+let pyodide, runner, namespace;
+
+async function start({ pyodide: source, here }) {
+  postMessage({ step: "Loading Python" });
+  importScripts(source + "pyodide.js");
+  pyodide = await loadPyodide({ indexURL: source });
+  postMessage({ step: "Loading NumPy" });
+  await pyodide.loadPackage("numpy", { messageCallback() {} });
+  postMessage({ step: "Loading the gradient check" });
+  pyodide.FS.mkdirTree("/live/autograder");
+  for (const [name, place] of [["gradcheck.py", "autograder/"], ["runner.py", ""]]) {
+    const answer = await fetch(here + name);
+    if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
+    pyodide.FS.writeFile(`/live/${place}${name}`, await answer.text());
+  }
+  pyodide.runPython("import sys; sys.path.insert(0, '/live'); import numpy, autograder.gradcheck");
+  runner = pyodide.pyimport("runner");
+  namespace = pyodide.toPy({ __name__: "__main__" });
+}
+
+async function run(code, name) {
+  try {
+    // what else a cell imports, if this copy has it; what it lacks, Python itself will say
+    await pyodide.loadPackagesFromImports(code, { messageCallback() {}, errorCallback() {} });
+    if (/\bmatplotlib\b/.test(code)) pyodide.runPython("import matplotlib.pyplot, runner; runner.quiet_show()");
+  } catch {}
+  const done = runner.run(code, name, namespace, (kind, text) => postMessage({ [kind]: text }));
+  postMessage({ done });
+}
+
+let queue = Promise.resolve();
+onmessage = ({ data }) => {
+  queue = queue.then(async () => {
+    try {
+      if (data.run !== undefined) return await run(data.run, data.name);
+      await start(data);
+      postMessage({ ready: true });
+    } catch (error) {
+      postMessage({ failed: String(error).split("\n")[0] });
+    }
+  });
+};

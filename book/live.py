@@ -1,0 +1,53 @@
+"""Live cells: those tagged `live` are edited and run in the page, by Pyodide in a worker. A small Sphinx extension.
+
+Only a page that has such cells gets the script, and the script loads nothing before a reader presses Run. The one
+setting, `pyodide_url`, is the address of a Pyodide release, or a folder with a copy (`make pyodide` fetches one), which
+is then laid into the site. A cell gets NumPy, the oracle (`autograder.gradcheck`) and the live cells above it. No
+solution is there: none is served.
+"""
+
+import shutil
+from pathlib import Path
+
+from sphinx.errors import ConfigError
+
+RELEASE = "https://cdn.jsdelivr.net/pyodide/v0.27.7/full/"
+GRADCHECK = Path(__file__).parents[1] / "autograder/gradcheck.py"
+
+
+def copy_of(app):
+    """The folder that `pyodide_url` names, or None for an address. Raises ConfigError where that has no Pyodide."""
+    if "://" in app.config.pyodide_url:
+        return None
+    folder = Path(app.confdir, app.config.pyodide_url)
+    if not (folder / "pyodide.js").exists():
+        raise ConfigError(f"pyodide_url: there is no pyodide.js in {folder}. `make pyodide` fetches a copy.")
+    return folder
+
+
+def _lay_out(app):
+    if app.builder.format == "html":
+        target = Path(app.outdir, "_static")
+        (target / "live").mkdir(parents=True, exist_ok=True)
+        shutil.copy(GRADCHECK, target / "live/gradcheck.py")
+        if folder := copy_of(app):
+            shutil.copytree(folder, target / "pyodide", dirs_exist_ok=True)
+
+
+def _add_script(app, pagename, templatename, context, doctree):
+    if doctree is not None and any("tag_live" in cell["classes"] for cell in doctree.findall(_is_cell)):
+        source = "_static/pyodide/" if copy_of(app) else app.config.pyodide_url.rstrip("/") + "/"
+        app.add_js_file("live/live.js", **{"data-pyodide": source})
+        app.add_css_file("live/live.css")
+
+
+def _is_cell(node):
+    return "cell" in getattr(node, "attributes", {}).get("classes", ())
+
+
+def setup(app):
+    """Register the extension with Sphinx."""
+    app.add_config_value("pyodide_url", RELEASE, "html", types=(str,))
+    app.connect("builder-inited", _lay_out)
+    app.connect("html-page-context", _add_script)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
