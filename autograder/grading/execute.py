@@ -110,8 +110,9 @@ class TrustedExecute(NbGraderPreprocessor):
             ]
             return
         result = judgement.result
-        if question_id == WHOLE and result.points and (numeric := looks_numeric(WHOLE, functions.call, seed)):
-            self.needs.append(f"{numeric} (its points stand)")
+        if question_id == WHOLE and result.points:
+            numeric = looks_numeric(WHOLE, functions.call, seed, right=result.points == result.maximum)
+            self.needs += [f"{numeric} (its points stand)"] if numeric else []
         points = maximum * result.points / result.maximum
         cell.outputs = [
             new_output(

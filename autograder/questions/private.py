@@ -400,16 +400,33 @@ def _contrast(error, words, holds):
     return words, float(inside / max(inside, outside)), float(outside / max(inside, outside))
 
 
-def looks_numeric(question_id, call, seed):
+def _right_along_a_line(question_id, answer, q, seed):
+    """Whether six gradients give the slope of the loss along one random direction, that of a complex step."""
+    values, _ = collect(QUESTIONS[question_id], lambda name, given: answer, q)
+    rng, step = np.random.default_rng(seed), 1e-20
+    along = {name: rng.normal(size=q[name].shape) for name in PARAMS}
+    slope = q["dout"] * _loss(q, **{name: q[name] + 1j * step * along[name] for name in PARAMS}).imag / step
+    try:
+        found = sum(
+            float((np.asarray(values[f"d{name}"]).reshape(q[name].shape) * along[name]).sum()) for name in PARAMS
+        )
+    except (KeyError, TypeError, ValueError):
+        return False
+    return abs(found - slope) <= 1e-6 * abs(slope)
+
+
+def looks_numeric(question_id, call, seed, *, right=True):
     """Whether a backward pass costs what a numeric derivative costs, which a person should look at.
 
     A backward pass costs a few forward passes (Baur and Strassen, 1983), a numeric derivative one or two for each
     parameter. At one size honest loops cost as much. So the time is taken at two sizes, the second with four times the
-    parameters: honest code grows with them at most, a numeric derivative with their product with the forward pass.
+    parameters: honest code grows with them at most, a numeric derivative with their product with the forward pass. Who
+    differentiates small networks alone is found by being wrong on these.
 
     Args:
-        question_id: a question on the network, its answer a right one.
+        question_id: a question on the network.
         call, seed: as for judge.
+        right: whether its answer was right on the draws that were judged, and so should be here.
 
     Returns:
         A sentence, or None where nothing is to be seen.
@@ -425,6 +442,8 @@ def looks_numeric(question_id, call, seed):
         if answer.error:
             problem = answer.error.split(":")[0]
             return f"{wanted.function} {problem} at {counts[-1]:,} parameters: is it a numeric derivative?"
+        if right and not _right_along_a_line(question_id, answer, q, seed):
+            return f"{wanted.function} is right for small networks, and wrong at {counts[-1]:,} parameters: look at it"
     power = np.log(seconds[1] / seconds[0]) / np.log(counts[1] / counts[0])
     if seconds[1] > 5 or (seconds[1] > 1 and power > NUMERIC_GROWTH):  # honest loops took 0.2 s
         return (

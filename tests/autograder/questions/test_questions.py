@@ -267,6 +267,15 @@ def test_what_costs_like_a_numeric_derivative_is_told_and_honest_loops_are_not()
     assert "was stopped after 10 s at" in questions.looks_numeric("2-2", stopped, SECRET)
 
 
+def test_who_is_right_for_small_networks_alone_is_shown_to_a_person():
+    def backward(dout, cache):
+        right = RIGHT["two_branch_backward"](dout, cache)
+        return {name: np.zeros_like(value) for name, value in right.items()} if len(cache["x"]) > 10 else right
+
+    mistaken = public.call_in(RIGHT | {"two_branch_backward": backward})
+    assert "wrong at 8,960 parameters" in questions.looks_numeric("2-2", mistaken, SECRET)
+
+
 def dict_of(**changes):
     """two_branch_backward with some of its keys renamed or left out."""
 
