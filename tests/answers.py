@@ -1,8 +1,11 @@
 """What a student must not find while the homework is open, in a form that can be searched for."""
 
 import html
+import json
 import re
 from pathlib import Path
+
+from autograder.release import source_notebooks
 
 ROOT = Path(__file__).parents[1]
 SOLUTION = re.compile(r"### BEGIN SOLUTION\n(.*?)\n\s*### END SOLUTION", re.DOTALL)
@@ -16,10 +19,14 @@ def squeezed(text):
 
 
 def solution_lines():
-    """Every line between a solution's markers that tells something, and that no given code holds too."""
-    files = [path.read_text() for path in sorted((ROOT / "solutions").glob("*.py"))]
+    """Every line that only an answer holds, without white space: of the functions between their markers, and of the
+    homework's derivations. Not those that tell nothing, and not those that a given function holds too."""
+    files = [path.read_text(encoding="utf8") for path in sorted((ROOT / "solutions").glob("*.py"))]
     given = squeezed_code("\n".join(SOLUTION.sub("", text) for text in files))
-    lines = {squeezed_code(line) for text in files for found in SOLUTION.findall(text) for line in found.split("\n")}
+    cells = [cell for notebook in source_notebooks().values() for cell in notebook.cells]
+    answers = [found for text in files for found in SOLUTION.findall(text)]
+    answers += [cell.source for cell in cells if cell.cell_type == "markdown" and "nbgrader" in cell.metadata]
+    lines = {squeezed_code(line) for answer in answers for line in answer.split("\n")}
     return sorted(line for line in lines if len(line) >= SHORTEST and line not in given)
 
 
@@ -39,6 +46,13 @@ def found_in(folder, needles):
     for path in sorted(Path(folder).rglob("*")):
         if path.suffix in {".html", ".js", ".json", ".py", ".ipynb", ".md", ".txt", ".svg", ".inv", ".xml"}:
             raw = path.read_text(encoding="utf8", errors="replace")
-            text = squeezed(raw) + squeezed(raw.replace("\\n", "\n").replace('\\"', '"'))
+            raw = "\n".join(_strings(json.loads(raw))) if path.suffix == ".ipynb" else raw
+            text = squeezed(raw) + squeezed(raw.replace("\\n", "\n").replace('\\"', '"')) + re.sub(r"\s+", "", raw)
             hits += [(str(path.relative_to(folder)), needle) for needle in needles if needle in text]
     return hits
+
+
+def _strings(tree):
+    if isinstance(tree, dict):
+        tree = [*tree.keys(), *tree.values()]
+    return [tree] if isinstance(tree, str) else [s for t in tree for s in _strings(t)] if isinstance(tree, list) else []

@@ -12,10 +12,10 @@ import pytest
 
 from autograder import questions
 from autograder.demo import fill, right_answers
-from autograder.release import HERE, checks_source, function_source, release, source_notebooks
+from autograder.release import checks_source, function_source, release, source_notebooks
+from tests.answers import found_in, solution_lines, squeezed_code
 
 QUESTIONS = {question_id: questions.QUESTIONS[question_id] for question_id in questions.HW1}
-SOLUTIONS = sorted((HERE.parent / "solutions").glob("*.py"))
 
 # Runs a notebook's code cells in one namespace, where nothing of ours can be imported; prints what checks return.
 ALONE = """
@@ -52,43 +52,6 @@ def run_alone(notebook):
     return dict(json.loads(line[7:]) for line in lines if line.startswith("POINTS")), ran.stdout
 
 
-def plain(line):
-    return " ".join(line.split())
-
-
-def solution_lines():
-    """Every line that only an answer holds: of the functions between their markers, and of the derivations."""
-    inside, given = set(), set()
-    for path in SOLUTIONS:
-        here = given
-        for line in path.read_text(encoding="utf8").splitlines():
-            if "BEGIN SOLUTION" in line or "END SOLUTION" in line:
-                here = inside if "BEGIN" in line else given
-            else:
-                here.add(plain(line))
-    for notebook in source_notebooks().values():
-        for cell in notebook.cells:
-            if cell.cell_type == "markdown" and "nbgrader" in cell.metadata:
-                inside |= {plain(line) for line in cell.source.splitlines()}
-    return {line for line in inside - given if len(line) >= 15}
-
-
-def strings(tree):
-    if isinstance(tree, dict):
-        tree = [*tree.keys(), *tree.values()]
-    return [tree] if isinstance(tree, str) else [s for t in tree for s in strings(t)] if isinstance(tree, list) else []
-
-
-def leaks(folder):
-    """(file, line) of every released line that holds a line of a solution."""
-    wanted, found = solution_lines(), []
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        text = path.read_text(encoding="utf8")
-        lines = "\n".join(strings(json.loads(text))).splitlines() if path.suffix == ".ipynb" else text.splitlines()
-        found += [(path.name, line) for line in map(plain, lines) for solution in wanted if solution in line]
-    return found
-
-
 def test_no_line_of_a_solution_is_released(released):
     assert {path.name for path in released.iterdir()} == {
         "problem1.ipynb",
@@ -96,8 +59,8 @@ def test_no_line_of_a_solution_is_released(released):
         "gradcheck.py",
         "checks.py",
     }
-    assert len(solution_lines()) > 60
-    assert leaks(released) == []
+    assert len(solution_lines()) > 100
+    assert found_in(released, solution_lines()) == []
 
 
 @pytest.mark.parametrize("name", ["problem1.ipynb", "problem2.ipynb", "gradcheck.py", "checks.py"])
@@ -105,14 +68,14 @@ def test_a_line_of_a_solution_that_is_put_in_is_seen(released, tmp_path, name):
     shutil.copytree(released, tmp_path / "hw1")
     path = tmp_path / "hw1" / name
     line = "dx = (dx_hat - dx_hat.mean(axis=0)  -  x_hat * (dx_hat * x_hat).mean(axis=0)) / np.sqrt(var + eps)"
-    assert plain(line) in solution_lines()
+    assert squeezed_code(line) in solution_lines()
     if path.suffix == ".py":
         path.write_text(path.read_text() + f"\n# {line}\n")
     else:
         notebook = nbformat.read(path, as_version=4)
         notebook.cells[-1].source += f"\n    {line}"
         nbformat.write(notebook, path)
-    assert [file for file, _ in leaks(tmp_path)] == [name]
+    assert found_in(tmp_path / "hw1", solution_lines()) == [(name, squeezed_code(line))]
 
 
 @pytest.mark.parametrize("name", ["problem1", "problem2"])
