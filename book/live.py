@@ -3,7 +3,8 @@
 Only a page that has such cells gets the script, and the script loads nothing before a reader presses Run. The one
 setting, `pyodide_url`, is the address of a Pyodide release, or a folder with a copy (`make pyodide` fetches one), which
 is then laid into the site. A cell gets NumPy, the oracle (`autograder.gradcheck`) and the live cells above it. No
-solution is there: none is served.
+solution is there: none is served. One thing differs from a Python at home: WebAssembly tells NumPy of no division by
+zero, so no warning comes.
 """
 
 import shutil

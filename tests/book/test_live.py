@@ -29,7 +29,8 @@ def live_cells(markdown):
         end = _closing(lines, i + 1, fence["mark"])
         body = lines[i + 1 : end]
         if fence["name"] == "code-cell" and "live" in _tags(body):
-            found.append("\n".join(line for line in body if not line.startswith(":tags:")))
+            code = "\n".join(line for line in body if not line.startswith(":tags:"))
+            found.append(re.sub(r"\A---\n.*?\n---\n", "", code, flags=re.S))
         i = end + 1 if fence["name"] == "code-cell" else i + 1
     return found
 

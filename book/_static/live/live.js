@@ -114,7 +114,8 @@
 
     show({ text, error, figure }) {
       if (figure) {
-        const alt = `A figure that ${this.name} drew`;
+        const before = this.code === this.given && this.built?.querySelector("img")?.alt;
+        const alt = before || `A figure that ${this.name} drew`;
         this.output.append(make("img", { src: `data:image/png;base64,${figure}`, alt }));
         return;
       }
