@@ -55,7 +55,12 @@ class Door:
     """This end of a door: behind the other waits a copy of a kernel in a sandbox."""
 
     def __init__(self, near, sandbox):
-        self.near, self.sandbox, self.pid = near, sandbox, None
+        self.near, self.sandbox, self.pid, self.started = near, sandbox, None, None
+
+    @property
+    def ended(self):
+        """Why the watch has ended what was behind it, or ""."""
+        return self.sandbox.reasons.get(self.started, "")
 
     def ask(self, name, given, seconds):
         """Have a function called. Returns the text of the answer, or None where there is nobody behind the door.
@@ -205,6 +210,8 @@ def run(nb, sandbox, timeout):
     client.key, client.most = key, sandbox.limits.output * 2**20
     try:
         with client.setup_kernel():
+            for door in found.doors.values():
+                door.started = sandbox.pid
             for index, cell in enumerate(nb.cells):
                 if cell.cell_type == "code" and not found.lost:
                     _run_cell(client, cell, index, graded, found, sandbox)

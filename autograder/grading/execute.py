@@ -143,7 +143,6 @@ class Functions:
     def __init__(self, found, name, timeout):
         self.needs, self.timeout = found.needs, timeout
         self.door, self.closed, self.stopped = found.doors.get(name), found.lost, set()
-        self.sandbox = self.door and self.door.sandbox
 
     def call(self, name, given):
         """Call a function; `look` and `judge` ask for this. Whatever comes of it is an Answer."""
@@ -161,7 +160,7 @@ class Functions:
             self._shut(f"what came from {name} could not be read")
             return Answer(error="returned what cannot be read")
         if reply is None:
-            self._shut(self.sandbox.ended or self.closed or f"the kernel ended itself in {name}")
+            self._shut(self.door.ended or self.closed or f"the kernel ended itself in {name}")
             return self.call(name, given)
         answer = _answer(reply)
         if answer.error == STOPPED:

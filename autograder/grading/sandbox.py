@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -203,12 +204,13 @@ def _blas():
 class Sandbox:
     """One submission's sandbox: `with Sandbox(public) as sandbox`. It starts when the first kernel is wanted.
 
-    ended: why the watch has ended it, a sentence, or "". used: whether a kernel has run in it.
+    used: whether a kernel has run in it. reasons: {pid of the sandbox's own process: why the watch has ended it}; it is
+    another process after each start.
     """
 
     def __init__(self, public, *, kind="bubblewrap", limits=None):
         self.public, self.kind, self.limits = Path(public), kind, limits or Limits()
-        self.process, self.ended, self.used, self.statuses = None, "", False, {}
+        self.process, self.pid, self.used, self.statuses, self.reasons = None, None, False, {}, {}
         self.begun = None
         self._lock, self._lines = threading.RLock(), b""
 
@@ -217,6 +219,11 @@ class Sandbox:
 
     def __exit__(self, *_):
         self.close()
+
+    @property
+    def ended(self):
+        """Why the watch has ended what was started last, a sentence, or ""."""
+        return self.reasons.get(self.pid, "")
 
     def start(self):
         """Start it, if it is not running.
@@ -229,7 +236,6 @@ class Sandbox:
         self.close()
         if self.begun and time.monotonic() - self.begun > self.limits.wall:
             raise RuntimeError(self.ended)
-        self.ended = ""
         require(self.kind)
         self.folder = scratch.folder() / f"sandbox-{next(_numbers)}"
         self.folder.mkdir()
@@ -260,7 +266,7 @@ class Sandbox:
             theirs.close()
             for descriptor in passed[1:]:
                 os.close(descriptor)
-        self.control, self._lines = ours, b""
+        self.pid, self.control, self._lines = self.process.pid, ours, b""
         self.begun = self.begun or time.monotonic()
         threading.Thread(target=self._watch, args=(self.process,), daemon=True).start()
         if self._told("ready", START) is None:
@@ -355,8 +361,14 @@ class Sandbox:
             time.sleep(LOOK)
 
     def _end(self, process, why):
-        self.ended = self.ended or why
+        self.reasons.setdefault(process.pid, why)
         process.kill()
+
+    def wake(self):
+        """Let all go on that was stopped by a signal inside."""
+        with suppress(psutil.Error):
+            for process in psutil.Process(self.pid).children(recursive=True) if self.pid else ():
+                process.send_signal(signal.SIGCONT)
 
     def kill(self):
         """End all that runs in it, at once. A next kernel starts it anew."""

@@ -118,6 +118,7 @@ def _grade(folder, course, record, timeout, sandbox):
         # Nothing hidden is there before everything that is shown has been said.
         for name, notebook in notebooks.items():
             runs[name] = run(notebook, sandbox, timeout)
+        sandbox.wake()
         for name, notebook in notebooks.items():
             look_at(notebook, runs[name], timeout)
         record.needs += unread.values() if folder.is_dir() else [_instead(folder)]

@@ -443,7 +443,9 @@ def looks_numeric(question_id, call, seed, *, right=True):
             problem = answer.error.split(":")[0]
             return f"{wanted.function} {problem} at {counts[-1]:,} parameters: is it a numeric derivative?"
         if right and not _right_along_a_line(question_id, answer, q, seed):
-            return f"{wanted.function} is right for small networks, and wrong at {counts[-1]:,} parameters: look at it"
+            return (
+                f"{wanted.function} is right for small networks, and wrong at {counts[-1]:,} parameters: is it numeric?"
+            )
     power = np.log(seconds[1] / seconds[0]) / np.log(counts[1] / counts[0])
     if seconds[1] > 5 or (seconds[1] > 1 and power > NUMERIC_GROWTH):  # honest loops took 0.2 s
         return (

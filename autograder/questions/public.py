@@ -457,7 +457,7 @@ def _missing(question, wanted, found):
     asked = [part.name for part in question.parts] + list(CACHE) * (wanted.unpack is _loss_and_cache)
     missing = [repr(name) for name in asked if name not in found]
     known = {part.name for other in QUESTIONS.values() for part in other.parts} | set(asked)
-    others = [repr(name) for name in found if name not in known]
+    others = [repr(name) for name in found if name not in known and name.isidentifier() and len(name) <= 40]
     if not missing:
         return []
     strange = f" It has {', '.join(others[:6])}, which nobody asked for." if others else ""
