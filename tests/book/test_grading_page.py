@@ -106,7 +106,7 @@ def test_the_words_of_the_two_files_are_the_pages(typed):
     assert {d["verdict"] for student in students.values() for d in student["by_hand"].values()} == {"read"}
     assert any(q["diagnosis"] for q in students["emmy"]["questions"].values())
     for word in {*verdicts, "not judged", "not graded", *{row["status"] for row in rows.values()}}:
-        assert f"*{word}*" in PAGE
+        assert f"*{word}*" in " ".join(PAGE.split())
     for name in ("manual_waiting", "late_penalty", "needs", "status"):
         assert f"`{name}`" in PAGE and name in rows["ada"]
 
