@@ -33,7 +33,7 @@ INSIDE = Path(__file__).with_name("inside.py")
 HOME = "/home/student"
 START = 30  # seconds in which a sandbox must be ready
 LOOK = 0.1  # seconds between two looks of the watch
-GROWN = 256  # MiB that the grader itself may grow by while a submission runs
+GROWN = 128  # MiB that the grader itself may grow by while a submission runs
 WATCHED = ("/tmp", "/dev/shm", HOME)
 
 
@@ -345,8 +345,6 @@ class Sandbox:
         while process.poll() is None:
             if time.monotonic() - self.begun > limits.wall:
                 self._end(process, f"the submission took more than {limits.wall:g} s")
-            if grader.memory_info().rss - before > GROWN * 2**20:
-                self._end(process, "the submission sent more than the grader takes in")
             try:
                 whole = whole or psutil.Process(process.pid)
                 inside = whole.children(recursive=True)
@@ -358,7 +356,10 @@ class Sandbox:
                     self._end(process, f"the submission wrote more than {limits.files:,} files")
             except (psutil.Error, OSError):
                 pass
-            time.sleep(LOOK)
+            for _ in range(5):
+                time.sleep(LOOK / 5)
+                if grader.memory_info().rss - before > GROWN * 2**20:
+                    self._end(process, "the submission sent more than the grader takes in")
 
     def _end(self, process, why):
         self.reasons.setdefault(process.pid, why)
@@ -416,8 +417,15 @@ def _words(process):
 
 def _memory(processes):
     """Bytes that they hold together. What forks share counts once, and is looked at only where it may matter."""
-    held = sum(process.memory_info().rss for process in processes)
-    return held if held < 2**29 else sum(process.memory_full_info().pss for process in processes)
+    held = sum(_of(process, "memory_info", "rss") for process in processes)
+    return held if held < 2**29 else sum(_of(process, "memory_full_info", "pss") for process in processes)
+
+
+def _of(process, asked, name):
+    try:
+        return getattr(getattr(process, asked)(), name)
+    except psutil.Error:  # it has just ended
+        return 0
 
 
 def _files(pid):

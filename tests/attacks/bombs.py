@@ -194,21 +194,19 @@ BOMBS = [
     ends(
         "memory in many processes",
         "Every process stays below the limit of one, and all together are far above it.",
-        "import os, time\nfor n in range(6):\n    if not os.fork():\n        held = np.ones(25 * 2**20)\n        "
+        "import os, time\nfor n in range(12):\n    if not os.fork():\n        held = np.ones(25 * 2**20)\n        "
         "time.sleep(5)\n"
         "        os._exit(0)\ntime.sleep(1.5)\nprint(LEAK)".replace("LEAK", '"lea" "ked memory in many processes"'),
         "MiB of memory",
         deserves=PROBLEM_1 | dict.fromkeys(PROBLEM_2),
     ),
-    ends(
+    bears(
         "memory without a process",
-        "Anonymous files of memory, which no process has in its own: 1.2 gigabytes at most.",
+        "Anonymous files of memory, which no process has in its own: 1.2 gigabytes at most. They are refused.",
         "import os, time\nheld = []\nfor n in range(40):\n    fd = os.memfd_create('m')\n    for part in range(30):\n"
         "        os.write(fd, bytes(2**20))\n    held.append(fd)\ntime.sleep(0.6)\nprint(LEAK)".replace(
             "LEAK", '"lea" "ked memory without a process"'
         ),
-        "memory",
-        deserves=dict.fromkeys(PROBLEM_1 | PROBLEM_2),
     ),
     bears(
         "disk bomb",
