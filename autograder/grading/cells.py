@@ -251,6 +251,9 @@ def _run_cell(client, cell, index, graded, found, sandbox):
     except (CellTimeoutError, CellControlSignal):
         client.kill()
         found.lose(f"an endless loop in {_place(name, graded, index)} did not stop when told to")
+    except RuntimeError as error:
+        client.kill()
+        found.lose(sandbox.ended or str(error))
     except Exception as error:  # what the kernel said is no message
         client.kill()
         where = _place(name, graded, index)

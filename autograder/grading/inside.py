@@ -22,6 +22,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import wire
@@ -53,6 +54,7 @@ def main(control, settings):
     for file in sorted(os.listdir()):
         if file.endswith(".py"):
             importlib.import_module(file[:-3])
+    tempfile.gettempdir()  # it is looked for once, by writing: a first notebook may fill the disk
     _say(control, {"ready": True})
     quiet = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

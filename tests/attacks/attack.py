@@ -197,10 +197,12 @@ def assert_undisturbed(graded_class, attacks):
         aimed.setdefault(attack.folder, {}).update(attack.deserves)
     assert graded_class.rows.keys() == graded_class.records.keys() == aimed.keys()
     for student, targets in aimed.items():
-        assert graded_class.points(student) | targets == FULL | targets, student
+        assert (student, graded_class.points(student) | targets) == (student, FULL | targets), graded_class.rows[
+            student
+        ]
         seen = [attack.says for attack in attacks if attack.folder == student and attack.says]
         if not seen:
-            assert graded_class.rows[student]["needs"] == "", student
+            assert (student, graded_class.rows[student]["needs"]) == (student, "")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -194,9 +194,12 @@ BOMBS = [
     ends(
         "memory in many processes",
         "Every process stays below the limit of one, and all together are far above it.",
-        "import os, time\nfor n in range(12):\n    if not os.fork():\n        held = np.ones(25 * 2**20)\n        "
-        "time.sleep(5)\n"
-        "        os._exit(0)\ntime.sleep(1.5)\nprint(LEAK)".replace("LEAK", '"lea" "ked memory in many processes"'),
+        "import os, time\nread, write = os.pipe()\nfor n in range(12):\n    if not os.fork():\n"
+        "        held = np.ones(25 * 2**20)\n        os.write(write, b'x')\n        time.sleep(5)\n"
+        "        os._exit(0)\n"
+        "for n in range(12):\n    os.read(read, 1)\nprint(LEAK)".replace(
+            "LEAK", '"lea" "ked memory in many processes"'
+        ),
         "MiB of memory",
         deserves=PROBLEM_1 | dict.fromkeys(PROBLEM_2),
     ),
