@@ -29,7 +29,7 @@ done = @mkdir -p $(DONE) && touch $@
 # The autograder's exit status 3: all is graded, and some of it wants a person's eye.
 or_needs_you = || [ $$? -eq 3 ]
 
-.PHONY: help course test soak book serve release grade bench peers lint clean lock
+.PHONY: help course test soak book serve pyodide release grade bench peers lint clean lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -56,6 +56,8 @@ book: $(DONE)/book-$(EDITION) ## the book; EDITION=full (default) or student, wi
 
 serve: book ## the book, at http://localhost:8000 (PORT=8000)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML_$(EDITION)) $(PORT)
+
+pyodide: _build/pyodide/pyodide.js ## Python for live cells, as a copy for the browser tests or beside a site (needs npm)
 
 release: $(DONE)/release ## the assignment's student version, in _build/release/hw1
 
@@ -101,6 +103,11 @@ $(KERNEL): kernel.lock $(READY)
 	@$(PYTHON) -m venv --clear .venv-kernel
 	@.venv-kernel/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r kernel.lock
 	@.venv-kernel/bin/python -m compileall -q .venv-kernel/lib > /dev/null || true
+	@touch $@
+
+_build/pyodide/pyodide.js: book/pyodide_copy.py | $(READY)
+	$(call step,Fetching Pyodide: 83 MB)
+	@$(BIN)/python -m book.pyodide_copy $(@D)
 	@touch $@
 
 $(PEERS)/.ready: benchmarks/peers.txt
