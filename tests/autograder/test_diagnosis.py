@@ -494,12 +494,12 @@ def test_only_what_lost_points_is_named():
 
 
 def test_draws_that_disagree_name_nothing():
-    """On the second draw the mistake is another one: the part has no name."""
-    calls = []
+    """On the second hidden draw the mistake is another one: the part has no name."""
+    calls, at_home = [], 2 * len(public.SEEDS)  # each draw calls twice, the public ones first
 
     def slope(d, z, a):
         calls.append(1)
-        return d if len(calls) > 2 else d * np.sign(z)
+        return d if len(calls) > at_home + 2 else d * np.sign(z)
 
     functions = student(relu_back_b=slope)
     judgement = diagnosis.judge("2-2 branch b", public.call_in(functions), SECRET, draws=2)
