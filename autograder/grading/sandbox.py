@@ -140,7 +140,10 @@ def command(bwrap, user_namespace, public, limits):
             line += ["--symlink", os.readlink(path), path]
         elif os.path.isdir(path):
             line += ["--ro-bind", path, path]
-    for path in _environment():
+    line += ["--proc", "/proc", "--dev", "/dev", "--perms", "0755", "--dir", "/home"]
+    for path in WATCHED:
+        line += ["--perms", "1777", "--size", str(limits.disk * 2**20), "--tmpfs", path]
+    for path in _environment():  # after /tmp: it may lie there
         if not Path(path).is_relative_to("/usr"):
             for parent in reversed(Path(path).parents[:-1]):
                 line += ["--perms", "0755", "--dir", str(parent)]
@@ -148,9 +151,6 @@ def command(bwrap, user_namespace, public, limits):
     line += ["--perms", "0755", "--dir", "/inside"]
     for file in (INSIDE, Path(wire.__file__)):
         line += ["--ro-bind", str(file), f"/inside/{file.name}"]
-    line += ["--proc", "/proc", "--dev", "/dev", "--perms", "0755", "--dir", "/home"]
-    for path in WATCHED:
-        line += ["--perms", "1777", "--size", str(limits.disk * 2**20), "--tmpfs", path]
     for file in sorted(Path(public).glob("*.py")):
         line += ["--ro-bind", str(file), f"{HOME}/{file.name}"]
     for name, value in _variables("/tmp").items():

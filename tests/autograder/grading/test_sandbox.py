@@ -247,3 +247,15 @@ def test_the_command_line_names_no_path_of_the_grader(public):
     assert "inside.py" in said or "python" in said
     assert str(public) not in said
     assert "ro-bind" not in said
+
+
+def test_its_environment_may_lie_in_a_temporary_folder(monkeypatch, tmp_path):
+    (tmp_path / "env").mkdir()
+    (tmp_path / "env" / "word").write_text("here")
+    monkeypatch.setattr(sandbox, "_environment", lambda: [str(tmp_path / "env")])
+    bwrap, user_namespace = find()
+    line = command(bwrap, user_namespace, tmp_path, Limits())
+    done = subprocess.run(
+        [*line, "/bin/cat", str(tmp_path / "env" / "word")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "here"
