@@ -35,7 +35,7 @@ class Run:
     """What came of a notebook's cells.
 
     outputs: of each cell, None where it was not run. doors: {grade_id: Door}. seen: {grade_id: (functions, what public
-    draws have shown)}. needs: what a person must look at. lost: why the rest was not run, or "".
+    draws have shown, seconds that it took)}. needs: what a person must look at. lost: why the rest was not run, or "".
     """
 
     outputs: list
