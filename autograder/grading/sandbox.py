@@ -153,7 +153,7 @@ def command(bwrap, user_namespace, public, limits):
         line += ["--ro-bind", str(file), f"/inside/{file.name}"]
     for file in sorted(Path(public).glob("*.py")):
         line += ["--ro-bind", str(file), f"{HOME}/{file.name}"]
-    for name, value in _variables("/tmp").items():
+    for name, value in _variables(HOME, "/tmp").items():
         line += ["--setenv", name, value]
     return [*line, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME, "--"]
 
@@ -190,10 +190,10 @@ def _environment():
     return str(KERNEL), done.stdout.strip()
 
 
-def _variables(home):
-    """The environment of what runs inside; `home` is where programs may leave their own files."""
+def _variables(home, own):
+    """The environment of what runs inside; in the folder `own` programs may leave files of their own."""
     fixed = {"HOME": home, "USER": "student", "LOGNAME": "student", "PATH": f"{KERNEL}/bin:/usr/bin:/bin"}
-    fixed |= {"LANG": "C.UTF-8", "TZ": "UTC", "IPYTHONDIR": f"{home}/.ipython", "MPLCONFIGDIR": f"{home}/.mpl"}
+    fixed |= {"LANG": "C.UTF-8", "TZ": "UTC", "IPYTHONDIR": f"{own}/.ipython", "MPLCONFIGDIR": f"{own}/.mpl"}
     return fixed | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | _blas()
 
 
@@ -244,7 +244,7 @@ class Sandbox:
         python = [str(KERNEL / "bin" / "python"), "-I", "-B"]
         passed = [theirs.fileno()]
         if self.kind == "none":
-            where = {"cwd": self.folder, "env": _variables(str(self.folder))}
+            where = {"cwd": self.folder, "env": _variables(str(self.folder), str(self.folder))}
             line = [*python, str(INSIDE)]
             for file in self.public.glob("*.py"):
                 shutil.copy(file, self.folder)

@@ -109,8 +109,8 @@ def test_who_takes_too_much_is_ended_and_it_is_said(public, source, limits, word
 def test_a_flood_of_output_is_cut(public):
     said, found = outputs(public, "while True:\n    print('x' * 1000)", "print('and then')", limits=Limits(output=1))
     assert len(said[0]) < 2**20 + 2**16
-    assert "printed more than 1 MiB" in str(found.needs)
-    assert "and then" in said[1] or "did not stop" in found.lost
+    assert "printed more than 1 MiB" in str(found.needs) or "more than the grader takes in" in found.lost
+    assert "and then" in said[1] or "did not stop" in found.lost or "more than the grader takes in" in found.lost
 
 
 def test_what_it_cannot_send_ends_nothing_but_itself(public):
