@@ -200,11 +200,13 @@ def read_notebook(path):
         _own(path)
         if path.stat().st_size > LARGEST:
             raise ValueError(f"{path.name} is too large ({path.stat().st_size:,} bytes; at most {LARGEST:,} are read)")
-        data = path.read_bytes()
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ValueError(f"{path.name} cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} is not a notebook: {error}") from error
     try:
-        notebook = json.loads(data.decode("utf-8-sig"))
+        notebook = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path.name} is not valid JSON (see character {error.pos:,}: {error.msg})") from error
     except (ValueError, RecursionError) as error:
