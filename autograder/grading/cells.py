@@ -192,11 +192,6 @@ def run(nb, sandbox, timeout):
     found.doors = {name: Door(near, sandbox) for name, (near, _) in zip(graded, pairs, strict=True)}
     key = secrets.token_hex(8)
     OPEN[key] = Opened(sandbox, [far for _, far in pairs])
-    words = {
-        "ename": "CellTimeoutError",
-        "evalue": "",
-        "traceback": [f"Stopped after {timeout:g} s. The other cells count."],
-    }
     options = {
         "startup_timeout": 30,
         "shutdown_kernel": "immediate",
@@ -204,7 +199,7 @@ def run(nb, sandbox, timeout):
         "raise_on_iopub_timeout": True,
         "allow_errors": True,
         "interrupt_on_timeout": True,
-        "error_on_timeout": words,
+        "error_on_timeout": {"ename": STOPPED},  # `on_cell_executed` says it in the cell
     }
     client = Cells(nb, timeout=math.ceil(timeout), **options)
     client.key, client.most = key, sandbox.limits.output * 2**20
@@ -239,8 +234,8 @@ def _run_cell(client, cell, index, graded, found, sandbox):
         finally:
             found.outputs[index] = cell.outputs
         if client.stopped:
-            words = f"endless loop in {place} (stopped after {client.timeout:g} s; the other cells count)"
-            found.needs.append(words)
+            stopped = f"stopped after {client.timeout:g} s; the other cells count"
+            found.needs.append(f"endless loop in {place} ({stopped})")
         if client.interrupting:
             cell.outputs.append(new_output("stream", name="stderr", text="\nCut: it printed too much.\n"))
             found.needs.append(f"{place} printed more than {sandbox.limits.output:g} MiB; what came after was cut")

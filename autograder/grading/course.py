@@ -186,7 +186,7 @@ class Course:
         fresh = self.db is None and not (self.root / "gradebook.db").exists()
         known = not fresh and self._has_assignment()
         make_seed(self.seed_file)
-        fingerprint = _fingerprint(self.seed_file)
+        fingerprint = fingerprint_of(self.seed_file)
         stamp = self.root / "assignment.sha256"
         current = stamp.exists() and stamp.read_text() == fingerprint
         if not current:
@@ -273,7 +273,8 @@ def make_seed(path):
     partial.replace(path)
 
 
-def _fingerprint(seed_file):
+def fingerprint_of(seed_file):
+    """One number for all that a grade depends on but the submission and the options: hidden seed, grader, packages."""
     digest = hashlib.sha256(seed_file.read_bytes())
     for folder in (HERE, HERE.parent / "solutions"):
         for path in sorted(p for p in folder.rglob("*") if p.suffix in {".py", ".md", ".svg"} and p.name not in APART):

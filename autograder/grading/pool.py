@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 
 from . import scratch
-from .course import _fingerprint
+from .course import fingerprint_of
 from .sandbox import require
 
 RENEW = 25  # submissions after which a process is replaced by a fresh one
@@ -189,7 +189,7 @@ START = "dask worker --nthreads 1"
 def _lacks(course, fingerprint, sandbox):
     """What a worker lacks, in words, or "". Runs there."""
     try:
-        if _fingerprint(course.seed_file) != fingerprint:
+        if fingerprint_of(course.seed_file) != fingerprint:
             return "it holds another version of the grader or of its packages"
         require(sandbox)
     except OSError as error:

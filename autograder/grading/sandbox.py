@@ -253,8 +253,10 @@ class Sandbox:
             program, *walls = command(*find(), self.public, self.limits)
             line = [*_scope(self.limits), program]
             words = [("--args", "\0".join(walls[:-1]).encode())]  # not on its command line, which can be read inside
-            words += [("--seccomp", seccomp.program())] * bool(seccomp.program())
+            words += [("--seccomp", seccomp.program())]
             for option, data in words:
+                if not data:  # a machine whose system calls' numbers are not known
+                    continue
                 passed.append(_file(data))
                 line += [option, str(passed[-1])]
             line += ["--", *python, "/inside/inside.py"]

@@ -12,17 +12,10 @@ from nbgrader.utils import capture_log
 from autograder.release import HERE
 from tests.attacks import looks, points
 from tests.attacks.attack import by_name, prepared, write_submission
-from tests.attacks.test_looks import TOKEN, Listeners
+from tests.attacks.listeners import TOKEN
 
 EARNERS = [attack for attack in points.PATCHED + points.KERNEL + points.HUNTS if attack.stock]
 READERS = [attack for attack in looks.ATTACKS if attack.stock]
-
-
-@pytest.fixture(scope="module")
-def listeners(tmp_path_factory):
-    made = Listeners(tmp_path_factory.mktemp("s"))
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,29 +2,18 @@
 
 import csv
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 
 import nbformat
 import pytest
 from nbconvert.exporters import HTMLExporter
-from playwright.sync_api import sync_playwright
 
 from autograder import cli
 from autograder.demo import fill, right_answers, write
 from autograder.grading.course import Course
 from autograder.grading.gradebook import grades
+from tests.browser.serving import NEEDED, jupyterlab
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-QUIET += ["--no-first-run", "--no-sandbox"]  # a test's own pages, and a sandbox refuses to start as root
-
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")]
+pytestmark = NEEDED
 
 STRANGER = "<img src=x onerror='owned()'>"  # a folder may be called so
 DERIVATION = """
@@ -76,50 +65,14 @@ def grade(course, submitted, *options):
 @pytest.fixture(scope="module")
 def server(graded, tmp_path_factory):
     """The address of what `jupyter lab` serves when it is started in the course folder, as its configuration says."""
-    homes = {
-        name: str(tmp_path_factory.mktemp("home")) for name in ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
-    }
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["--no-browser", "--allow-root", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
-    options += ["--IdentityProvider.token=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    options += ["--LabApp.news_url=", "--LabApp.extension_manager=readonly"]
-    running = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", *options],
-        cwd=graded[0].root,
-        env=os.environ | homes,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"{address}/api", timeout=2).close()
-                break
-            except OSError:
-                time.sleep(0.25)
-        else:
-            raise RuntimeError("JupyterLab did not start within a minute")
-        yield address
-    finally:
-        running.terminate()
-        running.wait(20)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield started
-        started.close()
+    with jupyterlab(graded[0].root, tmp_path_factory) as address:
+        yield address.rstrip("/")
 
 
 @pytest.fixture
-def tab(chromium, server):
+def tab(browser, server):
     """A page; `tab.asked` are the addresses that it asked outside the server, `tab.owned` the scripts that ran."""
-    page = chromium.new_page(viewport={"width": 1300, "height": 1000})
+    page = browser.new_page(viewport={"width": 1300, "height": 1000})
     page.asked, page.owned = [], []
     page.on("request", lambda request: request.url.startswith((server, "data:")) or page.asked.append(request.url))
     page.expose_function("owned", lambda: page.owned.append(True))

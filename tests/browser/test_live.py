@@ -9,7 +9,8 @@ from http.server import ThreadingHTTPServer
 
 import pytest
 
-from tests.browser.test_site import CHROMIUM, ROOT, SITES, Quiet, browser, visit  # noqa: F401 (two are fixtures)
+from tests.browser.serving import NEEDED
+from tests.browser.test_site import ROOT, SITES, Quiet
 
 COPY = ROOT / "_build/pyodide"
 PICTURES = ROOT / "_build/pictures"
@@ -27,8 +28,7 @@ INK = """async image => {  // the share of a picture that is not white
 READY = 120_000  # milliseconds: a busy machine takes long to start Python
 
 pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
+    *NEEDED,
     pytest.mark.skipif(not (COPY / "pyodide.js").exists(), reason="make pyodide fetches what live cells run on"),
 ]
 
@@ -197,7 +197,7 @@ def test_the_pages_that_should_have_live_cells(site):
     assert (folder / "_static/live/gradcheck.py").read_text() == (ROOT / "autograder/gradcheck.py").read_text()
 
 
-def test_nothing_is_loaded_before_the_first_run_and_a_page_is_light(site, visit):  # noqa: F811
+def test_nothing_is_loaded_before_the_first_run_and_a_page_is_light(site, visit):
     (base, folder), (tab, _) = site, visit
     asked, sizes = [], {}
     tab.on("request", lambda request: asked.append(request.url))
@@ -217,7 +217,7 @@ def test_nothing_is_loaded_before_the_first_run_and_a_page_is_light(site, visit)
     assert all(word in loaded for word in ("worker.js", "gradcheck.py", "pyodide.asm.wasm", "numpy")), "it would see"
 
 
-def test_each_live_cell_gives_what_the_build_gave(site, visit):  # noqa: F811
+def test_each_live_cell_gives_what_the_build_gave(site, visit):
     (base, folder), (tab, wrong) = site, visit
     tab.on("request", lambda request: request.url.startswith((base, "data:", "blob:")) or wrong.append(request.url))
     pages = live_pages(folder)
@@ -237,7 +237,7 @@ def test_each_live_cell_gives_what_the_build_gave(site, visit):  # noqa: F811
 
 
 @pytest.mark.parametrize("page", MINE)
-def test_a_reader_checks_an_own_gradient(one, visit, page):  # noqa: F811
+def test_a_reader_checks_an_own_gradient(one, visit, page):
     (base, _), (tab, _) = one, visit
     tab.goto(f"{base}book/{page}.html")
     cell = cells(tab)[-1]
@@ -257,7 +257,7 @@ def test_a_reader_checks_an_own_gradient(one, visit, page):  # noqa: F811
 
 
 @pytest.fixture
-def page(one, visit):  # noqa: F811
+def page(one, visit):
     """A page with three live cells; each needs what stands above it."""
     (base, _), (tab, _) = one, visit
     tab.goto(f"{base}book/block1/softmax.html")
@@ -378,7 +378,7 @@ def test_more_than_a_page_can_hold(page):
     assert "and more, which is not shown" in output(first) and len(output(first)) < 200_000
 
 
-def test_what_it_says_where_python_cannot_be_had(one, visit):  # noqa: F811
+def test_what_it_says_where_python_cannot_be_had(one, visit):
     (_, folder), (tab, _) = one, visit
     server, base = serve(folder, source="nowhere/")
     tab.goto(f"{base}book/block1/softmax.html")
@@ -389,7 +389,7 @@ def test_what_it_says_where_python_cannot_be_had(one, visit):  # noqa: F811
     server.shutdown()
 
 
-def test_python_from_another_address(one, visit):  # noqa: F811
+def test_python_from_another_address(one, visit):
     """As the default is: the release stands elsewhere. The page says where, and asks nobody before the first Run."""
     (elsewhere, folder), (tab, _) = one, visit
     server, base = serve(folder, source=f"{elsewhere}pyodide/")
@@ -404,7 +404,7 @@ def test_python_from_another_address(one, visit):  # noqa: F811
     server.shutdown()
 
 
-def test_where_the_copy_has_no_matplotlib(one, visit):  # noqa: F811
+def test_where_the_copy_has_no_matplotlib(one, visit):
     (_, folder), (tab, _) = one, visit
     server, base = serve(folder, lacks=("matplotlib",))
     tab.goto(f"{base}book/block1/softmax.html")
@@ -417,7 +417,7 @@ def test_where_the_copy_has_no_matplotlib(one, visit):  # noqa: F811
     server.shutdown()
 
 
-def test_an_old_browser_is_told(one, visit):  # noqa: F811
+def test_an_old_browser_is_told(one, visit):
     (base, _), (tab, wrong) = one, visit
     tab.add_init_script("delete window.WebAssembly")
     tab.goto(f"{base}book/block1/softmax.html")

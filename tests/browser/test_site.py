@@ -2,20 +2,17 @@
 
 import functools
 import http.server
-import shutil
 import threading
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+
+from tests.browser.serving import NEEDED
 
 ROOT = Path(__file__).parents[2]
 SITES = {"full": ROOT / "_build/html", "student": ROOT / "_build/student/html"}
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-QUIET += ["--no-first-run", "--no-sandbox"]  # a test's own pages, and a sandbox refuses to start as root
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")]
+pytestmark = NEEDED
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -34,28 +31,6 @@ def site(request):
     pages = sorted(str(page.relative_to(folder)) for page in folder.glob("book/**/*.html"))
     yield f"http://127.0.0.1:{server.server_port}/", [*pages, "search.html"]
     server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def visit(browser):
-    """A page, and the list of what went wrong on it: requests to elsewhere, failed ones, errors of scripts."""
-    tab, wrong = browser.new_page(), []
-    # What the next page cuts off has not failed.
-    failed = lambda request: request.failure == "net::ERR_ABORTED" or wrong.append(f"failed: {request.url}")  # noqa: E731
-    tab.on("requestfailed", failed)
-    tab.on("response", lambda answer: answer.status >= 400 and wrong.append(f"{answer.status}: {answer.url}"))
-    tab.on("pageerror", lambda error: wrong.append(f"script: {error}"))
-    tab.on("console", lambda message: message.type == "error" and wrong.append(f"console: {message.text}"))
-    yield tab, wrong
-    tab.close()
 
 
 def test_every_page_is_whole_and_asks_nobody_outside(site, visit):
