@@ -1,7 +1,7 @@
 r"""A gradient written in LaTeX: read, its shapes checked, computed. One file, NumPy only.
 
-    tree = read(r"\frac1m \sum_i (\hat y_{b,i} - y_{b,i}) s_i^T")
-    (reading,) = shapes(tree, "Kh")           # what it means as a gradient of shape (K, n_h), or a FormulaError
+    tree = read(r"\frac1m \sum_i (\hat x_i \circ c_i) x_i^T")
+    (reading,) = shapes(tree, "hn")           # what it means as an array of shape (n_h, n), or a FormulaError
     evaluate(reading, draw)                   # an array; draw is a dict symbol -> array, rows are samples
 
 Nothing is handed to eval or exec. The grammar, loosest first; font, spacing and size commands are skipped:
@@ -1749,6 +1749,11 @@ class Target:
         given = {f"∂{name}": (f"d{key}", dims) for name, (key, dims) in table.items() if f"d{key}" in self.given}
         return table | given | {name: None for name, (key, _) in table.items() if key in self.hidden}
 
+    def asked(self, scalars=False):
+        """How a formula for it is read: the arguments of `shapes`, but for the axes."""
+        slopes = [SLOPES[part] for part in self.given if part in SLOPES]
+        return dict(target=self.written, symbols=self.symbols(scalars), asked=self.key, slopes=slopes)
+
 
 def _targets():
     """{"2-2 gamma": Target}: every part of hw1. A gradient of 2-2 may build upon those before it in its question's own
@@ -1834,10 +1839,7 @@ def compare(latex, target, draws, *, scalars=False, explain=None, tree=None, she
 
 def _compared(latex, tree, target, draws, scalars, explain, sheet):
     dims = "" if scalars and target.key in ("gamma", "beta") else target.dims
-    slopes = [SLOPES[part] for part in target.given if part in SLOPES]
-    how = dict(
-        target=target.written, symbols=target.symbols(scalars), asked=None if sheet else target.key, slopes=slopes
-    )
+    how = target.asked(scalars) | ({"asked": None} if sheet else {})
     explain = explain or (lambda values: (None, ()))
 
     def values(reading):
