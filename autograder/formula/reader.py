@@ -38,6 +38,10 @@ import numpy as np
 
 LENGTH, DEPTH, NODES, LETTERS, WORK = 10_000, 40, 800, 10, 2_000_000  # the bounds of what is read and computed
 STEP = 1e-20
+SHOWN = 80  # characters of a line, on each side of the place that a message is about
+LOST = re.compile(
+    r"[\a\b\v\f]|\t(?=heta|ext|op\b|imes|frac|ilde|au)|\r(?=ho|ight|m\b)"
+)  # "\frac" without r: a form feed, "rac"
 
 INDICES = frozenset("ijklqrt")
 SIZES = {"m": "m", "n": "n", "n_h": "h", "K": "K", "n_ya": "h", "n_yb": "K"} | dict.fromkeys(
@@ -91,9 +95,11 @@ def point(latex, error):
         return str(error)
     start, end = error.at
     first = latex.rfind("\n", 0, start) + 1
-    line = latex[first:].split("\n")[0]
-    mark = " " * (start - first) + "^" * max(1, min(end, first + len(line)) - start)
-    return f"{error}\n    {line}\n    {mark}"
+    last = first + len(latex[first:].split("\n")[0])
+    begin, stop = max(first, start - SHOWN), min(last, start + SHOWN)
+    before, after = "… " * (begin > first), " …" * (stop < last)
+    mark = " " * (len(before) + start - begin) + "^" * max(1, min(end, stop) - start)
+    return f"{error}\n    {before}{latex[begin:stop]}{after}\n    {mark}"
 
 
 @dataclass(frozen=True)
@@ -195,6 +201,8 @@ def _tokens(latex):
     """The tokens of a string, its brackets balanced; line breaks within brackets are gone (but for those of cases)."""
     if len(latex) > LENGTH:
         raise FormulaError(f"A formula of {len(latex):,} characters is too long: {LENGTH:,} are read.")
+    if lost := LOST.search(latex):
+        raise FormulaError('A backslash is lost here. Is the r missing, as in r"…"?', lost.span())
     found, stack, place = [], [], 0
     while place < len(latex):
         match = _TOKEN.match(latex, place)
@@ -1829,6 +1837,7 @@ def compare(latex, target, draws, *, scalars=False, explain=None, tree=None, she
         A FormulaVerdict; what cannot be read is a verdict too.
     """
     label = f"{target.question.split(' ')[0]} {target.written}"
+    latex = latex.encode("utf8", "backslashreplace").decode()  # half a surrogate pair cannot be written anywhere
     try:
         with np.errstate(all="ignore"):
             tree = read(latex) if tree is None else tree

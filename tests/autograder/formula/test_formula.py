@@ -282,6 +282,29 @@ def test_what_cannot_be_read_is_said_with_its_place(formula, message, place):
         assert line[mark.index("^")] == place[0]
 
 
+@pytest.mark.parametrize("lost", ["\frac1m s_i", "\theta_{2B}", "2 \beta", "\rho", "a \times b"])
+def test_a_string_without_its_r_is_told_so(lost):
+    verdict = judge_formula("2-2 gamma", lost)
+    assert verdict.verdict == "unread" and "Is the r missing" in verdict.words[0]
+
+
+def test_a_tab_and_a_carriage_return_are_white_space():
+    assert read("s_i\t+ c_i\r\n") == read("s_i + c_i")
+
+
+def test_half_a_character_is_a_verdict_that_can_be_written():
+    verdict = judge_formula("2-2 gamma", "s_i \ud800")
+    assert verdict.verdict == "unread"
+    "".join(verdict.words).encode("utf8")
+
+
+def test_of_a_long_line_the_message_shows_what_is_around_its_place():
+    formula = "s_i + " * 300 + "@ + c_i" + " + s_i" * 300
+    (words,) = judge_formula("2-2 gamma", formula).words
+    line, mark = words.splitlines()[1:]
+    assert len(line) < 200 and line[mark.index("^")] == "@"
+
+
 def test_a_wrong_verdict_says_what_the_numbers_show_where_the_bank_has_no_name():
     verdict = judge_formula("2-2 z_2b", r"\frac3m (\hat y_{b,i} - y_{b,i})")
     assert verdict.name is None and "3" in " ".join(verdict.words)
