@@ -16,7 +16,7 @@ import numpy as np
 
 from autograder import questions
 from autograder.diagnosis import MISTAKES, STEPS, Chain, Named, inputs_of, step_of
-from autograder.gradcheck import numerical_jacobian, symptoms
+from autograder.gradcheck import numerical_jacobian
 from autograder.questions import private
 
 from .reader import (
@@ -139,18 +139,16 @@ def _explain(target, seeds, scalars, values):
     """(name, what went wrong and what to look at) of the mistake; or (None, what the numbers show)."""
     if named := _named(values, target, seeds, scalars):
         return named.name, [sentence for entry in named.entries for sentence in (entry[0].what, entry[0].look)]
-    draw = drawn(seeds[0], scalars, target.family)[0]
-    yours, truth = values[0], np.asarray(draw[target.part])
-    if yours.shape != truth.shape:
-        return None, ()
-    clues = questions.public.clues(
-        questions.QUESTIONS[target.question], dict(draw, gamma=np.asarray(draw.get("gamma")))
-    )
-    return None, symptoms(yours, truth, where=clues[0], factors=clues[1])
+    return None, questions.public.shown_by(target, drawn(seeds[0], scalars, target.family)[0], values[0])
+
+
+def seeds_of(seed):
+    """The seeds of the draws that a formula is judged on."""
+    return [(seed, 6, k) for k in range(DRAWS)]
 
 
 def _verdict(target, latex, seed, scalars, **how):
-    seeds = [(seed, 6, k) for k in range(DRAWS)]
+    seeds = seeds_of(seed)
     draws = [drawn(each, scalars, target.family)[0] for each in seeds]
     return compare(latex, target, draws, scalars=scalars, explain=partial(_explain, target, seeds, scalars), **how)
 
@@ -184,6 +182,25 @@ def stored_draws(seeds):
             for pair in SLOPES.values():
                 draw[pair]
         found[family] = [dict(draw) for draw in draws]
+    return found
+
+
+def stored_mistakes(seeds):
+    """The bank as numbers, for where there is none: {key of TARGETS: [(name, sentences, its value on each draw)]}.
+    Mistakes that come to the same on a draw are one entry; two at once are not among them."""
+    found = {}
+    for key, target in TARGETS.items():
+        if step_of(target.question, target.part) in STEPS:
+            values = {}
+            for seed in seeds:
+                for entries, value in _singles(target, seed, False):
+                    named = Named(entries, 0.0)
+                    values.setdefault(named.name, (entries, []))[1].append(value)
+            found[key] = [
+                (name, [sentence for entry in entries for sentence in (entry[0].what, entry[0].look)], each)
+                for name, (entries, each) in values.items()
+                if len(each) == len(seeds)
+            ]
     return found
 
 

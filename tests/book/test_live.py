@@ -130,7 +130,7 @@ def test_what_is_printed_and_the_last_value():
 
 def app(tmp_path, url):
     added = []
-    config = SimpleNamespace(pyodide_url=url)
+    config = SimpleNamespace(pyodide_url=url, edition="student")
     return SimpleNamespace(
         config=config,
         confdir=str(tmp_path),
@@ -163,6 +163,9 @@ def test_only_a_page_with_live_cells_gets_the_script(tmp_path):
     assert some.added == []
     live._add_script(some, "p", "page.html", {}, page_of("cell", "tag_live"))
     assert some.added == [("live/live.js", {"data-pyodide": live.RELEASE}), ("live/live.css", {})]
+    some.added.clear()
+    live._add_script(some, "p", "page.html", {}, page_of("formula-box"))
+    assert [name for name, _ in some.added] == ["live/live.js", "live/live.css", "live/formulas.js"]
 
 
 def test_a_copy_is_laid_beside_the_site_by_one_setting(tmp_path):
@@ -182,7 +185,8 @@ def test_what_is_served_holds_no_solution(tmp_path):
     live._lay_out(some)
     served = {path.name for path in (tmp_path / "html").rglob("*") if path.is_file()}
     served |= {path.name for path in (ROOT / "book/_static/live").iterdir() if path.is_file()}
-    assert served == {"gradcheck.py", "live.css", "live.js", "runner.py", "worker.js"}
+    live_cells_need = {"gradcheck.py", "live.css", "live.js", "runner.py", "worker.js"}
+    assert served == live_cells_need | {"formulas.js", "formulas.py", "reader.py", "draws.npz"}
 
 
 def test_the_setting_and_the_copy_are_of_the_same_release():

@@ -10,6 +10,8 @@
   let ready = false;
   let busy = false;
   let hear = () => {}; // what the worker says goes to whoever waits for it
+  let line = Promise.resolve(); // cells and formulas ask one after the other
+  const inTurn = (job) => (line = line.then(job, job));
 
   const make = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
@@ -146,25 +148,36 @@
     hear({ failed: words });
   };
 
-  const load = async (cell) => {
+  const load = async (say) => {
     if (!worker) {
       worker = new Worker(here + "worker.js");
       worker.onmessage = ({ data }) => hear(data);
       worker.onerror = (event) => { event.preventDefault(); hear({ failed: event.message || "the worker did not start" }); };
     }
-    await ask({ pyodide, here }, ({ step }) => step && cell.say(`${step}, once for this page …`));
+    await ask({ pyodide, here }, ({ step }) => step && say(`${step}, once for this page …`));
     ready = true;
   };
 
-  const runCells = async (some) => {
-    if (busy || !some.length) return;
+  const told = (problem, button) => { // why there was no answer; Python is gone then
+    const stopped = worker === null;
+    const words = stopped ? problem.message
+      : ready ? `Python broke off (${problem.message}). It begins anew at the next ${button}.`
+      : `Python could not be loaded from ${own ? "this site" : new URL(pyodide).host}. Are you offline? ` +
+        `What you see is what the book was built with. ${button} tries again.`;
+    if (!stopped) stop("");
+    return words;
+  };
+
+  const runCells = (some) => busy || !some.length ? undefined : inTurn(() => runNow(some));
+
+  const runNow = async (some) => {
     busy = true;
     for (const cell of cells) for (const name of ["Run", "Reset"]) cell.buttons[name].setAttribute("aria-disabled", "true");
     everything.setAttribute("aria-disabled", "true");
     let cell = some.at(-1);
     try {
       cell.buttons.Stop.hidden = false;
-      if (!ready) await load(cell);
+      if (!ready) await load((words) => cell.say(words));
       cell.say("");
       for (const next of some) {
         cell.buttons.Stop.hidden = true;
@@ -174,13 +187,7 @@
       }
       if (cell !== some.at(-1)) some.at(-1).say(`Not run: ${cell.name} above stopped at an error.`);
     } catch (problem) {
-      const stopped = worker === null;
-      const words = stopped ? problem.message
-        : ready ? `Python broke off (${problem.message}). It begins anew at the next Run.`
-        : `Python could not be loaded from ${own ? "this site" : new URL(pyodide).host}. Are you offline? ` +
-          "What you see is what the book was built with. Run tries again.";
-      if (!stopped) stop("");
-      cell.say(words);
+      cell.say(told(problem, "Run"));
     } finally {
       const lost = document.activeElement === cell.buttons.Stop;
       cell.buttons.Stop.hidden = true;
@@ -193,6 +200,21 @@
 
   const everything = make("button", { type: "button" }, "Run all");
   everything.addEventListener("click", () => runCells([...cells]));
+
+  // For formulas.js: the same Python, asked for one formula. `say` hears what is being loaded.
+  window.livePython = {
+    here, make, whyNot,
+    from: own ? "this site" : new URL(pyodide).host,
+    isReady: () => ready,
+    formula: (message, say) => inTurn(async () => {
+      try {
+        if (!ready) await load(say);
+        return await ask({ formula: message }, ({ step }) => step && say(`${step} …`));
+      } catch (problem) {
+        return { failed: told(problem, "Check") };
+      }
+    }),
+  };
 
   document.addEventListener("DOMContentLoaded", () => {
     const found = [...document.querySelectorAll(".cell.tag_live")].filter((cell) => cell.querySelector(".cell_input pre"));

@@ -1,9 +1,17 @@
 // Python for a page's live cells, beside the page's own thread. Nothing of this is loaded before the first Run.
-// In: {pyodide, here} once, then {run: code, name}. Out: {step}, {ready}, {failed}, {text | error | figure}, {done}.
+// In: {pyodide, here} once, then {run: code, name} or {formula: {what: "look" | "judge", key, latex}}.
+// Out: {step}, {ready}, {failed}, {text | error | figure}, {done}.
 
-let pyodide, runner, namespace;
+let pyodide, runner, namespace, formulas, own;
+
+async function fetched(name) {
+  const answer = await fetch(own + name);
+  if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
+  return new Uint8Array(await answer.arrayBuffer());
+}
 
 async function start({ pyodide: source, here }) {
+  own = here;
   postMessage({ step: "Loading Python" });
   importScripts(source + "pyodide.js");
   pyodide = await loadPyodide({ indexURL: source });
@@ -12,9 +20,7 @@ async function start({ pyodide: source, here }) {
   postMessage({ step: "Loading the gradient check" });
   pyodide.FS.mkdirTree("/live/autograder");
   for (const [name, place] of [["gradcheck.py", "autograder/"], ["runner.py", ""]]) {
-    const answer = await fetch(here + name);
-    if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
-    pyodide.FS.writeFile(`/live/${place}${name}`, await answer.text());
+    pyodide.FS.writeFile(`/live/${place}${name}`, await fetched(name));
   }
   pyodide.runPython("import sys; sys.path.insert(0, '/live'); import numpy, autograder.gradcheck");
   runner = pyodide.pyimport("runner");
@@ -31,11 +37,24 @@ async function run(code, name) {
   postMessage({ done });
 }
 
+async function formula({ what, key, latex }) {
+  if (!formulas) {
+    postMessage({ step: "Loading the reader of formulas" });
+    for (const name of ["reader.py", "formulas.py", "draws.npz"]) pyodide.FS.writeFile(`/live/${name}`, await fetched(name));
+    formulas = pyodide.runPython(
+      "import reader, formulas, autograder.gradcheck as g; formulas.Formulas('/live/draws.npz', reader, g.symptoms)");
+  }
+  const began = performance.now();
+  const answer = JSON.parse(formulas[what](key, latex));
+  postMessage({ done: { ...answer, milliseconds: performance.now() - began } });
+}
+
 let queue = Promise.resolve();
 onmessage = ({ data }) => {
   queue = queue.then(async () => {
     try {
       if (data.run !== undefined) return await run(data.run, data.name);
+      if (data.formula) return await formula(data.formula);
       await start(data);
       postMessage({ ready: true });
     } catch (error) {

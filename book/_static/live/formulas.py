@@ -1,0 +1,81 @@
+"""What a box on the page asks of Python: how a formula is read, as it is typed, and whether it is right.
+
+In the page, by Pyodide, beside `reader.py` and `draws.npz`. Plain Python: the tests run it as it stands.
+"""
+
+import json
+from functools import partial
+
+import numpy as np
+
+MOST = 1e-9  # between two equal fingerprints, over their size
+
+
+def fingerprint(value):
+    """The axes of a value that are longer than one, and three numbers that no other value is likely to have."""
+    value = np.squeeze(np.asarray(value, float))
+    places = np.arange(value.size) + 0.5
+    return list(value.shape), [float(np.cos(k * places) @ value.ravel()) for k in (1, 2, 3)]
+
+
+class Formulas:
+    """The formulas of a page. draws: a file as `book.boxes` stores it; reader: the module; symptoms: gradcheck's."""
+
+    def __init__(self, draws, reader, symptoms):
+        self.reader, self.symptoms, self.draws = reader, symptoms, {}
+        with np.load(draws, allow_pickle=False) as file:
+            self.bank = json.loads(file["bank"].tobytes())
+            for name in sorted(set(file.files) - {"bank"}):  # the draws in their order
+                family, number, key = name.split("|")
+                draw = self.draws.setdefault(family, {}).setdefault(int(number), {})
+                value = file[name]
+                draw[tuple(key.split("/")) if "/" in key else key] = value if value.ndim else value[()]
+
+    def look(self, key, latex):
+        """What stands there, before it is asked for: {"typeset", "shapes": [(name, shape)], "problem"}, as JSON."""
+        reader, target = self.reader, self.reader.TARGETS[key]
+        found = {"typeset": "", "shapes": [], "problem": None}
+        try:
+            tree = reader.read(latex)
+        except reader.FormulaError as error:
+            return json.dumps(found | {"problem": reader.point(latex, error)})
+        found["typeset"] = reader.typeset(tree)
+        for dims in (target.dims, None):
+            try:
+                reading = reader.shapes(tree, dims, repair=False, **target.asked())[0]
+            except reader.FormulaError as error:
+                found["problem"] = found["problem"] or reader.point(latex, error)
+            else:
+                return json.dumps(found | {"shapes": reading.parts})
+        return json.dumps(found)
+
+    def judge(self, key, latex):
+        """The verdict: {"verdict", "error", "name", "words", "typeset", "shapes"}, as JSON."""
+        target = self.reader.TARGETS[key]
+        draws = list(self.draws[target.family].values())
+        found = self.reader.compare(latex, target, draws, explain=partial(self.explain, key))
+        error = found.error if np.isfinite(found.error) else None
+        return json.dumps(dict(verdict=found.verdict, error=error, name=found.name, words=found.words,
+                               typeset=found.typeset, shapes=found.shapes))  # fmt: skip
+
+    def explain(self, key, values):
+        """(name of the mistake or None, sentences)."""
+        for name, sentences, prints in self.bank.get(key, ()):
+            if all(_equal(fingerprint(value), known) for value, known in zip(values, prints, strict=True)):
+                return name, sentences
+        target = self.reader.TARGETS[key]
+        draw, yours = next(iter(self.draws[target.family].values())), values[0]
+        truth = draw[target.part]
+        if yours.shape != np.shape(truth):
+            return None, ()
+        factors = {name: draw[name] for name in ("m", "n", "n_h", "K") if name in draw}
+        factors |= {"1 - p": 1 - draw["p"]} if "p" in draw else {}
+        where = {}
+        if "z_1b" in draw:
+            where = {"the mask is 0": draw["mask"] == 0, "z_1A < 0": draw["z_1a"] < 0, "z_1B < 0": draw["z_1b"] < 0}
+        return None, self.symptoms(yours, truth, where=where, factors=factors)
+
+
+def _equal(one, other):
+    (shape, numbers), (known_shape, known) = one, other
+    return shape == known_shape and np.allclose(numbers, known, rtol=0, atol=MOST * (np.abs(known).max() + 1e-300))
