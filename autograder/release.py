@@ -22,6 +22,7 @@ import solutions
 
 HERE = Path(__file__).parent
 ASSIGNMENT = "hw1"
+PUBLIC = 0  # the seed of the draws that a formula is judged on at home
 TEXTS = HERE / ASSIGNMENT
 STUBS = {"code_stub": {"python": "# YOUR CODE HERE\npass"}, "text_stub": "YOUR DERIVATION HERE"}
 TEACHERS = re.compile(
@@ -29,6 +30,7 @@ TEACHERS = re.compile(
     r"|[,:]?\s+equations?\s+([a-z0-9-]+(,\s+|\s+and\s+|\s+to\s+)?)+(?=[.:])"
     r"|; \(m, n\) where \w+ is a scalar|, or a scalar for all( features)?| or scalars"
 )
+EMPTY = 'f = formula(r"")'
 PLACEHOLDER = re.compile(r"\{\{ ([\w .]+) \}\}")
 MARKER = re.compile(r" *### (BEGIN|END) SOLUTION\n")
 
@@ -72,12 +74,23 @@ def checks_source(stored):
     """checks.py, as students get it: the questions' public half with its numbers filled in.
 
     Args:
-        stored: nested dicts of arrays and numbers, from questions.stored_numbers().
+        stored: nested dicts of arrays and numbers, as `every_number` gives them.
     """
-    return _rewritten(
-        HERE / "questions/public.py",
-        {"from autograder.gradcheck import": "from gradcheck import", "STORED = {}": f"STORED = {_literal(stored)}"},
-    )
+    changes = {
+        "from autograder.gradcheck import": "from gradcheck import",
+        "STORED = {}": f"STORED = {_literal(stored)}",
+    }
+    changes |= {"from autograder.formula.reader import": "from formulas import"}
+    return _rewritten(HERE / "questions/public.py", changes)
+
+
+def every_number():
+    """Every number that checks.py is given."""
+    from .formula.judge import seeds_of, stored_draws
+    from .questions import stored_numbers
+
+    formulas = {family: dict(enumerate(draws)) for family, draws in stored_draws(seeds_of(PUBLIC)).items()}
+    return stored_numbers() | {"formulas": formulas}
 
 
 def own_sources(notebooks):
@@ -101,7 +114,9 @@ def _rewritten(path, changes):
 def _literal(value):
     if isinstance(value, dict):
         return "{" + ",\n".join(f"{key!r}: {_literal(inner)}" for key, inner in value.items()) + "}"
-    return f"np.array({value.tolist()!r})" if isinstance(value, np.ndarray) and value.ndim else repr(float(value))
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"np.array({value.tolist()!r})"
+    return repr(int(value) if isinstance(value, int | np.integer) else float(value))
 
 
 def find_alembic():
@@ -135,8 +150,6 @@ def generate(course, db=None):
     from nbgrader.converters import GenerateAssignment
     from nbgrader.coursedir import CourseDirectory
 
-    from .questions import stored_numbers
-
     course = Path(course)
     source, release = (course / step / ASSIGNMENT for step in ("source", "release"))
     source.mkdir(parents=True, exist_ok=True)
@@ -144,14 +157,32 @@ def generate(course, db=None):
     for name, notebook in notebooks.items():
         nbformat.write(notebook, source / f"{name}.ipynb")
     shutil.copy(HERE / "gradcheck.py", source)
-    for name, text in (own_sources(notebooks.values()) | {"checks.py": checks_source(stored_numbers())}).items():
+    shutil.copy(HERE / "formula/reader.py", source / "formulas.py")
+    for name, text in (own_sources(notebooks.values()) | {"checks.py": checks_source(every_number())}).items():
         (source / name).write_text(text, encoding="utf8")
     config = course_config(course)
     if db:
         config.CourseDirectory.db_url = db
         config.CourseDirectory.course_id = "default_course"  # as Gradebook calls it; no other has its row in PostgreSQL
-    GenerateAssignment(coursedir=CourseDirectory(config=config), config=config, force=True).start()
+    make = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config, force=True)
+    make.preprocessors = [_stubs() if step.__name__ == "ClearSolutions" else step for step in make.preprocessors]
+    make.start()
     return release
+
+
+def _stubs():
+    from nbgrader.preprocessors import ClearSolutions
+
+    class Stubs(ClearSolutions):
+        """nbgrader's stubs; where a formula is asked, an empty one."""
+
+        def preprocess_cell(self, cell, resources, cell_index):
+            cell, resources = super().preprocess_cell(cell, resources, cell_index)
+            if cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith("written-"):
+                cell.source = EMPTY
+            return cell, resources
+
+    return Stubs
 
 
 def release(out):

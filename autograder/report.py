@@ -1,5 +1,6 @@
 """What a student reads in the feedback: a question's verdict as a piece of HTML that needs nothing from outside."""
 
+import math
 import re
 from functools import lru_cache
 from html import escape
@@ -17,6 +18,13 @@ STATUS = {
 }
 CELL = 'style="padding:3px 14px 3px 0;text-align:left;vertical-align:top;border:0;white-space:nowrap"'
 WIDE = CELL.replace("nowrap", "normal")
+FORMULAS = {
+    "right": ("#14702e", "right"),
+    "repaired": ("#14702e", "right after a repair"),
+    "wrong": ("#a3260f", "not right"),
+    "asked": ("#a3260f", "ambiguous"),
+    "unread": ("#a3260f", "not read"),
+}
 SQUARE, LARGEST = 15, 24  # pixels of an entry in a picture; entries along a side
 TELLING = 0.25  # a clue is shown where the error on one side of it is at most this much of that on the other
 EQUATION = re.compile(r'<cite data-equation="([a-z0-9-]+)">(.*?)</cite>', re.DOTALL)
@@ -52,6 +60,34 @@ def html(result, names=None, pictures=None):
         f'<div style="font-size:14px"><p><b>{escape(result.id)}</b> &nbsp; {functions} &nbsp; '
         f"<b>{result.points:g} of {result.maximum}</b></p>"
         f'<table style="border:0;border-collapse:collapse;margin:0">{rows}</table>{words}</div>'
+    )
+
+
+def formula_html(question_id, found, source, points, maximum, mathml, places=()):
+    """The verdict on a written formula as HTML.
+
+    Args:
+        found: a FormulaVerdict. source: the formula as it was written. mathml: a function, LaTeX -> MathML or "".
+        places: from `place`, where the book has what the named mistake is about.
+    """
+    colour, status = FORMULAS[found.verdict]
+    exact = found.verdict in ("right", "repaired") and math.isfinite(found.error)
+    status += (f", to {found.error:.0e}" if found.error else ", exactly") if exact else ""
+    status += f", off by {found.error:.2g}" if found.name and math.isfinite(found.error) else ""
+    typeset = "".join(map(mathml, found.typeset.split(", \\\\\n")))
+    shapes = "".join(
+        f"<tr><td {CELL}>{mathml(name, block=False) or escape(name) if name else 'what is asked'}</td>"
+        f"<td {CELL}>{escape(shape)}</td></tr>"
+        for name, shape in found.shapes
+    )
+    name = [f"<b>{escape(_capital(found.name))}.</b>"] if found.name else []
+    words = [f"<pre>{escape(said)}</pre>" if "\n" in said else escape(said) for said in found.words]
+    told = "".join(f"<p style='margin:6px 0'>{said}</p>" for said in [*name, *words, *places])
+    return (
+        f'<div style="font-size:14px"><p><b>{escape(question_id)}</b> &nbsp; '
+        f'<span style="color:{colour}">{status}</span> &nbsp; <b>{points:g} of {maximum}</b></p>{typeset}'
+        f'<table style="border:0;border-collapse:collapse;margin:0">{shapes}</table>{told}'
+        f"<p style='margin:6px 0'>As it was written:</p><pre>{escape(source) or '(nothing)'}</pre></div>"
     )
 
 
@@ -119,11 +155,11 @@ def _mistake(named, told):
     for mistake, *_ in named.entries:
         if mistake.what not in told:
             told.add(mistake.what)
-            lines.append(f"{escape(mistake.what)} {escape(mistake.look)} {_place(mistake.equation)}")
+            lines.append(f"{escape(mistake.what)} {escape(mistake.look)} {place(mistake.equation)}")
     return lines
 
 
-def _place(label):
+def place(label):
     """Where the book has an equation; `linked` makes a link of it."""
     if label not in equations():
         return f"In the book: equation <code>{escape(label)}</code>."

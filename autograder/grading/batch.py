@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from autograder.questions import QUESTIONS
+from autograder.questions import QUESTIONS, WRITTEN
 from autograder.release import ASSIGNMENT
 
 from .gradebook import export, load_records, merge, record_file
@@ -148,7 +148,7 @@ def only(questions, record, before):
 
 def cell_name(question):
     """The name of the cell that asks a question."""
-    return f"check-{question.replace(' ', '-')}"
+    return f"check-{question.replace(',', '').replace(' ', '-')}"
 
 
 def _graft(new, old, names):
@@ -261,7 +261,7 @@ def grade_all(
         say(UNSAFE)
     found = submissions(submitted, course)
     chosen = _known(students, found, f"no student in {submitted}") or list(found)
-    _known(questions, QUESTIONS, "no question")
+    _known(questions, QUESTIONS | WRITTEN, "no question")
     fingerprint = course.prepare()
     _finish(course)
     before = load_records(course)

@@ -274,8 +274,10 @@ def make_seed(path):
 
 
 def fingerprint_of(seed_file):
-    """One number for all that a grade depends on but the submission and the options: hidden seed, grader, packages."""
+    """One number for all that a grade depends on but the submission and the options: hidden seed, grader, packages,
+    and what a repaired formula costs."""
     digest = hashlib.sha256(seed_file.read_bytes())
+    digest.update(f"{late.read_policy(seed_file.parent).repair_percent}\0".encode())
     for folder in (HERE, HERE.parent / "solutions"):
         for path in sorted(p for p in folder.rglob("*") if p.suffix in {".py", ".md", ".svg"} and p.name not in APART):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())

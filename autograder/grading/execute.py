@@ -21,10 +21,10 @@ from traitlets import Float, Unicode
 
 import autograder.own  # noqa: F401 -- so that QUESTIONS holds the teacher's own questions too
 from autograder.diagnosis import diagnose
-from autograder.questions import QUESTIONS, Answer, judge, look, looks_numeric
+from autograder.questions import QUESTIONS, WRITTEN, Answer, judge, look, looks_numeric
 from autograder.report import html
 
-from . import wire
+from . import late, wire, written
 from .cells import run
 from .clean import clean_notebook
 from .sandbox import Sandbox
@@ -41,9 +41,14 @@ def look_at(nb, found, timeout):
     for cell in nb.cells:
         if cell.cell_type == "code" and utils.is_grade(cell):
             name = cell.metadata.nbgrader["grade_id"]
-            functions, begun = Functions(found, name, timeout), time.monotonic()
-            seen = look(question_of(cell.source), functions.call)
-            found.seen[name] = functions, seen, time.monotonic() - begun
+            question_id, begun = question_of(cell.source), time.monotonic()
+            if question_id in WRITTEN:
+                came = written.received(found.doors.get(name))
+                seen = written.look(question_id, came, found.lost)
+            else:
+                came = Functions(found, name, timeout)
+                seen = look(question_id, came.call)
+            found.seen[name] = came, seen, time.monotonic() - begun
 
 
 class TrustedExecute(NbGraderPreprocessor):
@@ -103,6 +108,10 @@ class TrustedExecute(NbGraderPreprocessor):
             question_id = question_of(cell.source)
             seed = int(Path(self.seed_file).read_text())
             functions, seen, looked = self.run.seen[name]
+            if question_id in WRITTEN:
+                verdict = written.judge(question_id, functions, seen, seed)
+                self._judged_formula(cell, question_id, verdict, functions, looked + time.monotonic() - begun)
+                return
             judgement = judge(question_id, functions.call, seed, diagnose=diagnose, seen=seen)
         except Exception as error:  # a fault of ours: the submission goes on, a person looks
             self.needs.append(f"{name} could not be judged: {type(error).__name__}: {error}")
@@ -136,6 +145,18 @@ class TrustedExecute(NbGraderPreprocessor):
             "errors": list(judgement.errors),
             "seconds": round(looked + time.monotonic() - begun, 3),
         }
+
+    def _judged_formula(self, cell, question_id, verdict, latex, seconds):
+        name, maximum = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
+        policy = late.read_policy(Path(self.seed_file).parent)
+        points = maximum * written.share(verdict, policy.repair_percent)
+        page = written.shown(question_id, verdict, latex, points)
+        cell.outputs = [new_output("execute_result", {"text/plain": repr(points), "text/html": page})]
+        part = {"name": "formula", "points": points, "maximum": maximum, "verdict": verdict.verdict}
+        part |= {"mistake": verdict.name} if verdict.name else {}
+        part |= {"error": _number(verdict.error), "words": list(verdict.words), "repair": verdict.repair}
+        whole = {"question": question_id, "score": points, "maximum": maximum, "parts": [part], "words": []}
+        self.judgements[name] = whole | {"public_seed": None, "errors": [], "seconds": round(seconds, 3)}
 
 
 class Functions:
@@ -186,7 +207,7 @@ def question_of(source):
         (statement,) = ast.parse(source).body
         call = statement.value
         (argument,) = call.args
-        if call.func.id == "check" and not call.keywords and argument.value in QUESTIONS:
+        if call.func.id == "check" and not call.keywords and argument.value in QUESTIONS | WRITTEN:
             return argument.value
     except (SyntaxError, ValueError, AttributeError, TypeError):
         pass

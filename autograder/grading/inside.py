@@ -152,6 +152,19 @@ def keep(number, functions):
         os._exit(0)
 
 
+def tell(number, formula):
+    """Fork, and send what `formula` holds through door `number`: a string, bounded. Nobody waits behind that door."""
+    if os.fork():
+        return
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with _clock(1):
+            text = wire.told(formula)
+        wire.send(doors[number], text)
+    finally:
+        os._exit(0)
+
+
 def _silence():
     """Nothing is shown any more, and the thread that would send it is not here: who prints or logs must not wait."""
     from ipykernel.iostream import IOPubThread, OutStream

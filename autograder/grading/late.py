@@ -1,4 +1,4 @@
-"""What handing in late costs: a policy in the course folder's course.toml, and what follows from it.
+"""The rules of a course: what handing in late costs, in the course folder's course.toml, and what follows from it.
 
 A penalty is never kept as truth: it is worked out from the policy, the time and the points, each time that one is
 asked for, so that a changed policy changes every grade. The gradebook's `late_submission_penalty` is a copy of it, for
@@ -22,6 +22,11 @@ DEFAULTS = """# The rules of this course. Change them at any time: penalties are
 # Where the book is published, the folder of its index.html. Then what the feedback names in it is a link.
 url = ""
 
+[formulas]
+# A written formula that is right once a slip is mended (an index that is missing, a transpose) loses so many percent of
+# its points. The slip is told in any case. Unlike the rules below, this one is taken up by the next `autograder grade`.
+repair_percent = 0
+
 [late]
 # The moment after which handing in costs points, with its offset from UTC (or Z). Without it nothing is late.
 # due = 2030-01-31T23:59:00+01:00
@@ -38,17 +43,20 @@ cap_percent = 50
 """
 MINUTES, DAYS = 100_000, 10_000  # that any grace and any extension may have
 LATE = {"due", "grace_minutes", "percent_per_day", "cap_percent", "extensions"}
+FORMULAS = {"repair_percent"}
 
 
 @dataclass(frozen=True)
 class Policy:
-    """due: an aware datetime, or None where nothing is late. extensions: {student: days}."""
+    """due: an aware datetime, or None where nothing is late. extensions: {student: days}. repair_percent: of its
+    points, what a written formula loses where it is right after a repair."""
 
     due: datetime | None = None
     grace_minutes: float = 0
     percent_per_day: float = 10
     cap_percent: float = 50
     extensions: dict = field(default_factory=dict)
+    repair_percent: float = 0
 
 
 def write_defaults(root):
@@ -74,7 +82,12 @@ def read_policy(root):
         return Policy()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
-    _known(path, "", rules, {"book", "late"})
+    _known(path, "", rules, {"book", "late", "formulas"})
+    formulas = rules.get("formulas", {})
+    _expect(path, "formulas", formulas, isinstance(formulas, dict), "a table: a line [formulas], and its keys below it")
+    _known(path, "formulas.", formulas, FORMULAS)
+    for name, value in formulas.items():
+        _expect(path, f"formulas.{name}", value, _number(value) and 0 <= value <= 100, "a number from 0 to 100")
     late = rules.get("late", {})
     _expect(path, "late", late, isinstance(late, dict), "a table: a line [late], and its keys below it")
     _known(path, "late.", late, LATE)
@@ -93,7 +106,7 @@ def read_policy(root):
     words = f"a number of days from 0 to {DAYS:,}"
     for student, days in extensions.items():
         _expect(path, f"late.extensions.{student}", days, _number(days) and 0 <= days <= DAYS, words)
-    return Policy(**late)
+    return Policy(**late, **formulas)
 
 
 def _known(path, prefix, table, names):

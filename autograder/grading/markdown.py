@@ -74,15 +74,20 @@ class Renderer(IPythonRenderer):
         return f"[{text or 'a picture'}: not in the notebook]"
 
     def _mathml(self, tex, typed, block):
-        bare = re.sub(r"\\.", "", tex)
-        try:
-            if len(tex) > FORMULA or bare.count("{") != bare.count("}"):  # unbalanced ones would end the formula early
-                raise ValueError
-            for unknown, known in UNKNOWN.items():
-                tex = re.sub(unknown, known, tex)
-            return tex2mathml(HALF.sub(r"\1{\2}{\3}", ACCENT.sub(r"{\1{}}", tex)), as_block=block)
-        except Exception:  # whatever a stranger's formula does to docutils: RecursionError, MathError, IndexError ...
-            return f"<code>{escape(typed)}</code>"
+        return mathml(tex, block) or f"<code>{escape(typed)}</code>"
+
+
+def mathml(tex, block=True):
+    """A formula as MathML, or "" where it cannot be."""
+    bare = re.sub(r"\\.", "", tex)
+    try:
+        if len(tex) > FORMULA or bare.count("{") != bare.count("}"):  # unbalanced ones would end the formula early
+            return ""
+        for unknown, known in UNKNOWN.items():
+            tex = re.sub(unknown, known, tex)
+        return tex2mathml(HALF.sub(r"\1{\2}{\3}", ACCENT.sub(r"{\1{}}", tex)), as_block=block)
+    except Exception:  # whatever a stranger's formula does to docutils: RecursionError, MathError, IndexError ...
+        return ""
 
 
 @pass_context

@@ -19,6 +19,10 @@ PORTS = ("shell", "iopub", "stdin", "hb", "control")  # of a kernel, in the orde
 LIMIT = 16 * 2**20  # bytes of one answer; the course's own are a few thousand, and 3 million where cost is measured
 
 
+FORMULA = 10_001  # characters of a formula that are sent: one more than are read
+TOLD = 12 * FORMULA + 100  # bytes of it as JSON
+
+
 class Stopped(BaseException):
     """The time for a call is over."""
 
@@ -33,17 +37,17 @@ def send(door, text):
     door.sendall(len(data).to_bytes(8, "big") + data)
 
 
-def receive(door, deadline=None):
+def receive(door, deadline=None, most=None):
     """The next text from a stream socket, or None where it is closed.
 
     Raises:
         TimeoutError: it is not whole at `deadline` (of time.monotonic).
-        ValueError: it is longer than LIMIT, or no UTF-8.
+        ValueError: it is longer than `most` or LIMIT, or no UTF-8.
     """
     head = _exactly(door, 8, deadline)
     if head is None:
         return None
-    if (size := int.from_bytes(head, "big")) > LIMIT:
+    if (size := int.from_bytes(head, "big")) > (most or LIMIT):
         raise ValueError(f"an answer of {size:,} bytes")
     body = _exactly(door, size, deadline)
     return None if body is None else body.decode()
@@ -141,6 +145,11 @@ def run(functions, name, given):
     except BaseException as error:  # an interrupt and SystemExit too: the kernel goes on
         line = traceback.extract_tb(error.__traceback__)[-1]
         return json.dumps({"error": [type(error).__name__, str(error)[:500], f"line {line.lineno} of {line.name}"]})
+
+
+def told(formula):
+    """A formula as JSON text: {"formula": the string}, of at most FORMULA characters; {} where it is none."""
+    return json.dumps({"formula": str.__getitem__(formula, slice(FORMULA))} if isinstance(formula, str) else {})
 
 
 class _Nowhere(io.TextIOBase):

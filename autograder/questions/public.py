@@ -1,9 +1,9 @@
 """The questions of hw1, as a student meets them: what is wanted, how inputs are drawn, what is compared with what.
 
-This file travels with the notebooks, as checks.py, beside gradcheck.py. It knows no answer. A forward pass that a
-question asks for, and what follows from it, is compared with numbers that were stored at release; every other gradient,
-and seeds that have no stored numbers, with the finite difference of a forward pass that the notebook gives or that the
-student wrote.
+This file travels with the notebooks, as checks.py, beside gradcheck.py and formulas.py. It knows no answer. A forward
+pass that a question asks for, what follows from it, and every written formula, is compared with numbers that were
+stored at release; every other gradient, and seeds that have no stored numbers, with the finite difference of a forward
+pass that the notebook gives or that the student wrote.
 """
 
 import copy
@@ -12,13 +12,23 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from autograder.gradcheck import NEGATIVE_ZERO, Verdict, compare_arrays, numerical_gradient, numerical_jacobian
+from autograder.formula.reader import TARGETS, FormulaError, FormulaVerdict, compare, named_target, read, typeset
+from autograder.gradcheck import (
+    NEGATIVE_ZERO,
+    Verdict,
+    compare_arrays,
+    numerical_gradient,
+    numerical_jacobian,
+    symptoms,
+)
 
 SEEDS = (0, 1, 2)  # what check() runs at home, and the seeds that have stored numbers
-STORED = {}  # {question id: {seed: {part: array}}}, and under "inputs" {family: {seed: inputs}}; filled in at release
+STORED = {}  # {question id: {seed: {part: array}}}; under "inputs" {family: {seed: inputs}}, under "formulas" draws by
+# number, {family: {number: draw}}; filled in at release
 
 PARAMS = ("theta_1a", "theta_1b", "theta_2a", "theta_2b", "gamma", "beta")
 BRANCH_A = ("z_1a", "a_1a", "mask", "d", "z_2a")
@@ -196,6 +206,11 @@ def _loss_slopes(functions, q):
 
 
 _NETWORK = ("x", "y_a", "y_b", "params", "r", "p", "eps")
+
+# The formulas that are asked, with their points: `f = formula(r"...")`, then `check("2-2 gamma, written")`.
+WRITTEN = {"1-1 gamma": 1, "1-1 beta": 1, "1-2": 1, "1-3": 1, "2-1 x_hat": 1, "2-2 theta_2b": 1, "2-2 beta": 1}
+WRITTEN |= {"2-2 gamma": 1, "2-2 theta_1b": 1, "2-2 theta_2a": 1, "2-2 theta_1a": 1}
+WRITTEN = {f"{name}, written": points for name, points in WRITTEN.items()}
 
 QUESTIONS = {
     question.id: question
@@ -651,12 +666,109 @@ def _what_waits(question, status):
     return words + ["When it is graded, what is right after a wrong part still counts."] * bool(words)
 
 
+# Formulas
+
+
+class Formula(str):
+    """A formula as it was written. A notebook shows it typeset."""
+
+    __repr__ = str.__str__
+
+    def _repr_latex_(self):
+        try:
+            lines = " \\\\ ".join(map(typeset, read(self).args))
+        except FormulaError:
+            return None
+        return rf"$$ \begin{{gathered}} {lines} \end{{gathered}} $$"
+
+
+def formula(latex):
+    """A formula, for `check` to judge:  f = formula(r"\\frac1m \\sum_i ...")
+
+    Args:
+        latex: its LaTeX, in a string with an r before its quotes. What it builds upon may be defined on lines of its
+            own. The symbols are those of the question.
+
+    Raises:
+        TypeError: it is no string.
+    """
+    if not isinstance(latex, str):
+        raise TypeError(f'formula takes LaTeX in quotes, formula(r"..."), and not {_kind(latex)}')
+    return Formula(latex)
+
+
+SAID = {"right": "right", "repaired": "right once it is mended", "wrong": "not right", "asked": "ambiguous"}
+SAID |= {"unread": "not read"}
+
+
+@dataclass(frozen=True)
+class WrittenResult:
+    """The verdict on one written formula. What a repair costs, if anything, is the teacher's choice: here nothing."""
+
+    id: str
+    verdict: FormulaVerdict
+
+    @property
+    def points(self):
+        return float(self.maximum if self.verdict.verdict in ("right", "repaired") else 0)
+
+    @property
+    def maximum(self):
+        return WRITTEN[self.id]
+
+    def __str__(self):
+        found = self.verdict
+        lines = [f"{self.id:<63}  {self.points:g} of {self.maximum}"]
+        shown = f" to {found.error:.0e}" if found.verdict == "right" and found.error else ""
+        lines.append(f"    {SAID[found.verdict]}{shown}")
+        width = max((len(name) for name, _ in found.shapes), default=0)
+        lines += [f"    {name or 'it':<{max(width, 2)}}  is {shape}" for name, shape in found.shapes]
+        lines += [f"    {line}" for words in found.words for line in words.splitlines()]
+        return "\n".join(lines)
+
+
+def written_at_home(question_id, latex):
+    """Judge a formula with what a student has: the stored draws."""
+    target = TARGETS[named_target(question_id)]
+    if not isinstance(latex, str):
+        words = 'There is no formula: the cell above it holds  f = formula(r"...")  and has to run first.'
+        return WrittenResult(question_id, FormulaVerdict(question_id, "unread", words=(words,)))
+    draws = list(STORED["formulas"][target.family].values())
+    return WrittenResult(question_id, compare(str(latex), target, draws, explain=partial(_seen_in, target, draws[0])))
+
+
+def _seen_in(target, draw, values):
+    """No name, for the bank is not here; and what the numbers show."""
+    return None, shown_by(target, draw, values[0])
+
+
+def shown_by(target, draw, value):
+    """Sentences on what the numbers of a wrong formula show, on one draw; () where its shape is another one."""
+    truth = np.asarray(draw[target.part])
+    if value.shape != truth.shape:
+        return ()
+    where, factors = clues(QUESTIONS[target.question], dict(draw, gamma=np.asarray(draw.get("gamma"))))
+    return symptoms(value, truth, where=where, factors=factors)
+
+
+def _show(latex):
+    """Show a formula typeset, in a notebook."""
+    if isinstance(latex, str) and "IPython" in sys.modules and (shown := Formula(latex)._repr_latex_()):
+        from IPython.display import Latex, display
+
+        display(Latex(shown))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
 def check(question_id, seed=None):
     """Check an answer: print what is right and what is not yet, and return the points.
 
     Args:
-        question_id: "1-1", "1-2", "1-3", "2-1", "2-2 head", "2-2 branch b", "2-2 branch a" or "2-2".
-        seed: which draw; None runs those of SEEDS. A question with stored numbers knows those alone.
+        question_id: "1-1", "1-2", "1-3", "2-1", "2-2 head", "2-2 branch b", "2-2 branch a" or "2-2"; or of a formula
+            that `f` holds, as in "2-2 gamma, written".
+        seed: which draw; None runs those of SEEDS. A question with stored numbers knows those alone, a formula none.
 
     Returns:
         The points, a plain float.
@@ -664,12 +776,19 @@ def check(question_id, seed=None):
     Raises:
         ValueError: there is no such question, or no stored numbers for the seed.
     """
-    if question_id not in QUESTIONS:
-        raise ValueError(f"there is no question {question_id!r}; there are {', '.join(map(repr, QUESTIONS))}")
-    question = QUESTIONS[question_id]
-    if seed is not None and seed not in SEEDS and question.reference is None:
-        raise ValueError(f"question {question_id!r} is checked with stored numbers: its seeds are {SEEDS}")
+    if question_id not in QUESTIONS and question_id not in WRITTEN:
+        known = ", ".join(map(repr, [*QUESTIONS, *WRITTEN]))
+        raise ValueError(f"there is no question {question_id!r}; there are {known}")
     functions = sys._getframe(1).f_globals
-    result = at_home(question, functions, SEEDS if seed is None else (seed,))
+    if question_id in WRITTEN:
+        if seed is not None:
+            raise ValueError("a formula is checked on all its draws: leave the seed out")
+        result = written_at_home(question_id, functions.get("f"))
+        _show(functions.get("f"))
+    else:
+        question = QUESTIONS[question_id]
+        if seed is not None and seed not in SEEDS and question.reference is None:
+            raise ValueError(f"question {question_id!r} is checked with stored numbers: its seeds are {SEEDS}")
+        result = at_home(question, functions, SEEDS if seed is None else (seed,))
     print(result)
     return result.points
