@@ -1,14 +1,12 @@
-"""Two editions of one book, and a site that asks nobody outside: a small Sphinx extension.
+"""Two editions of one book: a small Sphinx extension.
 
 The website is up while the homework is open. So EDITION=student (the default is `full`) takes what answers a graded
 question out of a page's *text*, before Sphinx parses it: nothing of it is executed, indexed, linked or copied. Authors
 mark it as an `answer` block, a `solution` directive, or a code cell with the tag `answer`.
 """
 
-import importlib.util
 import os
 import re
-import shutil
 from pathlib import Path
 
 import yaml
@@ -230,33 +228,13 @@ def _nothing_left(app, doctree):
                 LOGGER.warning("an answer was not left out of the student edition", location=node)
 
 
-def _copy_mathjax(app):
-    """MathJax from the installed package, so that a reader's browser fetches nothing from outside."""
-    if app.builder.format == "html":
-        (package,) = importlib.util.find_spec("mathjax").submodule_search_locations
-        source, target = Path(package, "static/mathjax/es5"), Path(app.outdir, "_static/mathjax")
-        for part in ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions"):
-            copy = shutil.copytree if (source / part).is_dir() else shutil.copy
-            (target / part).parent.mkdir(parents=True, exist_ok=True)
-            if not (target / part).exists():
-                copy(source / part, target / part)
-
-
-def _lighten(app, error):
-    """Empties the theme's second way to draw its icons, a script of 1.5 MB on each page. The icons' font stays."""
-    for script in Path(app.outdir, "_static/vendor/fontawesome").glob("*/js/*.js"):
-        script.write_text("")
-
-
 def setup(app):
     """Register the extension with Sphinx."""
     app.add_config_value("edition", os.environ.get("EDITION") or "full", "env", types=(str,))
     app.add_config_value("homework_closes", "", "env", types=(str,))
     app.add_directive("answer", Answer)
     app.connect("config-inited", _check_edition)
-    app.connect("builder-inited", _copy_mathjax)
     app.connect("env-before-read-docs", _collect_hidden)
     app.connect("source-read", _leave_out)
     app.connect("doctree-read", _nothing_left)
-    app.connect("build-finished", _lighten)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,20 @@
+// What scrolls sideways in the text can be reached and scrolled by keyboard. What does not is no stop on the way.
+document.addEventListener("DOMContentLoaded", () => {
+  const article = document.querySelector("article");
+  if (!article) return;
+  const reach = () => {
+    for (const part of article.querySelectorAll("div, pre")) {
+      const scrolls =
+        part.scrollWidth > part.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(part).overflowX) ||
+        part.scrollHeight > part.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(part).overflowY);
+      if (scrolls && !part.hasAttribute("tabindex")) {
+        part.tabIndex = 0;
+        part.dataset.reached = "";
+      } else if (!scrolls && "reached" in part.dataset) {
+        part.removeAttribute("tabindex");
+        delete part.dataset.reached;
+      }
+    }
+  };
+  new ResizeObserver(reach).observe(article); // formulas are set, a cell is run, a box is opened, the phone is turned
+});
