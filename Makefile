@@ -29,7 +29,7 @@ done = @mkdir -p $(DONE) && touch $@
 # The autograder's exit status 3: all is graded, and some of it wants a person's eye.
 or_needs_you = || [ $$? -eq 3 ]
 
-.PHONY: help course test soak book serve pyodide release grade bench peers lint clean lock
+.PHONY: help course test soak book serve pyodide release grade formulas bench peers lint clean lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -64,6 +64,9 @@ release: $(DONE)/release ## the assignment's student version, in _build/release/
 grade: $(READY) $(KERNEL) $(if $(filter _build/demo/%,$(SUBMITTED)),$(DONE)/demo) ## grades and feedback of SUBMITTED=folder, in OUT=folder
 	@$(BIN)/autograder grade $(SUBMITTED) --out $(OUT) $(or_needs_you)
 	@$(BIN)/autograder feedback --out $(OUT) $(or_needs_you)
+
+formulas: $(READY) ## the verdict on every formula of a written solution: SHEET=file.md (ARGS=--scalars: one gamma for all)
+	@$(BIN)/autograder formula $(SHEET) $(ARGS) $(or_needs_you)
 
 bench: $(READY) ## us and the peers, side by side: a quarter of an hour (first: make peers)
 	$(if $(wildcard $(PEERS)/.ready),$(PEERS),.venv)/bin/python -m benchmarks

@@ -1,7 +1,10 @@
 """The commands of `autograder`: what a teacher types."""
 
 import argparse
+import math
+import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 GRADED, FAILED, NEEDS_A_PERSON, STOPPED = 0, 1, 3, 130
@@ -34,8 +37,8 @@ def _parser():
     )
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
-    def command(function, words):
-        added = commands.add_parser(function.__name__.lstrip("_"), help=words, description=words)
+    def command(function, words, **more):
+        added = commands.add_parser(function.__name__.lstrip("_"), help=words, description=words, **more)
         added.set_defaults(command=function)
         return added
 
@@ -111,6 +114,21 @@ def _parser():
     export.add_argument("--partial", action="store_true", help="even while derivations wait to be read")
 
     _place(command(_report, "write a page on the class: scores, questions, what to teach again"))
+    formula = command(
+        _formula,
+        "say whether a written formula is right, or every formula of a written solution",
+        epilog="Exit status: 0, all are right, perhaps after a repair, which is told; 3, one is not right, or is not "
+        "read; 1, there is no such question or file. LaTeX that begins with - comes last, after --",
+    )
+    formula.add_argument(
+        "formula",
+        metavar="LATEX|FILE",
+        help="with --question LaTeX; without it a Markdown file with its formulas between $$, each line held against "
+        "what its left side names",
+    )
+    formula.add_argument("--question", metavar="ID", help="what is asked, as 2-2-gamma; a wrong one lists them all")
+    formula.add_argument("--scalars", action="store_true", help="gamma and beta are one number for all features")
+
     doctor = command(_doctor, "show the sandbox, and try to break out of it")
     doctor.add_argument("--sandbox", default="bubblewrap", metavar="KIND", help="bubblewrap (default) or none")
     return parser
@@ -272,6 +290,57 @@ def _person(needs):
     return NEEDS_A_PERSON if needs else GRADED
 
 
+VERDICTS = {"right": "right", "repaired": "right after a repair", "wrong": "wrong", "asked": "ambiguous"}
+VERDICTS |= {"unread": "not read", "definition": "defining something"}
+
+
+def _formula(args):
+    from .formula.judge import judge_formula, judge_sheet
+
+    if args.question:
+        verdict = judge_formula(args.question, args.formula, scalars=args.scalars)
+        _say(f"{verdict.target}   {_verdict(verdict)}")
+        for name, shape in verdict.shapes:
+            _say(f"    {name or 'it'} is {shape}")
+        _tell(verdict)
+        verdicts = [verdict]
+    else:
+        verdicts = _sheet(Path(args.formula), judge_sheet, args.scalars)
+    bad = {"wrong", "asked", "unread"}
+    return NEEDS_A_PERSON if any(verdict.verdict in bad for verdict in verdicts) else GRADED
+
+
+def _verdict(verdict):
+    words = VERDICTS[verdict.verdict]
+    if verdict.verdict in ("right", "repaired"):
+        words += f", to {verdict.error:.0e}" if verdict.error else ", exactly"
+    elif math.isfinite(verdict.error):
+        words += f", off by {verdict.error:.2g}"
+    return words + (f": {verdict.name}" if verdict.name else "")
+
+
+def _sheet(path, judge_sheet, scalars):
+    """Print the verdict on every formula of a written solution, and return them."""
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}; of a formula say what it answers:  --question 2-2-gamma")
+    rows = judge_sheet(path.read_text(encoding="utf-8-sig"), scalars=scalars)
+    for number, (left, right, verdict) in enumerate(rows, 1):
+        shown = re.sub(r"\s+", " ", f"{left} = {right}" if left else right)
+        _say(f"{number:>3}  {shown if len(shown) <= 110 else shown[:110] + ' …'}\n     {_verdict(verdict)}")
+        _tell(verdict)
+    counts = Counter(verdict.verdict for _, _, verdict in rows)
+    found = [f"{counts[name]} {words}" for name, words in VERDICTS.items() if counts[name]]
+    found = [f"{len(rows)} formula{'s' * (len(rows) != 1)}", *found]
+    _say("\n" + " · ".join(found))
+    return [verdict for _, _, verdict in rows]
+
+
+def _tell(verdict):
+    for words in verdict.words:
+        for line in words.splitlines():
+            _say(f"       {line}")
+
+
 def _doctor(args):
     from .grading.doctor import report
 
@@ -294,14 +363,15 @@ def _graded_course(args):
 
 
 def _table(rows):
-    questions = [name for name in rows[0] if name.startswith("auto ")]
+    questions = [name for name in rows[0] if name.startswith("auto ") and not name.endswith("-written")]
+    formulas = [name for name in rows[0] if name.startswith("auto ") and name.endswith("-written")]
     short = [name.removeprefix("auto ").removeprefix("2-2-") for name in questions]
-    lines = [["student", "automatic", *short, "by hand", ""]]
+    lines = [["student", "automatic", *short, "formulas", "by hand", ""]]
     for row in rows:
         automatic = f"{row['auto_score']:g} of {row['auto_max']:g}"
         by_hand = f"{row['manual_score']:g} of {row['manual_max']:g}"
         by_hand = f"{row['manual_waiting']} to read" if row["manual_waiting"] else by_hand
-        scores = [f"{row[name]:g}" for name in questions]
+        scores = [f"{row[name]:g}" for name in questions] + [f"{sum(row[name] for name in formulas):g}"]
         lines.append([row["student"], automatic, *scores, by_hand, "*" if row["needs"] else ""])
     left, *widths = (max(map(len, column)) for column in zip(*lines, strict=True))
     return "\n".join("  ".join([name.ljust(left), *map(str.rjust, cells, widths)]).rstrip() for name, *cells in lines)

@@ -1,0 +1,74 @@
+"""`autograder formula`: one formula, or a written solution whole, with an exit status."""
+
+from pathlib import Path
+
+import pytest
+
+from autograder import cli
+
+RIGHT = r"\frac1m \sum_i (\theta_{2B}^T (\hat y_{b,i} - y_{b,i})) \circ \hat x_i"
+DEFINED = "g_i = \\theta_{2B}^T (\\hat y_{b,i} - y_{b,i})\n\\frac1m \\sum_i g_i \\circ \\hat x_i"
+SHEET = Path(__file__).with_name("source.txt")
+
+
+def run(capsys, *words):
+    status = cli.main(["formula", *map(str, words)])
+    told = capsys.readouterr()
+    return status, told.out, told.err
+
+
+@pytest.mark.parametrize(
+    "formula, status, words",
+    [
+        (RIGHT, cli.GRADED, ["right, to ", "it is a column of n_h"]),
+        (DEFINED, cli.GRADED, ["g_i is a column of n_h", "it is a column of n_h"]),
+        (RIGHT.replace(r"\circ ", ""), cli.GRADED, ["right after a repair", r"was read as entry by entry, \circ"]),
+        (RIGHT.replace(r"\hat x", "c"), cli.NEEDS_A_PERSON, ["wrong, off by", ": ∂L/∂γ from the output"]),
+        (f"3 {RIGHT}", cli.NEEDS_A_PERSON, ["wrong, off by 2"]),
+        (f"{RIGHT} )", cli.NEEDS_A_PERSON, ["not read", "`)` closes nothing", " ^"]),
+        ("\x1b[2J", cli.NEEDS_A_PERSON, ["not read", r"\x1b"]),
+    ],
+)
+def test_a_formula_has_its_verdict_and_its_exit_status(capsys, formula, status, words):
+    found, out, _ = run(capsys, formula, "--question", "2-2-gamma")
+    assert found == status, out
+    assert out.startswith("2-2 gamma   ")
+    assert all(word in out for word in words), out
+    assert "\x1b" not in out
+
+
+def test_one_gamma_for_all_features_is_asked_for(capsys):
+    formula = r"\frac1m \sum_i (\hat y_{b,i} - y_{b,i})^T \theta_{2B} \hat x_i"
+    assert run(capsys, formula, "--question", "2-2-gamma")[0] == cli.NEEDS_A_PERSON
+    assert run(capsys, formula, "--question", "2-2-gamma", "--scalars")[0] == cli.GRADED
+
+
+def test_a_formula_that_begins_with_a_minus_comes_last(capsys):
+    assert run(capsys, "--question", "2-2-z_2b", "--", r"-\frac1m (y_{b,i} - \hat y_{b,i})")[0] == cli.GRADED
+
+
+def test_a_written_solution_is_checked_whole(capsys, tmp_path):
+    status, out, _ = run(capsys, SHEET, "--scalars")
+    assert status == cli.NEEDS_A_PERSON
+    assert out.strip().splitlines()[-1] == (
+        "57 formulas · 30 right · 13 right after a repair · 12 wrong · 2 defining something"
+    )
+    assert "batch statistics taken as constants; and sgn(z_1B) for ReLU's slope" in out
+    right = tmp_path / "sheet.md"
+    right.write_text(rf"So $$ \frac{{\partial L}}{{\partial \gamma}} = {RIGHT} $$, and that is all.")
+    status, out, _ = run(capsys, right)
+    assert status == cli.GRADED
+    assert "1 formula · 1 right" in out
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["x", "--question", "2-2 delta"], "there is no formula '2-2 delta'; there are 1-1 gamma"),
+        (["nowhere.md"], "there is no file nowhere.md; of a formula say what it answers:  --question 2-2-gamma"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(capsys, words, told):
+    status, _, err = run(capsys, *words)
+    assert status == cli.FAILED
+    assert told in err
