@@ -33,3 +33,17 @@ def draw(seed=88, m=7, n=5, n_h=4, K=3):
     y_b = rng.dirichlet(np.ones(K), m)
     r = rng.uniform(size=(m, n_h))
     return x, y_a, y_b, params, r, 0.3, 1e-5
+
+
+def draw_features(seed=5):
+    """The arguments of a batch norm that hide nothing, and a gradient that arrives from above.
+
+    m and n differ, gamma has both signs and is nowhere 1, beta is nowhere 0, and the last feature hardly varies.
+
+    Returns:
+        x (m, n), gamma and beta (n,), dout (m, n), eps (a number).
+    """
+    rng = np.random.default_rng(seed)
+    m, n = 6, 3
+    x = rng.normal(size=(m, n)) * [1.5, 0.8, 0.004] + [2.0, -1.0, 0.5]
+    return x, np.array([1.7, -0.6, 0.4]), np.array([0.3, -1.1, 0.8]), rng.normal(size=(m, n)), 1e-5

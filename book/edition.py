@@ -28,6 +28,7 @@ LABELS = re.compile(
     r"|\\label\{(?P<latex>[^}]+)\}",
     re.MULTILINE,
 )
+GRADIENT = re.compile(r"\$\$(?P<tex>(?:(?!\$\$).)+)\$\$\s*\((?P<label>(?:grad|jac)-[\w-]+)\)", re.DOTALL)
 TARGET = re.compile(r"\([\w:.-]+\)=\s*")
 HEADING = re.compile(r"(#{2,6})\s.*")
 ROLE = re.compile(r"\{(?P<role>[\w:.+-]+)\}`(?:(?P<text>[^`<]*?)\s*<)?(?P<label>[^`<>]+)>?`")
@@ -69,6 +70,15 @@ def student_edition(markdown, closes="", hidden=frozenset()):
 def hidden_labels(markdown):
     """The set of labels that a page defines in its answers alone."""
     return labels(markdown) - labels(student_edition(markdown))
+
+
+def equations(env):
+    """{label: TeX} of the labelled gradients and Jacobians on all pages of a Sphinx environment, in its edition."""
+    pages = [Path(env.doc2path(name)) for name in sorted(env.found_docs)]
+    texts = [page.read_text(encoding="utf8") for page in pages if page.suffix == ".md"]
+    if env.config.edition == "student":
+        texts = [student_edition(text) for text in texts]
+    return {found["label"]: found["tex"] for text in texts for found in GRADIENT.finditer(text)}
 
 
 def _without_answers(lines):

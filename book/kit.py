@@ -123,7 +123,7 @@ def network(highlight=None):
     parts = [_edge(points) for points in EDGES]
     parts += ['<circle class="node" cx="35" cy="135" r="19"/>', '<circle class="head" cx="530" cy="70" r="4"/>']
     parts += [_symbol(*symbol) for symbol in SYMBOLS]
-    parts += [_node(*NODES[name], lit=name in lit) for name in NODES]
+    parts += [_node(key, *NODES[key], lit=key in lit) for key in NODES]
     return HTML(
         f'<div class="network"><style>{STYLE}</style><svg viewBox="0 0 945 250" role="img" aria-label="{TITLE}">'
         f"<title>{TITLE}</title><desc>{description}</desc>{''.join(parts)}"
@@ -131,10 +131,10 @@ def network(highlight=None):
     )
 
 
-def _node(x, y, width, name, lit):
+def _node(key, x, y, width, name, lit):
     place = f'x="{x - width / 2}" y="{y - 18}" width="{width}" height="36" rx="{18 if name == "+" else 6}"'
-    group = "lit" if lit else "unlit"
-    return f'<g class="{group}"><rect class="node" {place}/><text x="{x}" y="{y + 5}">{name}</text></g>'
+    group = f'class="{"lit" if lit else "unlit"}" data-node="{key}"'
+    return f'<g {group}><rect class="node" {place}/><text x="{x}" y="{y + 5}">{name}</text></g>'
 
 
 def _edge(points):
@@ -153,7 +153,7 @@ def _edge(points):
 
 def _symbol(x, y, text):
     marked = re.sub(r"_(\S+)", r'<tspan class="sub" dy="4">\1</tspan><tspan dy="-4">&#8203;</tspan>', text)
-    return f'<text class="symbol" x="{x}" y="{y}">{marked}</text>'
+    return f'<text class="symbol" data-symbol="{text}" x="{x}" y="{y}">{marked}</text>'
 
 
 INFLUENCE_STYLE = """\
