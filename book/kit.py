@@ -242,7 +242,7 @@ class Table:
             short = ' class="text-nowrap"' if len(text) < 16 else ""
             return f"<{tag}{short}>{escape(text)}</{tag[:2]}>"
 
-        head = "".join(cell('th scope="col"', text) for text in self.head)
+        head = "".join(cell('th scope="col"', text) if text else "<td></td>" for text in self.head)
         body = ""
         for name, *cells in self.rows:
             body += f"<tr>{cell('th scope=row', name)}{''.join(cell('td', text) for text in cells)}</tr>"

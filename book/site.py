@@ -45,7 +45,7 @@ def _few_icons(app):
     codes = icon_codes((theirs / "css/all.min.css").read_text())
     files = [*Path(app.outdir).rglob("*.html"), *static.glob("scripts/*.js"), *static.glob("styles/*.css")]
     text = "".join(file.read_text() for file in files)
-    shown = {name: code for name, code in codes.items() if re.search(rf"\b{name}\b", text)}
+    shown = {name: codes[name] for name in sorted(set(re.findall(r"fa-[a-z-]+", text)) & codes.keys())}
     wanted = set(shown.values()) | {ord(letter) for letter in text if "\ue000" <= letter <= "\uf8ff"}
     wanted |= {int(code, 16) for code in re.findall(r"\\(f[0-9a-f]{3})\b", text)}
     icons.mkdir(exist_ok=True)
@@ -80,6 +80,12 @@ def few_letters(font, codes, target):
     return bool(present)
 
 
+def _mend(app, pagename, templatename, context, doctree):
+    """The list of sources gets roles that browsers know. Sphinx writes one that has gone out of use."""
+    if context.get("body"):
+        context["body"] = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
+
+
 def _finish(app, error):
     if error is None and app.builder.name == "html":
         _few_icons(app)
@@ -89,5 +95,6 @@ def setup(app):
     """Register the extension with Sphinx."""
     app.add_js_file("reach.js", defer="defer")
     app.connect("builder-inited", _copy_mathjax)
+    app.connect("html-page-context", _mend)
     app.connect("build-finished", _finish)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
