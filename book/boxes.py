@@ -4,8 +4,8 @@ r"""Boxes: a reader writes a formula in LaTeX, sees it typeset and its shapes, a
     ```
 
 asks for these targets of `autograder.formula.reader`, one at a time. The page's Python (see `book.live`) reads and
-judges with `reader.py`, the students' half, on stored draws: what every symbol is and what each target comes to, in
-numbers. The full edition's draws hold the bank's wrong values too, as three numbers each, so that a mistake has its
+judges with the students' half of the autograder, on stored draws: what every symbol is and what each target comes to,
+in numbers. The full edition's draws hold the bank's wrong values too, as three numbers each, so that a mistake has its
 name. The student edition's do not, and neither holds a formula.
 """
 
@@ -23,7 +23,8 @@ from sphinx.util.docutils import SphinxDirective
 from autograder.formula.judge import stored_draws, stored_mistakes
 from autograder.formula.reader import BLOCK1, TARGETS, Node, network, typeset, words
 
-READER = Path(__file__).parents[1] / "autograder/formula/reader.py"
+AUTOGRADER = Path(__file__).parents[1] / "autograder"
+LOADED = {"reader.py": AUTOGRADER / "formula/reader.py", "checks.py": AUTOGRADER / "questions/public.py"}
 PAGE_SIDE = runpy.run_path(str(Path(__file__).parent / "_static/live/formulas.py"))
 SEEDS = (0, 1)
 CLASS = "formula-box"
@@ -91,5 +92,6 @@ def stored(full):
 
 def lay_out(folder, full):
     """Write what the boxes load on demand."""
-    (folder / "reader.py").write_text(READER.read_text(encoding="utf8"), encoding="utf8")
+    for name, file in LOADED.items():
+        (folder / name).write_bytes(file.read_bytes())
     (folder / "draws.npz").write_bytes(stored(full))

@@ -11,7 +11,7 @@ import pytest
 
 from autograder.diagnosis import MISTAKES
 from autograder.formula import judge, reader
-from autograder.gradcheck import symptoms
+from autograder.questions.public import shown_by
 from book import boxes
 from book.edition import student_edition
 from tests.answers import ROOT
@@ -25,7 +25,7 @@ Formulas = boxes.PAGE_SIDE["Formulas"]
 @pytest.fixture(scope="module", params=["full", "student"])
 def page_side(request):
     """(edition, what a page of it asks)."""
-    return request.param, Formulas(io.BytesIO(boxes.stored(request.param == "full")), reader, symptoms)
+    return request.param, Formulas(io.BytesIO(boxes.stored(request.param == "full")), reader, shown_by)
 
 
 def test_every_target_has_one_box():
@@ -96,7 +96,7 @@ def test_the_student_edition_holds_numbers_alone():
 
 def test_no_right_writing_is_in_what_the_boxes_load():
     """The reader travels with the homework: its words and examples answer nothing."""
-    loaded = [boxes.READER, *(ROOT / "book/_static/live").glob("formulas.*")]
+    loaded = [*boxes.LOADED.values(), *(ROOT / "book/_static/live").glob("formulas.*")]
     text = "".join(re.sub(r"\s+", "", path.read_text()) for path in loaded)
     long = {re.sub(r"\s+", "", formula) for _, _, formula in RIGHT if len(formula) > 25}
     assert len(long) > 100 and [formula for formula in long if formula in text] == []

@@ -61,8 +61,8 @@
         for (const { key, name } of this.targets) this.select.append(make("option", { value: key }, name));
         this.select.addEventListener("change", () => this.choose(this.select.value));
       }
-      element.replaceChildren(this.label, ...(this.select ? [this.select] : []), this.field, this.preview, this.shapes,
-        make("div", { class: "live-bar" }, this.check, this.status), this.verdict, this.help);
+      element.replaceChildren(this.label, ...(this.select ? [this.select] : []), this.field,
+        make("div", { class: "live-bar" }, this.check, this.status), this.preview, this.shapes, this.verdict, this.help);
       this.field.addEventListener("input", () => this.typed());
       this.field.addEventListener("keydown", (event) => {
         if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
@@ -89,12 +89,17 @@
       this.typed();
     }
 
+    fit() { // as high as what stands in it
+      this.field.style.height = "auto";
+      this.field.style.height = `${this.field.scrollHeight + 2}px`;
+    }
+
     get latex() { return this.field.value; }
 
     typed() {
       const turn = ++this.turn;
       this.verdict.replaceChildren();
-      this.field.rows = Math.max(2, this.latex.split("\n").length);
+      this.fit();
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.look(turn), QUIET);
     }

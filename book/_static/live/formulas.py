@@ -1,6 +1,7 @@
 """What a box on the page asks of Python: how a formula is read, as it is typed, and whether it is right.
 
-In the page, by Pyodide, beside `reader.py` and `draws.npz`. Plain Python: the tests run it as it stands.
+In the page, by Pyodide, beside the reader, the questions' public half and `draws.npz`. Plain Python: the
+tests run it as it stands.
 """
 
 import json
@@ -19,10 +20,11 @@ def fingerprint(value):
 
 
 class Formulas:
-    """The formulas of a page. draws: a file as `book.boxes` stores it; reader: the module; symptoms: gradcheck's."""
+    """The formulas of a page. draws: a file as `book.boxes` stores it; reader: the module; shown_by: of the questions'
+    public half, what the numbers of a wrong formula show."""
 
-    def __init__(self, draws, reader, symptoms):
-        self.reader, self.symptoms, self.draws = reader, symptoms, {}
+    def __init__(self, draws, reader, shown_by):
+        self.reader, self.shown_by, self.draws = reader, shown_by, {}
         with np.load(draws, allow_pickle=False) as file:
             self.bank = json.loads(file["bank"].tobytes())
             for name in sorted(set(file.files) - {"bank"}):  # the draws in their order
@@ -64,16 +66,7 @@ class Formulas:
             if all(_equal(fingerprint(value), known) for value, known in zip(values, prints, strict=True)):
                 return name, sentences
         target = self.reader.TARGETS[key]
-        draw, yours = next(iter(self.draws[target.family].values())), values[0]
-        truth = draw[target.part]
-        if yours.shape != np.shape(truth):
-            return None, ()
-        factors = {name: draw[name] for name in ("m", "n", "n_h", "K") if name in draw}
-        factors |= {"1 - p": 1 - draw["p"]} if "p" in draw else {}
-        where = {}
-        if "z_1b" in draw:
-            where = {"the mask is 0": draw["mask"] == 0, "z_1A < 0": draw["z_1a"] < 0, "z_1B < 0": draw["z_1b"] < 0}
-        return None, self.symptoms(yours, truth, where=where, factors=factors)
+        return None, self.shown_by(target, self.draws[target.family][0], values[0])
 
 
 def _equal(one, other):

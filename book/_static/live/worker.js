@@ -40,9 +40,13 @@ async function run(code, name) {
 async function formula({ what, key, latex }) {
   if (!formulas) {
     postMessage({ step: "Loading the reader of formulas" });
-    for (const name of ["reader.py", "formulas.py", "draws.npz"]) pyodide.FS.writeFile(`/live/${name}`, await fetched(name));
+    pyodide.FS.mkdirTree("/live/autograder/formula");
+    for (const [name, place] of [["reader.py", "autograder/formula/"], ["checks.py", ""], ["formulas.py", ""], ["draws.npz", ""]]) {
+      pyodide.FS.writeFile(`/live/${place}${name}`, await fetched(name));
+    }
     formulas = pyodide.runPython(
-      "import reader, formulas, autograder.gradcheck as g; formulas.Formulas('/live/draws.npz', reader, g.symptoms)");
+      "import checks, formulas; from autograder.formula import reader; " +
+      "formulas.Formulas('/live/draws.npz', reader, checks.shown_by)");
   }
   const began = performance.now();
   const answer = JSON.parse(formulas[what](key, latex));
