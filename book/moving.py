@@ -118,7 +118,7 @@ def step(directive):
         )
         + f'<path class="points" d="{"".join(f"M{-x:.2f} {y:.2f}h0" for x, y in zip(at, errors, strict=True))}"/>'
         f'<path class="here" d="M{-at[FIRST]:.2f} {errors[FIRST]:.2f}h0"/></g>'
-        '<text x="112" y="24">the curve bends</text><text x="258" y="24">digits are lost</text>',
+        '<text x="112" y="24">the curve bends</text><text x="238" y="24">digits are lost</text>',
     )
     data = {"frames": frames, "first": FIRST, "at": [round(-x, 3) for x in at]}
     return [_raw(_frame("step", microscope + curves, data, first["said"]))]

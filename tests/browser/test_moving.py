@@ -47,7 +47,7 @@ def picture(site, visit):
     tab.on("request", lambda request: request.url.startswith((base, "data:")) or wrong.append(request.url))
 
     def opened(name):
-        tab.goto(base + PAGES[name])
+        tab.goto(base + PAGES[name], wait_until="domcontentloaded")
         figure = tab.locator(f".moving-{name}")
         figure.get_by_role("status").first.wait_for(state="attached")
         return figure
@@ -210,7 +210,7 @@ def gradients():
 
 def test_the_walk_goes_back_node_by_node(picture, site):
     figure, student = picture("walk"), site[1] == SITES["student"]
-    figure.page.wait_for_function("MathJax.startup.promise.then(() => true)")
+    figure.page.wait_for_function("window.MathJax?.startup?.promise?.then(() => true)")
     sizes = {"m": 7, "n": 5, "n_h": 4, "K": 3}
     following = figure.get_by_role("button", name="Next")
     following.focus()
@@ -245,6 +245,15 @@ def test_the_walk_goes_back_node_by_node(picture, site):
     assert figure.get_by_role("status").inner_text() == "3 of 14"
     figure.get_by_role("button", name="Back").click()
     assert figure.get_by_role("status").inner_text() == "2 of 14"
+
+
+def test_on_a_phone_the_network_follows(picture):
+    figure = picture("walk")
+    figure.page.set_viewport_size({"width": 360, "height": 800})
+    for key in ("End", "Home", "ArrowRight"):
+        figure.get_by_role("button", name="Next").press(key)
+        box, lit = figure.locator(".network").bounding_box(), figure.locator(".lit").bounding_box()
+        assert box["x"] <= lit["x"] and lit["x"] + lit["width"] <= box["x"] + box["width"], key
 
 
 def test_the_walk_leads_to_the_equation(picture, site):
