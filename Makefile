@@ -22,7 +22,7 @@ SOLUTIONS := $(call files,solutions)
 AUTOGRADER := $(call files,autograder)
 BOOK := _config.yml _toc.yml $(call files,book)
 # What a page may import or read: the execution cache does not notice that one of these has changed.
-IMPORTED := $(SOLUTIONS) $(AUTOGRADER) $(call files,book,-name '*.py') benchmarks/results.json
+IMPORTED := $(SOLUTIONS) $(AUTOGRADER) $(call files,book,-name '*.py') book/source_formulas.txt benchmarks/results.json
 
 step = @printf '\n== %s\n' "$(1)"
 done = @mkdir -p $(DONE) && touch $@

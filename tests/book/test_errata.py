@@ -7,6 +7,8 @@ import pytest
 
 import book.kit
 from autograder.gradcheck import check_gradient
+from book import sheet
+from book.edition import student_edition
 from tests.answers import ROOT
 
 PAGE = ROOT / "book/errata.md"
@@ -42,3 +44,34 @@ def test_the_source_is_off_by_far_and_the_right_is_right(asked):
     assert [entry for entry in asked if entry[1] and not entry[2] < 1e-9] == []
     assert [entry for entry in asked if not entry[1] and not entry[2] > 1e-3] == []
     assert sum(right for _, right, _ in asked) > len(ITEMS)
+
+
+def test_the_sheet_has_the_counts_that_were_found():
+    lines = sheet.judged()
+    cells = [line.strip("| ").split(" | ") for line in sheet.counts(lines).splitlines()[2:]]
+    table = {words: (int(for_all), int(each)) for words, for_all, each in cells}
+    assert table == {
+        "right": (30, 30),
+        "right after a repair": (13, 7),
+        "wrong": (2, 2),
+        "wrong, after a repair too": (10, 10),
+        "no valid reading": (0, 6),
+        "a definition": (2, 2),
+        "together": (57, 57),
+    }
+    shown = sheet.every_line(lines).splitlines()
+    assert len(shown) == 59 and all(row.count("|") == 6 for row in shown)
+    assert sum("the sum that should not be there" in row for row in shown) == 5
+
+
+def test_the_verdicts_are_the_run_s_and_not_the_file_s(monkeypatch):
+    """Another formula in the file is another count."""
+    monkeypatch.setattr(
+        sheet, "formulas", lambda: [(("right", "right"), r"$$ \frac{\partial L}{\partial c_i} = c_i $$")]
+    )
+    assert "| wrong | 1 | 1 |" in sheet.counts(sheet.judged())
+
+
+def test_a_student_sees_how_many_lines_are_right_and_not_which():
+    left = student_edition(PAGE.read_text())
+    assert "sheet.counts" in left and "sheet.every_line" not in left and "sheet.formulas" not in left

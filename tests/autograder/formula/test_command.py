@@ -1,14 +1,12 @@
 """`autograder formula`: one formula, or a written solution whole, with an exit status."""
 
-from pathlib import Path
-
 import pytest
 
 from autograder import cli
+from book.sheet import FILE as SHEET
 
 RIGHT = r"\frac1m \sum_i (\theta_{2B}^T (\hat y_{b,i} - y_{b,i})) \circ \hat x_i"
 DEFINED = "g_i = \\theta_{2B}^T (\\hat y_{b,i} - y_{b,i})\n\\frac1m \\sum_i g_i \\circ \\hat x_i"
-SHEET = Path(__file__).with_name("source.txt")
 
 
 def run(capsys, *words):
