@@ -44,6 +44,11 @@ class Run:
     needs: list = field(default_factory=list)
     lost: str = ""
 
+    def close(self):
+        """Nobody is asked any more."""
+        for door in self.doors.values():
+            door.near.close()
+
     def lose(self, why):
         """The kernel is gone: what comes after is not run."""
         if not self.lost:

@@ -36,6 +36,16 @@ RESOURCES = {
     "files": resource.RLIMIT_NOFILE,
     "core": resource.RLIMIT_CORE,
 }
+WARM = (  # what a kernel imports by its first cell
+    "numpy",
+    "sqlite3",
+    "tornado.platform.asyncio",
+    "ipykernel.debugger",
+    "ipykernel.kernelapp",
+    "IPython.core.completerlib",
+    "IPython.core.oinspect",
+    "IPython.extensions.storemagic",
+)
 doors = []  # of this process, if it is a kernel
 
 
@@ -47,9 +57,9 @@ def main(control, settings):
         os.setgroups([])
         os.setgid(settings["user"])
         os.setuid(settings["user"])
-    import numpy  # noqa: F401
-    from ipykernel.kernelapp import IPKernelApp  # noqa: F401
-
+    sys.modules["debugpy"] = None  # a kernel would load it, for longer than all the rest takes; nobody debugs here
+    for name in WARM:
+        importlib.import_module(name)
     sys.path.insert(0, "")  # the release's own files lie where a notebook runs
     for file in sorted(os.listdir()):
         if file.endswith(".py"):
@@ -59,9 +69,17 @@ def main(control, settings):
     quiet = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(quiet, descriptor)
+    child, told = os.pipe()  # a byte comes whenever a child ends
+    os.set_blocking(child, False)
+    os.set_blocking(told, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     lines, kernels = b"", set()
     while True:
-        if select.select([control], [], [], 0.05 if kernels else None)[0]:
+        ready = select.select([control, child], [], [])[0]
+        if child in ready:
+            os.read(child, 65536)
+        if control in ready:
             data, descriptors, *_ = socket.recv_fds(control, 65536, 64)
             if not data:
                 return
@@ -93,6 +111,8 @@ def _fork(control, asked, descriptors):
         _say(control, {"pid": pid})
         return pid
     try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         control.close()
         ports = descriptors[: len(asked["ports"])]
         doors.extend(socket.socket(fileno=descriptor) for descriptor in descriptors[len(ports) :])

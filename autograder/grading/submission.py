@@ -2,24 +2,18 @@
 
 import json
 import os
-import re
-import shutil
-import tempfile
 import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import nbformat
-from nbgrader.api import Gradebook
-from nbgrader.converters import Autograde
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import IgnorePattern, LimitOutput, SaveAutoGrades
-from nbgrader.utils import capture_log, is_grade
+from nbgrader.preprocessors import LimitOutput
+from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
 
-from autograder.release import ASSIGNMENT, course_config
+from autograder.release import ASSIGNMENT
 
-from . import late, scratch
+from . import late
 from .cells import run
 from .clean import clean, plain
 from .course import write_whole
@@ -100,47 +94,37 @@ def _grade(folder, course, record, timeout, sandbox):
         record.timestamp = read_timestamp(folder / "timestamp.txt")
     except (ValueError, OverflowError, OSError):
         record.notes.append("timestamp.txt holds no time that can be read; it is ignored")
-    unread, runs, notebooks = {}, {}, {}
-    with tempfile.TemporaryDirectory(dir=scratch.folder()) as private:
-        private = Path(private)
-        shutil.copy(course.template / "gradebook.db", private)
-        submitted = private / "submitted" / "student" / ASSIGNMENT  # no student's name is ever a pattern or a path
-        submitted.mkdir(parents=True)
-        for path in sorted(course.release.glob("*.ipynb")):
-            notebook = nbformat.read(path, as_version=4)
-            try:
-                notebook, notes = repair(read_notebook(folder / path.name), notebook)
-                record.notes += [f"{path.stem}: {note}" for note in notes]
-                notebooks[path.stem] = notebook
-            except ValueError as error:
-                unread[path.stem] = str(error)
-            nbformat.write(notebook, submitted / path.name)
-        # Nothing hidden is there before everything that is shown has been said.
-        for name, notebook in notebooks.items():
-            runs[name] = run(notebook, sandbox, timeout)
-        sandbox.wake()
-        for name, notebook in notebooks.items():
-            look_at(notebook, runs[name], timeout)
-        record.needs += unread.values() if folder.is_dir() else [_instead(folder)]
+    notebooks, unread, runs = {}, {}, {}
+    for path in sorted(course.release.glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        try:
+            notebook, notes = repair(read_notebook(folder / path.name), notebook)
+            record.notes += [f"{path.stem}: {note}" for note in notes]
+        except ValueError as error:
+            unread[path.stem] = str(error)
+        notebooks[path.stem] = notebook
+    readable = [name for name in notebooks if name not in unread]
+    # Nothing hidden is there before everything that is shown has been said.
+    for name in readable:
+        runs[name] = run(notebooks[name], sandbox, timeout)
+    sandbox.wake()
+    for name in readable:
+        look_at(notebooks[name], runs[name], timeout)
+    record.needs += unread.values() if folder.is_dir() else [_instead(folder)]
 
-        config = course_config(private)
-        config.CourseDirectory.student_id = "student"
-        config.TrustedExecute.timeout = timeout
-        config.TrustedExecute.seed_file = str(course.seed_file)
-        config.TrustedExecute.public_folder = str(course.release)
-        execute = TrustedExecute(config=config)
-        execute.unread, execute.runs = unread, runs
-        convert = Autograde(coursedir=CourseDirectory(config=config), config=config)
-        convert.autograde_preprocessors = [execute, IgnorePattern, LimitOutput, SaveAutoGrades]
-        outcome = capture_log(convert)
-        if not outcome["success"]:
-            raise RuntimeError(_last_error(outcome))
-        for name, (judgements, needs) in execute.reports.items():
-            record.questions |= {judged["question"]: judged | {"notebook": name} for judged in judgements.values()}
-            record.needs += [f"{name}: {need}" for need in needs]
-            written = private / "autograded" / "student" / ASSIGNMENT / f"{name}.ipynb"
-            record.notebooks[name] = written.read_text(encoding="utf8")
-        _read_scores(private, record)
+    execute = TrustedExecute(timeout=timeout, seed_file=str(course.seed_file), public_folder=str(course.release))
+    execute.unread, execute.runs = unread, runs
+    for name, notebook in notebooks.items():
+        resources = {"nbgrader": {"notebook": name}}
+        for step in (execute, LimitOutput()):
+            notebook, resources = step.preprocess(notebook, resources)
+        judgements, needs = execute.reports[name]
+        record.questions |= {judged["question"]: judged | {"notebook": name} for judged in judgements.values()}
+        record.needs += [f"{name}: {need}" for need in needs]
+        _save_scores(notebook, name, record)
+        record.notebooks[name] = nbformat.writes(notebook) + "\n"
+    for found in runs.values():
+        found.close()
 
 
 def _instead(folder):
@@ -149,25 +133,17 @@ def _instead(folder):
     return f"no folder {folder.name} in it; found {', '.join(found) or 'nothing'}"
 
 
-def _last_error(outcome):
-    """The line of nbgrader's log that names the exception."""
-    lines = [line.strip() for line in (outcome.get("log") or outcome["error"]).splitlines()]
-    return next(
-        (line for line in reversed(lines) if re.match(r"[\w.]*(Error|Exception|Exit)\b", line)), "nbgrader gave up"
-    )
-
-
-def _read_scores(private, record):
-    with Gradebook(f"sqlite:///{private / 'gradebook.db'}") as gradebook:
-        for notebook in gradebook.find_submission(ASSIGNMENT, "student").notebooks:
-            for grade in notebook.grades:
-                kind = "automatic" if grade.cell.cell_type == "code" else "manual"
-                place = {"notebook": notebook.name, "name": grade.name, "kind": kind}
-                record.cells.append(place | {"auto_score": grade.auto_score, "max_score": grade.max_score})
-            record.comments += [
-                {"notebook": notebook.name, "name": comment.name, "auto_comment": comment.auto_comment}
-                for comment in notebook.comments
-            ]
+def _save_scores(notebook, name, record):
+    """What nbgrader's SaveAutoGrades would write into a gradebook, in the record: the one writer does that."""
+    for cell in notebook.cells:
+        place = {"notebook": name, "name": cell.metadata.get("nbgrader", {}).get("grade_id")}
+        if is_grade(cell):
+            score, maximum = determine_grade(cell)
+            kind = "automatic" if cell.cell_type == "code" else "manual"
+            record.cells.append(place | {"kind": kind, "auto_score": score, "max_score": maximum})
+        if is_solution(cell):
+            untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
+            record.comments.append(place | {"auto_comment": "No response." if untouched else None})
 
 
 def read_timestamp(path):

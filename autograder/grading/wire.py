@@ -7,6 +7,7 @@ in NumPy's own format inside JSON. Nothing is unpickled on either side, and no a
 import base64
 import contextlib
 import copy
+import functools
 import io
 import json
 import math
@@ -101,18 +102,20 @@ def unpack(tree):
 
 
 def _array(data):
+    start = 10 + int.from_bytes(data[8:10], "little")
+    shape, columns_first, dtype = _header(data[:start])
+    if dtype.kind not in "biufc" or math.prod(shape) * dtype.itemsize != len(data) - start or min(shape, default=0) < 0:
+        raise ValueError("an array whose header does not fit its data")
+    array = np.frombuffer(data, dtype, offset=start).reshape(shape, order="F" if columns_first else "C")
+    return array.copy(order="K")[()]
+
+
+@functools.lru_cache  # a call's arrays have few shapes, and NumPy's reader takes its time
+def _header(data):
     buffer = io.BytesIO(data)
     if np.lib.format.read_magic(buffer) != (1, 0):
         raise ValueError("an array in a newer format than np.save writes for it")
-    shape, columns_first, dtype = np.lib.format.read_array_header_1_0(buffer)
-    if (
-        dtype.kind not in "biufc"
-        or math.prod(shape) * dtype.itemsize != len(data) - buffer.tell()
-        or min(shape, default=0) < 0
-    ):
-        raise ValueError("an array whose header does not fit its data")
-    array = np.frombuffer(data, dtype, offset=buffer.tell()).reshape(shape, order="F" if columns_first else "C")
-    return array.copy(order="K")[()]
+    return np.lib.format.read_array_header_1_0(buffer)
 
 
 def run(functions, name, given):

@@ -147,18 +147,26 @@ def test_a_check_of_the_students_own_earns_nothing(course, submit):
     assert points(record) == FULL | {"1-1": 0, "1-2": 2, "1-3": 0}
 
 
-def test_nbgraders_own_command_reaches_the_same_verdict_in_the_course_folder(course, submit):
-    folder = submit("stock", OWN_CHECK)
+def test_nbgraders_own_command_writes_the_same_scores_and_comments(course, submit, released):
+    def edit(name, notebook):
+        for index, cell in enumerate(notebook.cells):  # nothing but one derivation is left out
+            if cell.metadata.get("nbgrader", {}).get("grade_id") == "derive-2-2-head":
+                cell.source = released[name].cells[index].source
+
+    folder = submit("stock", OWN_CHECK, edit)
+    record = grade_submission(folder, course)
     shutil.copytree(folder, course.root / "submitted/stock/hw1")
     command = [sys.executable, "-m", "nbgrader", "autograde", "hw1", "--student", "stock"]
     subprocess.run(command, cwd=course.root, check=True, capture_output=True, timeout=120)
     with Gradebook(course.gradebook) as gradebook:
-        scores = {
-            grade.name: grade.auto_score
-            for grade in gradebook.find_submission_notebook("problem1", "hw1", "stock").grades
-        }
-    assert scores["check-1-1"] == scores["check-1-3"] == 0
-    assert scores["check-1-2"] == 2
+        notebooks = gradebook.find_submission("hw1", "stock").notebooks
+        scores = {(n.name, grade.name): (grade.auto_score, grade.max_score) for n in notebooks for grade in n.grades}
+        comments = {(n.name, comment.name): comment.auto_comment for n in notebooks for comment in n.comments}
+    assert {(c["notebook"], c["name"]): (c["auto_score"], c["max_score"]) for c in record.cells} == scores
+    assert {(c["notebook"], c["name"]): c["auto_comment"] for c in record.comments} == comments
+    assert scores["problem1", "check-1-2"] == (2, 4)
+    assert {None, 0.0} < {score for score, _ in scores.values()}
+    assert {None, "No response."} == set(comments.values())
 
 
 def test_nothing_is_raised_where_nothing_can_be_read(course, tmp_path):
