@@ -1,0 +1,108 @@
+"""The page on formulas: each of its claims, by the examples that it prints itself."""
+
+import re
+
+import numpy as np
+import pytest
+
+from autograder.formula import judge
+from autograder.formula.reader import TARGETS, FormulaError, compare, evaluate, read, shapes, words
+from tests.answers import ROOT
+
+PAGE = (ROOT / "book/teach/formulas.md").read_text(encoding="utf8")
+SPAN = re.compile(r"``` (.+?) ```|`([^`]+)`")
+
+
+def rows(head):
+    """The cells of every table row below a head, code without its backticks."""
+    found = []
+    for table in re.findall(rf"^\| {re.escape(head)} \|\n\|[-|]+\|\n((?:\|.*\n)+)", PAGE, re.M):
+        for row in table.splitlines():
+            cells = [cell.strip() for cell in row.strip("|").split(" | ")]
+            found.append(tuple("".join(SPAN.fullmatch(cell).groups("")) if "`" in cell else cell for cell in cells))
+    return found
+
+
+SAME, IS = rows("written | the same"), rows("written | set | is")
+SAID, MENDED, TRAPS = rows("written | what is said"), rows("asked | written | what is said"), rows(
+    "written | is read as | say instead"
+)  # fmt: skip
+
+
+def said(latex):
+    """The first line of what is said to a formula that has no meaning."""
+    with pytest.raises(FormulaError) as caught:
+        shapes(read(latex), None, repair=False)
+    return str(caught.value)
+
+
+def test_there_are_examples_of_every_kind():
+    assert [len(SAME) > 15, len(IS) > 25, len(SAID) > 25, len(MENDED), len(TRAPS)] == [True, True, True, 5, 6]
+
+
+@pytest.mark.parametrize("one, other", SAME)
+def test_what_is_said_to_be_the_same_is(one, other):
+    assert read(one) == read(other) or same_numbers(one, other)
+
+
+def same_numbers(one, other):
+    found = [numbers(latex) for latex in (one, other)]
+    return all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def numbers(latex):
+    draw = judge.drawn(0)[0]
+    return [evaluate(reading, draw) for reading in shapes(read(latex), None)]
+
+
+@pytest.mark.parametrize("latex, shown, shape", IS)
+def test_what_it_is(latex, shown, shape):
+    assert shown == f"${latex}$"
+    readings = shapes(read(latex), None, repair=False)
+    assert {words(reading.value.shape) for reading in readings} == {shape}
+    assert np.isfinite(evaluate(readings[0], judge.drawn(0)[0])).all()
+
+
+@pytest.mark.parametrize("latex, message", SAID)
+def test_what_is_said(latex, message):
+    assert said(latex) == message
+
+
+@pytest.mark.parametrize("asked, latex, message", MENDED)
+def test_what_is_mended(asked, latex, message):
+    assert judge.judge_formula(asked, latex).repair == message
+
+
+@pytest.mark.parametrize("latex, read_as, instead", TRAPS)
+def test_what_is_read_otherwise(latex, read_as, instead):
+    def value(formula):
+        kinds = (None, TARGETS["2-2 gamma"].asked()) if "partial L" in formula else (None,)
+        for how in kinds:
+            try:
+                return [evaluate(r, judge.drawn(0)[0]) for r in shapes(read(formula), None, **(how or {}))]
+            except FormulaError:
+                continue
+        raise AssertionError(f"{formula} is not read")
+
+    assert all(np.allclose(a, b) for a, b in zip(value(latex), value(read_as), strict=True))
+    other = value(instead)[0]
+    assert other.shape != value(latex)[0].shape or not np.allclose(other, value(latex)[0])
+
+
+def test_no_example_answers_a_question():
+    """The page is in the student edition too."""
+    examples = {latex for latex, *_ in SAME + IS + SAID + TRAPS} | {cell for row in SAME for cell in row}
+    examples |= {latex for _, latex, _ in MENDED} | {cell for row in TRAPS for cell in row}
+    examples |= set(re.findall(r'formula\(r"(.+?)"\)|formula \'(.+?)\'', PAGE)[0])
+    assert [found for latex in examples if latex for found in answered(latex)] == []
+
+
+def answered(latex):
+    """The targets that a formula is right for, if need be after a repair."""
+    stored = judge.stored_draws([0])
+    verdicts = {name: compare(latex, target, stored[target.family]).verdict for name, target in TARGETS.items()}
+    return [name for name, verdict in verdicts.items() if verdict in ("right", "repaired")]
+
+
+def test_the_test_above_would_find_one():
+    assert answered("c_i + z_{2A,i}") == ["2-1 s"] and answered("\\mathbf 1") == []
