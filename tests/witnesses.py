@@ -1,4 +1,4 @@
-"""Witnesses that know nothing of solutions/: the forward passes, written anew, and four ways to differentiate them.
+"""Witnesses that know nothing of solutions/: the forward passes, written anew, and five ways to differentiate them.
 
 A forward pass takes `xp`, the arithmetic to use, and its inputs by name. A witness, called as witness(forward, inputs,
 names), returns {name: Jacobian} of the output along each of the named inputs, of shape output.shape + input.shape.
@@ -10,6 +10,8 @@ import autograd
 import autograd.numpy
 import numpy as np
 import sympy
+
+from autograder.gradcheck import numerical_jacobian
 
 # ----------------------------------------------------------------------------------------------- the forward passes
 
@@ -138,6 +140,12 @@ def complex_step(forward, inputs, name, h=1e-20):
         return forward(autograd.numpy, **_moved(inputs, name, index, 1j * h)).imag / h
 
     return _by_entry(slope, inputs[name].shape)
+
+
+@remember
+def oracle(forward, inputs, name):
+    """What students are graded with: autograder.gradcheck, by the engine that it trusts there."""
+    return numerical_jacobian(lambda v: forward(autograd.numpy, **inputs | {name: v}), {"v": inputs[name]})["v"]
 
 
 @remember
