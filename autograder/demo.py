@@ -207,6 +207,47 @@ def two_branch_backward(dout, cache):
 """,
 }
 
+
+# The formulas of those who make the same mistake on paper. The source's stand as it has them.
+FORMULAS = {
+    "constant-statistics": {
+        "2-2 theta_1b": r"\frac{\gamma}{\sqrt{\sigma_B^2 + \epsilon}} \circ \sum_i "
+        r"\frac{\partial L}{\partial c_i} \circ [z_{1B,i} > 0] x_i^\top",
+    },
+    "no-mean-over-batch": {
+        "2-2 theta_2b": r"\sum_i (\hat y_{b,i} - y_{b,i}) s_i^\top",
+        "2-2 beta": r"\sum_i \theta_{2B}^\top (\hat y_{b,i} - y_{b,i})",
+        "2-2 gamma": r"\sum_i \theta_{2B}^\top (\hat y_{b,i} - y_{b,i}) \circ \hat x_i",
+    },
+    "transposed-theta": {
+        "2-2 theta_1a": r"\sum_i (\theta_{2A} \frac{\partial L}{\partial z_{2A,i}} "
+        r"\circ M_i \circ [z_{1A,i} > 0]) x_i^\top",
+    },
+    "missing-branch": {"2-2 theta_2a": r"\frac1m \sum_i (\hat y_{a,i} - y_{a,i}) d_i^\top"},
+    "scalar-gamma": {
+        "2-2 beta": r"\frac1m \sum_i (\hat y_{b,i} - y_{b,i})^\top \theta_{2B} \mathbf 1_{n_h}",
+        "2-2 gamma": r"\frac1m \sum_i (\hat y_{b,i} - y_{b,i})^\top \theta_{2B} \hat x_i",
+    },
+    "syntax-error": {"1-3": r"\operatorname{diag}(y - y y^\top"},
+    "source-homework": {
+        "1-1 gamma": r"\frac{\partial y_i}{\partial \gamma} = \hat{x}_i",
+        "1-1 beta": r"\frac{\partial y_i}{\partial \beta} = 1",
+        "1-2": r"\begin{cases} 0, & r_i < p \\ 1/(1 - p), & r_i \geq p \end{cases}",
+        "1-3": r"\begin{cases} \mathbf{y}_i - \mathbf{y}_i^2, & i = j \\ "
+        r"-\mathbf{y}_i \mathbf{y}_j, & i \neq j \end{cases}",
+        "2-1 x_hat": r"\hat{x} = \frac{a_{1B} - \mu_B}{\sqrt{\mu_B^2 + \epsilon}}",
+        "2-2 theta_2b": r"\frac{1}{m} \sum_{i=1}^m (\hat{y}_{bi} - y_{bi}) \mathbf{s}^T",
+        "2-2 theta_2a": r"\frac{1}{m} \sum_{i=1}^m "
+        r"[(\hat{y}_{ai} - y_{ai}) + \theta_{2b}^T (\hat{y}_{bi} - y_{bi})] \mathbf{d}_i",
+        "2-2 theta_1b": r"\frac{\gamma}{m \sqrt{\sigma_B^2 + \epsilon}} \sum_{i=1}^m "
+        r"((\theta_{2b}^T (\hat{y}_{bi} - y_{bi})) \circ \text{sgn}(\mathbf{z}_{1Bi})) \mathbf{x}_i^T",
+        "2-2 theta_1a": r"\frac{1}{m} \sum_{i=1}^m [(\hat{y}_{ai} - y_{ai})^T + (\hat{y}_{bi} - y_{bi})^T \theta_{2b}] "
+        r"\theta_{2a} \mathbf{1}_{n_{1a}} (\mathbf{M} \circ \text{sgn}(\mathbf{a}_{1Ai})) \mathbf{x}_i^T",
+        "2-2 beta": r"\frac{1}{m} \sum_{i=1}^m (\hat{y}_{bi} - y_{bi})^T \theta_{2b} \mathbf{1}_{n_{yb}}",
+        "2-2 gamma": r"\frac{1}{m} \sum_{i=1}^m (\hat{y}_{bi} - y_{bi})^T \theta_{2b} \hat{\mathbf{x}}_i^T",
+    },
+}
+
 SPOILT = {
     "constant-statistics": CONSTANT_STATISTICS,
     "sign-for-relu-slope": SIGN_FOR_SLOPE,
@@ -240,7 +281,13 @@ def answers():
     right = right_answers()
     students = {"perfect": right, "blank": {}}
     students |= {student: right | cells for student, cells in WRITTEN.items()}
-    return students | {student: spoil(right, edits) for student, edits in SPOILT.items()}
+    students |= {student: spoil(right, edits) for student, edits in SPOILT.items()}
+    return {student: cells | _written(FORMULAS.get(student, {})) for student, cells in students.items()}
+
+
+def _written(formulas):
+    """The cells {grade_id: source} of formulas {"2-2 gamma": LaTeX}."""
+    return {f"written-{name.replace(' ', '-')}": f'f = formula(r"{latex}")' for name, latex in formulas.items()}
 
 
 def spoil(right, edits):

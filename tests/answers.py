@@ -20,12 +20,14 @@ def squeezed(text):
 
 def solution_lines():
     """Every line that only an answer holds, without white space: of the functions between their markers, and of the
-    homework's derivations. Not those that tell nothing, and not those that a given function holds too."""
+    homework's derivations and formulas. Not those that tell nothing, and not those that a given function holds too."""
     files = [path.read_text(encoding="utf8") for path in sorted((ROOT / "solutions").glob("*.py"))]
     given = squeezed_code("\n".join(SOLUTION.sub("", text) for text in files))
     cells = [cell for notebook in source_notebooks().values() for cell in notebook.cells]
     answers = [found for text in files for found in SOLUTION.findall(text)]
     answers += [cell.source for cell in cells if cell.cell_type == "markdown" and "nbgrader" in cell.metadata]
+    written = [cell.source for cell in cells if cell.metadata.get("nbgrader", {}).get("grade_id", "")[:8] == "written-"]
+    answers += [re.sub(r'^f = formula\(r"+|"+\)$', "", source) for source in written]
     lines = {squeezed_code(line) for answer in answers for line in answer.split("\n")}
     return sorted(line for line in lines if len(line) >= SHORTEST and line not in given)
 

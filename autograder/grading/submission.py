@@ -199,7 +199,8 @@ def repair(submitted, blank):
     """Put a submitted notebook back into the form in which it was released, keeping what the student wrote.
 
     Every cell that was released keeps its released metadata and, where it is locked, its released source. Where one
-    occurs twice the last counts; a graded one that is gone comes back at the end. All other cells stay as plain cells.
+    occurs twice the last counts. A check without its metadata is known by its source. A graded cell that is gone comes
+    back, behind its formula or at the end. All other cells stay as plain cells.
 
     Args:
         submitted: a notebook as a dict; of its cells only type and source are believed.
@@ -209,7 +210,7 @@ def repair(submitted, blank):
         the notebook, and sentences on what was mended.
     """
     released = {cell.metadata.nbgrader.grade_id: cell for cell in blank.cells if "nbgrader" in cell.metadata}
-    names = [_name(cell) for cell in submitted["cells"]]
+    names = _names(submitted["cells"], released)
     last = {name: index for index, name in enumerate(names) if name in released}
     notes = [
         f'cell "{name}" occurs {names.count(name)} times; the last one counts' for name in last if names.count(name) > 1
@@ -234,10 +235,23 @@ def repair(submitted, blank):
         cells.append(clean(kept))
     for name, cell in released.items():
         if name not in last and is_grade(cell):
-            cells.append(cell)
-            notes.append(f'cell "{name}" was gone; it is back at the end')
+            formula = f"written-{name.removeprefix('check-').removesuffix('-written')}"
+            places = [index for index, kept in enumerate(cells) if _name(kept) == formula]
+            cells.insert(places[0] + 1 if places else len(cells), cell)
+            notes.append(f'cell "{name}" was gone; it is back {"behind its formula" if places else "at the end"}')
     blank.cells = cells
     return blank, notes
+
+
+def _names(cells, released):
+    """What each cell is called; a check that has lost its name has that of the released one with its source."""
+    names = [_name(cell) for cell in cells]
+    checks = {cell.source: name for name, cell in released.items() if is_grade(cell) and cell.cell_type == "code"}
+    lost = {source: name for source, name in checks.items() if name not in names}
+    return [
+        name if name in released else lost.get(plain(cell.get("source")).strip(), name)
+        for name, cell in zip(names, cells, strict=True)
+    ]
 
 
 def _kernel(notebook):

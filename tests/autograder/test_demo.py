@@ -11,7 +11,7 @@ import pytest
 
 from autograder import cli
 from autograder.demo import answers, spoil
-from autograder.questions import HW1
+from autograder.questions import HW1, WRITTEN
 
 COLUMNS = ("1-1", "1-2", "1-3", "2-1", "2-2-head", "2-2-branch-b", "2-2-branch-a", "2-2")
 FULL = (4, 4, 4, 16, 8, 15, 12, 12)
@@ -33,6 +33,18 @@ EXPECTED = {
     "not-json": (4, 4, 4, 0, 0, 0, 0, 0),
     "one-notebook-only": (4, 4, 4, 0, 0, 0, 0, 0),
 }
+FORMULAS = dict.fromkeys(EXPECTED, 11) | {  # points for written formulas, one each
+    "blank": 0,
+    "source-homework": 3,  # two of them after a repair
+    "constant-statistics": 10,
+    "no-mean-over-batch": 8,
+    "transposed-theta": 10,
+    "missing-branch": 10,
+    "scalar-gamma": 9,
+    "syntax-error": 10,
+    "not-json": 4,
+    "one-notebook-only": 4,
+}
 NEEDS = {
     "endless-loop": r"problem1: endless loop in softmax_jacobian \(stopped after 4 s; the other functions count\)",
     "not-json": r"problem2.ipynb is not valid JSON \(see character [\d,]+: .*\)",
@@ -44,6 +56,8 @@ WRONG = {  # {question: parts that take points}, as the source homework's own fo
     "2-2 branch a": {"dz_1a"},
     "2-2": {"dtheta_1a", "dtheta_1b"},
 }
+ON_PAPER = ("1-1 gamma", "1-1 beta", "1-2", "2-1 x_hat", "2-2 beta", "2-2 gamma", "2-2 theta_1b", "2-2 theta_1a")
+WRONG |= {f"{name}, written": {"formula"} for name in ON_PAPER}
 
 
 def run(capsys, *command):
@@ -74,11 +88,18 @@ def test_every_submission_has_its_row_with_the_points_it_earned(graded):
     assert found == EXPECTED
 
 
+def test_every_formula_has_a_column_and_its_point(graded):
+    for name, row in rows(graded[0]).items():
+        points = [float(value) for column, value in row.items() if column.endswith("-written")]
+        assert (len(points), sum(points)) == (len(WRITTEN), FORMULAS[name]), name
+        assert set(points) <= {0, 1}
+
+
 def test_automatic_and_manual_points_have_columns_of_their_own(graded):
     for name, row in rows(graded[0]).items():
-        assert float(row["auto_score"]) == sum(EXPECTED[name])
-        assert float(row["auto_max"]) == sum(FULL) == 75
-        assert float(row["manual_max"]) == 36
+        assert float(row["auto_score"]) == sum(EXPECTED[name]) + FORMULAS[name]
+        assert float(row["auto_max"]) == sum(FULL) + sum(WRITTEN.values()) == 86
+        assert float(row["manual_max"]) == 26
         assert float(row["manual_score"]) == 0
         assert int(row["manual_waiting"]) == {"blank": 0, "not-json": 3, "one-notebook-only": 3}.get(name, 6)
         assert float(row["score"]) == float(row["auto_score"]) + float(row["manual_score"])
@@ -105,7 +126,8 @@ def test_the_json_tells_of_each_question_what_happened(graded):
         assert student["status"] in {"graded", "needs a person"}
         missing = {"not-json", "one-notebook-only"} & {name}
         judged = {name for name, found in student["questions"].items() if found["verdict"] != "not judged"}
-        assert judged == ({"1-1", "1-2", "1-3"} if missing else set(HW1))
+        asked = {*HW1, *WRITTEN}
+        assert judged == ({question for question in asked if question[0] == "1"} if missing else asked)
         for question, found in student["questions"].items():
             assert 0 <= found["score"] <= found["maximum"]
             assert found["seconds"] >= 0 and (found["seconds"] == 0 or question in judged)
@@ -146,10 +168,11 @@ def test_the_summary_is_a_table(graded, capsys):
     (line,) = (line for line in printed.splitlines() if line.startswith("source-homework"))
     assert line.split() == [
         "source-homework",
-        "61",
+        "64",
         "of",
-        "75",
+        "86",
         *map(str, EXPECTED["source-homework"]),
+        str(FORMULAS["source-homework"]),
         "6",
         "to",
         "read",
@@ -205,6 +228,20 @@ def test_formulas_are_mathml(feedback):
     assert "$" not in re.sub(r"<(style|pre|code).*?</\1>", "", page, flags=re.DOTALL)
 
 
+def test_a_page_shows_each_formula_typeset_with_its_verdict_and_its_mistake(feedback):
+    page = (feedback / "source-homework/hw1/problem2.html").read_text(encoding="utf8")
+    assert page.count("right after a repair") == 2
+    assert "no sample index: it was read as that of sample i." in page
+    assert "Batch statistics taken as constants" in page
+    assert "a matrix K × n_h" in page
+    assert unescape(page).count(r"\frac{1}{m} \sum_{i=1}^m (\hat{y}_{bi} - y_{bi}) \mathbf{s}^T") == 1
+    perfect = (feedback / "perfect/hw1/problem2.html").read_text(encoding="utf8")
+    verdict = perfect[perfect.index("<b>2-2 gamma, written</b>") :]
+    assert re.search(r">right, to \de-1\d<.*?1 of 1</b></p>\s*<math", verdict[:400], re.DOTALL)
+    blank = (feedback / "blank/hw1/problem2.html").read_text(encoding="utf8")
+    assert "There is no formula." in blank and "(nothing)" in blank
+
+
 def test_the_class_spoils_what_it_says(graded):
     assert set(answers()) == set(EXPECTED) - {"not-json", "one-notebook-only"}
     with pytest.raises(ValueError, match="no longer holds"):
@@ -229,7 +266,7 @@ def test_what_cannot_be_done_is_said_with_what_to_do(tmp_path, capsys, command, 
 
 def test_a_derivation_that_nobody_has_read_is_not_shown_as_failed(feedback):
     page = (feedback / "perfect/hw1/problem2.html").read_text(encoding="utf8")
-    assert "problem2 (Score: 63.0 / 63.0)" in page
+    assert "problem2 (Score: 70.0 / 70.0)" in page
     assert page.count("not read yet, of") == 6 and "3 derivations are not read yet" in page
     assert "Score: 0.0" not in page and "nan" not in re.sub(
         r"<(style|code|pre)[^>]*>.*?</\1>", "", page, flags=re.DOTALL

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -12,10 +13,13 @@ import pytest
 
 from autograder import questions
 from autograder.demo import fill, right_answers
+from autograder.formula.reader import TARGETS, named_target
+from autograder.grading.batch import cell_name
 from autograder.release import checks_source, function_source, release, source_notebooks
 from tests.answers import found_in, solution_lines, squeezed_code
 
 QUESTIONS = {question_id: questions.QUESTIONS[question_id] for question_id in questions.HW1}
+POINTS = {question_id: question.points for question_id, question in QUESTIONS.items()} | questions.WRITTEN
 
 # Runs a notebook's code cells in one namespace, where nothing of ours can be imported; prints what checks return.
 ALONE = """
@@ -58,12 +62,13 @@ def test_no_line_of_a_solution_is_released(released):
         "problem2.ipynb",
         "gradcheck.py",
         "checks.py",
+        "formulas.py",
     }
     assert len(solution_lines()) > 100
     assert found_in(released, solution_lines()) == []
 
 
-@pytest.mark.parametrize("name", ["problem1.ipynb", "problem2.ipynb", "gradcheck.py", "checks.py"])
+@pytest.mark.parametrize("name", ["problem1.ipynb", "problem2.ipynb", "gradcheck.py", "checks.py", "formulas.py"])
 def test_a_line_of_a_solution_that_is_put_in_is_seen(released, tmp_path, name):
     shutil.copytree(released, tmp_path / "hw1")
     path = tmp_path / "hw1" / name
@@ -81,11 +86,12 @@ def test_a_line_of_a_solution_that_is_put_in_is_seen(released, tmp_path, name):
 @pytest.mark.parametrize("name", ["problem1", "problem2"])
 def test_the_release_runs_by_itself_and_says_what_is_not_written(released, name):
     points, printed = run_alone(released / f"{name}.ipynb")
-    assert points == {question_id: 0.0 for question_id in QUESTIONS if question_id.startswith(name[-1])}
+    assert points == {question_id: 0.0 for question_id in POINTS if question_id.startswith(name[-1])}
     assert all(type(value) is float for value in points.values())
-    for question_id in points:
+    for question_id in points.keys() & QUESTIONS.keys():
         for function in QUESTIONS[question_id].functions:
             assert f"{function} returned None: it is not written yet" in printed
+    assert printed.count("There is no formula.") == len(points.keys() & questions.WRITTEN.keys())
 
 
 @pytest.mark.parametrize("name", ["problem1", "problem2"])
@@ -94,7 +100,7 @@ def test_the_instructors_answers_get_full_points_at_home(released, tmp_path, nam
     path = tmp_path / f"{name}.ipynb"
     nbformat.write(fill(nbformat.read(path, as_version=4), right_answers()), path)
     points, printed = run_alone(path)
-    wanted = {question_id: q.points for question_id, q in QUESTIONS.items() if question_id.startswith(name[-1])}
+    wanted = {question_id: most for question_id, most in POINTS.items() if question_id.startswith(name[-1])}
     assert points == wanted, printed
 
 
@@ -117,17 +123,44 @@ def graded_cells():
 
 def test_each_question_has_one_check_worth_its_points():
     checks = {cell.source: cell.metadata.nbgrader for cell in graded_cells() if cell.cell_type == "code"}
-    assert list(checks) == [f'check("{question_id}")' for question_id in QUESTIONS]
-    for (source, nbgrader), question in zip(checks.items(), QUESTIONS.values(), strict=True):
-        assert nbgrader.points == question.points, source
+    assert len(graded_cells()) == len(checks) + 6
+    assert set(checks) == {f'check("{question_id}")' for question_id in POINTS}
+    for question_id, points in POINTS.items():
+        nbgrader = checks[f'check("{question_id}")']
+        assert nbgrader.points == points
         assert nbgrader.locked
-        assert nbgrader.grade_id == "check-" + question.id.replace(" ", "-")
+        assert nbgrader.grade_id == cell_name(question_id)
+
+
+def test_each_formula_has_an_empty_cell_before_its_check(released):
+    count = 0
+    for path in released.glob("*.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        for before, cell in pairwise(cells):
+            if cell.source.endswith(', written")'):
+                count += 1
+                name = cell.metadata.nbgrader.grade_id.removeprefix("check-").removesuffix("-written")
+                assert before.source == 'f = formula(r"")'
+                assert before.metadata.nbgrader.grade_id == f"written-{name}"
+                assert not before.metadata.nbgrader.locked
+    assert count == len(questions.WRITTEN) == 11
+
+
+def test_the_formulas_that_are_asked_are_those_of_the_source(released):
+    """Two of 1-1, the Jacobians of 1-2 and 1-3, a step of 2-1 that it has wrong, and the six gradients of 2-2."""
+    assert [name for name in questions.WRITTEN if name[0] == "1"] == [
+        f"{name}, written" for name in ("1-1 gamma", "1-1 beta", "1-2", "1-3")
+    ]
+    assert {TARGETS[named_target(name)].part for name in questions.WRITTEN if name.startswith("2-2")} == {
+        f"d{name}" for name in questions.public.PARAMS
+    }
 
 
 def test_each_wanted_function_has_a_cell_of_its_own_and_nothing_else_is_answered():
     wanted = {function for question in QUESTIONS.values() for function in question.functions}
     derivations = {cell.metadata.nbgrader.grade_id for cell in graded_cells() if cell.cell_type == "markdown"}
-    assert set(right_answers()) == wanted | derivations | {"helpers"}
+    formulas = {"written-" + name.removesuffix(", written").replace(" ", "-") for name in questions.WRITTEN}
+    assert set(right_answers()) == wanted | derivations | formulas | {"helpers"}
 
 
 def test_each_derivation_follows_a_rubric_that_adds_up():

@@ -22,14 +22,16 @@ from autograder.grading import gradebook as writer
 from autograder.grading.course import WAITING, Course
 from autograder.grading.gradebook import export, grades, load_records, merge, record_file, spreadsheet_safe
 from autograder.grading.submission import Record
+from autograder.questions import WRITTEN
 
 
 def record(course, student, score=2.0, written="an answer"):
+    """A record with this score for each of the eight functions, and none for the formulas."""
     with Gradebook(course.gradebook) as gradebook:
         cells = [
             {"notebook": notebook.name, "name": cell.name, "max_score": cell.max_score}
             | {"kind": "automatic" if cell.cell_type == "code" else "manual"}
-            | {"auto_score": score if cell.cell_type == "code" else None}
+            | {"auto_score": score * ("written" not in cell.name) if cell.cell_type == "code" else None}
             for notebook in gradebook.find_assignment("hw1").notebooks
             for cell in notebook.grade_cells
         ]
@@ -59,7 +61,7 @@ def test_ten_times_is_as_good_as_once(course):
         merge(made, course, made)
     assert row(course, "ada") == once
     assert once["auto_score"] == 16
-    assert once["auto_max"] == 75
+    assert once["auto_max"] == 86
     assert once["manual_waiting"] == 6
     folder = course.root / "autograded/ada/hw1"
     assert (folder / "problem1.ipynb").read_text() == "an answer"
@@ -109,7 +111,7 @@ def test_a_submission_that_could_not_be_graded_has_a_row_too(course):
         rows = {found["student"]: found for found in csv.DictReader(file)}
     assert rows["max"]["status"] == "not graded"
     assert float(rows["max"]["score"]) == 0
-    assert float(rows["max"]["max_score"]) == 111
+    assert float(rows["max"]["max_score"]) == 112
     assert set(rows) == set(load_records(course))
 
 
@@ -257,8 +259,8 @@ def test_the_json_says_of_each_question_what_happened(course):
     assert question["diagnosis"] == ["the diagonal"]
     assert question["happened"] == ["on the whole", "J: zero", "a teacher gave 3 in place of 2"]
     assert found["questions"]["2-2 head"]["verdict"] == "not judged"
-    assert len(found["questions"]) == 8
-    assert found["by_hand"]["1-1"] == {"score": 3.5, "maximum": 4.0, "verdict": "read"}
+    assert len(found["questions"]) == 8 + len(WRITTEN)
+    assert found["by_hand"]["1-1"] == {"score": 3.5, "maximum": 2.0, "verdict": "read"}
     assert found["by_hand"]["1-2"]["verdict"] == "to read"
     assert found["score"] == row(course, "ned")["score"] == 20.5
 

@@ -110,7 +110,7 @@ def test_the_file_is_written_once_and_takes_nothing_off(tmp_path):
         ("[late]\nextensions = 3", "late.extensions is expected to be a table"),
         ("late = 3", "late is expected to be a table"),
         ("[late]\ngrace = 3", "late.grace is not known here. Known: cap_percent, due, "),
-        ("[lates]", "lates is not known here. Known: book, late"),
+        ("[lates]", "lates is not known here. Known: book, formulas, late"),
         ("[late", "course.toml cannot be read"),
     ],
 )

@@ -157,7 +157,7 @@ def test_the_course_folder_knows_its_gradebook_the_next_time(server, pg, monkeyp
     assert "~/.pgpass" in told
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     assert cli.main(command) == cli.GRADED
-    assert "16 of 75" in capsys.readouterr().out
+    assert "16 of 86" in capsys.readouterr().out
     found = json.loads((pg.out / "grades.json").read_text())["students"]["joe"]
     assert found["questions"]["1-1"]["score"] == 2
     assert Course.at(pg.out, db="sqlite").db is None

@@ -13,6 +13,7 @@ from nbgrader.api import Gradebook
 from autograder.demo import fill, right_answers
 from autograder.grading import execute, submission
 from autograder.grading.submission import Record, grade_submission, read_notebook, repair
+from autograder.questions import WRITTEN
 
 
 def points(record):
@@ -21,6 +22,7 @@ def points(record):
 
 FULL = {"1-1": 4, "1-2": 4, "1-3": 4}
 FULL |= {"2-1": 16, "2-2 head": 8, "2-2 branch b": 15, "2-2 branch a": 12, "2-2": 12}
+FULL |= WRITTEN
 
 
 def test_cells_that_were_moved_doubled_retyped_and_deleted_cost_nothing(course, submit):
@@ -28,6 +30,7 @@ def test_cells_that_were_moved_doubled_retyped_and_deleted_cost_nothing(course, 
         cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells}
         if name == "problem1":
             notebook.cells.remove(cells["check-1-1"])  # deleted
+            notebook.cells.remove(cells["check-1-1-gamma-written"])
             doubled = nbformat.v4.new_code_cell(cells["given-batch-norm"].source)
             doubled.metadata = cells["given-batch-norm"].metadata
             notebook.cells.append(doubled)  # the last counts
@@ -43,6 +46,7 @@ def test_cells_that_were_moved_doubled_retyped_and_deleted_cost_nothing(course, 
     assert points(record) == FULL
     assert record.status == "graded"
     assert 'problem1: cell "check-1-1" was gone; it is back at the end' in record.notes
+    assert 'problem1: cell "check-1-1-gamma-written" was gone; it is back behind its formula' in record.notes
     assert 'problem1: cell "given-batch-norm" occurs 2 times; the last one counts' in record.notes
     assert 'problem2: cell "derive-2-2-head" was gone; it is back at the end' in record.notes
 
@@ -65,7 +69,10 @@ def test_a_loop_in_a_cell_and_a_kernel_that_ends_itself_cost_what_they_touch(cou
 def test_a_kernel_that_ends_itself_in_a_cell_leaves_what_was_before_it(course, submit):
     cells = {"branch_b_backward": right_answers()["branch_b_backward"] + "\nimport os; os.kill(os.getpid(), 11)"}
     record = grade_submission(submit("short", cells), course)
-    assert points(record) == FULL | dict.fromkeys(("2-2 branch b", "2-2 branch a", "2-2"), 0)
+    after = ("2-2 branch b", "2-2 theta_2a, written", "2-2 theta_1a, written", "2-2 branch a", "2-2")
+    assert points(record) == FULL | dict.fromkeys(after, 0)
+    told = record.questions["2-2 theta_1a, written"]["parts"][0]["words"]
+    assert told[0].startswith("It could not be read: the kernel ended itself in cell")
     assert record.needs == [
         'problem2: the kernel ended itself in cell "branch_b_backward" (SIGSEGV) (the cells before it count)'
     ]
@@ -89,12 +96,19 @@ def test_nothing_hidden_is_there_yet_when_a_cell_prints(course, submit):
 
 def test_hidden_inputs_come_after_all_that_is_shown_of_every_notebook(course, submit, monkeypatch):
     order = []
-    for name in ("run", "look", "judge"):
-        module = submission if name == "run" else execute
+    for module, name in (
+        (submission, "run"),
+        (execute, "look"),
+        (execute, "judge"),
+        (execute.written, "received"),
+        (execute.written, "judge"),
+    ):
         stock = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, _n=name, _f=stock, **k: (order.append(_n), _f(*a, **k))[1])
     assert points(grade_submission(submit("ordered", {}), course)) == FULL
-    assert order == ["run"] * 2 + ["look"] * 8 + ["judge"] * 8
+    assert order[:2] == ["run"] * 2
+    assert sorted(order[2:21]) == ["look"] * 8 + ["received"] * 11
+    assert order[21:] == ["judge"] * 19
 
 
 def test_a_pasted_picture_of_a_derivation_stays(course, submit):
@@ -116,7 +130,7 @@ def test_a_loop_that_does_not_stop_when_told_to_ends_with_its_kernel(course, sub
         "while True:\n    try:\n        while True:\n            pass\n    except KeyboardInterrupt:\n        pass"
     )
     record = grade_submission(submit("stubborn", {"dropout_jacobian": stubborn}), course, timeout=1)
-    assert points(record) == FULL | {"1-2": 0, "1-3": 0}
+    assert points(record) == FULL | {"1-2": 0, "1-3, written": 0, "1-3": 0}
     assert "did not stop when told to" in record.needs[0]
 
 
@@ -127,7 +141,7 @@ def test_student_code_runs_beside_the_public_files_and_no_path_is_shown(course, 
     (text,) = (
         "".join(o["text"]) for cell in printed["cells"] for o in cell.get("outputs", ()) if o.get("name") == "stdout"
     )
-    assert text.startswith("['checks.py', 'gradcheck.py']")
+    assert text.startswith("['checks.py', 'formulas.py', 'gradcheck.py']")
     assert "No module named" not in record.notebooks["problem1"] + record.notebooks["problem2"]
     assert text.split("]")[1].split() == ["…/" + word.split("/")[-1] for word in text.split("]")[1].split()]
     assert "LinAlgError" in record.notebooks["problem2"]
@@ -174,7 +188,7 @@ def test_nothing_is_raised_where_nothing_can_be_read(course, tmp_path):
     record = grade_submission(tmp_path / "nobody" / "hw1", course)
     assert record.status == "needs a person"
     assert record.needs == ["problem1.ipynb is missing", "problem2.ipynb is missing"]
-    assert [cell["auto_score"] for cell in record.cells] == [0.0] * 14
+    assert [cell["auto_score"] for cell in record.cells] == [0.0] * 25
     assert points(record) == {}
 
 
@@ -233,7 +247,7 @@ def test_cells_of_any_form_become_cells_of_the_right_form(released):
     mended, notes = repair({"cells": STRANGE}, blank)
     nbformat.validate(mended)
     assert [cell.metadata.get("nbgrader") for cell in mended.cells[:5]] == [None] * 5
-    assert len(notes) == 6  # three checks and three derivations came back
+    assert len(notes) == 10  # three checks, four of formulas and three derivations came back
 
 
 def test_a_locked_cell_that_was_edited_is_as_it_was(released):

@@ -16,7 +16,7 @@ from autograder.grading.submission import Record
 
 ROSTER = """\
 Student,ID,SIS User ID,SIS Login ID,Section,hw1 (4711)
-    Points Possible,,,,,111.00
+    Points Possible,,,,,112.00
 "Lovelace, Ada",101,S-1,ada,BP-1,
 "Noether, Emmy",102,S-2,emmy,BP-1,
 "Curie, Marie",103,S-3,marie,BP-1,
@@ -94,14 +94,14 @@ def test_grades_are_exported_once_derivations_are_read(graded, roster, capsys):
     assert "ada: 6 to read" in capsys.readouterr().out
     assert not written.exists()
     assert main([*command, "--partial"]) == GRADED
-    assert [row[-1] for row in table(written)] == ["hw1 (4711)", "111.00", "75.00", "30.00"]
+    assert [row[-1] for row in table(written)] == ["hw1 (4711)", "112.00", "86.00", "34.40"]
     read_by_hand(graded)
     assert main(command) == GRADED
-    assert [row[-1] for row in table(written)] == ["hw1 (4711)", "111.00", "87.00", "39.60"]
+    assert [row[-1] for row in table(written)] == ["hw1 (4711)", "112.00", "98.00", "44.00"]
 
     (graded.root / "course.toml").write_text("[late]\ndue = 2026-12-03T12:00:00Z\n")
     assert main(command) == GRADED
-    assert table(written)[-1][-1] == "49.50"
+    assert table(written)[-1][-1] == "55.00"
 
 
 def test_nbgrader_s_own_export_takes_off_the_same(graded, roster, tmp_path):
@@ -111,11 +111,11 @@ def test_nbgrader_s_own_export_takes_off_the_same(graded, roster, tmp_path):
         CsvExportPlugin(to=str(tmp_path / "nbgrader.csv")).export(gradebook)
     with open(tmp_path / "nbgrader.csv") as file:
         theirs = {row["student_id"]: row for row in csv.DictReader(file)}
-    assert float(theirs["emmy"]["late_submission_penalty"]) == pytest.approx(9.9)
-    assert float(theirs["emmy"]["score"]) == pytest.approx(39.6)
-    assert float(theirs["ada"]["score"]) == 87
+    assert float(theirs["emmy"]["late_submission_penalty"]) == pytest.approx(11.0)
+    assert float(theirs["emmy"]["score"]) == pytest.approx(44.0)
+    assert float(theirs["ada"]["score"]) == 98
     ours = {row[0]: row for row in table(graded.out / "grades.csv")}
-    assert float(ours["emmy"][ours["student"].index("score")]) == pytest.approx(39.6)
+    assert float(ours["emmy"][ours["student"].index("score")]) == pytest.approx(44.0)
 
 
 def test_moodle_and_who_is_in_no_roster(graded, tmp_path, capsys):
@@ -124,7 +124,7 @@ def test_moodle_and_who_is_in_no_roster(graded, tmp_path, capsys):
     command = ["export", "--out", str(graded.out), "--to", "moodle", "--roster", str(tmp_path / "roster.csv")]
     assert main([*command, "--points", "100"]) == NEEDS_A_PERSON
     assert "emmy: is not in the roster; left out" in capsys.readouterr().out
-    assert table(graded.out / "for_moodle.csv")[1:] == [["ada@example.org", "Ada Lovelace", "78.38"]]
+    assert table(graded.out / "for_moodle.csv")[1:] == [["ada@example.org", "Ada Lovelace", "87.50"]]
 
 
 def test_what_cannot_be_exported_is_told(graded, roster, capsys):
@@ -141,4 +141,4 @@ def test_the_page_on_the_class(graded):
     assert main(["report", "--out", str(graded.out)]) == GRADED
     page = (graded.out / "report.html").read_text(encoding="utf8")
     assert "2 submissions · 2 graded · 0 need you · 12 derivations to read" in page
-    assert '<td class="">emmy</td><td class="n">2</td><td class="n">7.5</td>' in page
+    assert '<td class="">emmy</td><td class="n">2</td><td class="n">8.6</td>' in page
