@@ -1,6 +1,7 @@
 """Every labelled step of the derivations: what stands to the right of each `=`, as the page has it.
 
-There is a function for each label of notation, block 1 and block 2, called after it, but for the definitions. It takes
+There is a function for each label of notation, of both blocks and of the pages on checking, called after it, but for
+the definitions. It takes
 the stations of the network and what comes back to them (tests/book/test_stages.py makes them, of symbols or of
 numbers), and returns what the equation says, in the order of its equals signs. `v.x[i]` is the page's column x_i; an
 array without an index has the samples in its rows, as the page's capital letters do.
@@ -501,6 +502,150 @@ def grad_summary_batch(v):
     )
 
 
+# --------------------------------------------------------------------------------------- checking, finite differences
+
+
+def taylor(v):
+    """As far as the page writes it."""
+    return (v.f + v.step * v.f1 + v.step**2 * v.f2 / 2 + v.step**3 * v.f3 / 6,)
+
+
+def central_difference(v):
+    """The quotient as far as the page writes it, and that."""
+    return v.up_to_third((v.f_there - v.f_back) / (2 * v.step)), v.f1 + v.step**2 * v.f3 / 6
+
+
+def two_errors(v):
+    """Both terms. f and its third derivative are positive here."""
+    return (v.step**2 * v.f3 / 6 + v.rounding * v.f / v.step,)
+
+
+def complex_step(v):
+    """The quotient as far as the page writes it, and that."""
+    return v.up_to_third(v.f_aside / v.step), v.f1 - v.step**2 * v.f3 / 6
+
+
+# ---------------------------------------------------------------------------------------- checking, exact differences
+
+
+def difference_root(v):
+    """Subtracted, and by the rule."""
+    old, new = v.sqrt(v.spread), v.sqrt(v.spread + v.by_spread)
+    return new - old, v.by_spread / (new + old)
+
+
+def difference_linear(v):
+    """Subtracted, and by the rule."""
+    return (
+        (v.x + v.by_x) @ (v.theta + v.by_theta).T - v.x @ v.theta.T,
+        v.by_x @ (v.theta + v.by_theta).T + v.x @ v.by_theta.T,
+    )
+
+
+def difference_relu(v):
+    """By cases, at numbers."""
+    return (
+        entries(
+            lambda i, j: (
+                max(v.by_signed[i, j], -v.signed[i, j])
+                if v.signed[i, j] > 0
+                else max(v.signed[i, j] + v.by_signed[i, j], 0)
+                if v.signed[i, j] < 0
+                else 0
+            ),
+            3,
+            4,
+        ),
+    )
+
+
+def difference_variance(v):
+    """The mean over the batch."""
+    return (sum((2 * v.u[i] + v.by_u[i]) * v.by_u[i] for i in SAMPLES) / v.m,)
+
+
+def difference_inverse_root(v):
+    """Subtracted, with t in front, multiplied by the sum, and with what 1 - t^2 is."""
+    old, t = v.sqrt(v.spread), v.growth
+    return (
+        1 / v.sqrt(v.spread + v.by_spread) - 1 / old,
+        1 / old * (1 - t) / t,
+        1 / old * (1 - t**2) / (t * (1 + t)),
+        -v.by_spread / (v.spread * old * t * (1 + t)),
+    )
+
+
+def difference_batch_norm(v):
+    """Before gamma and beta, and after."""
+    return (
+        rows(lambda i: v.by_u[i] * (v.scale + v.by_scale) + v.u[i] * v.by_scale),
+        rows(lambda i: (v.gamma + v.by_gamma) * v.by_x_hat[i] + v.by_gamma * v.moved_x_hat[i] + v.by_beta),
+    )
+
+
+def difference_log_sum_exp(v):
+    """With y, and with log1p and expm1, which are log(1 + .) and exp(.) - 1."""
+    return (
+        v.log(sum(v.y[k] * v.exp(v.by_q[k]) for k in CLASSES)),
+        v.log(1 + sum(v.y[k] * (v.exp(v.by_q[k]) - 1) for k in CLASSES)),
+    )
+
+
+def difference_softmax(v):
+    """The probabilities, and the cross-entropy of labels that sum to one."""
+    return (
+        entries(lambda k: v.y[k] * (v.exp(v.by_q[k] - v.by_log_S) - 1), K),
+        v.by_log_S - sum(v.labels[0, k] * v.by_q[k] for k in CLASSES),
+    )
+
+
+def difference_squared_error(v):
+    """Subtracted, and by the rule."""
+    return (v.a + v.by_u) ** 2 / 2 - v.a**2 / 2, (v.a + v.by_u / 2) * v.by_u
+
+
+def exact_difference(v):
+    """For a step that goes to 0."""
+    return (v.at_no_step(((v.f_there - v.f) - (v.f_back - v.f)) / (2 * v.step)),)
+
+
+def difference_rank_one(v):
+    """Column j = 0 of c moves, by tau."""
+    column = v.theta_2b[:, 0]
+    return (
+        rows(lambda i: v.tau[i] * column),
+        entries(
+            lambda i: (
+                v.log(1 + sum(v.softmax[i, k] * (v.exp(v.tau[i] * column[k]) - 1) for k in CLASSES))
+                - v.tau[i] * sum(v.labels[i, k] * column[k] for k in CLASSES)
+            ),
+            m,
+        ),
+    )
+
+
+# ------------------------------------------------------------------------------------------ checking, autodiff and cost
+
+
+def tape(v):
+    """Of a small tape: each number but the last hears from those made of it; the last is the loss."""
+    count = len(v.heard)
+    return (
+        entries(lambda j: sum(v.heard[k] * v.made_from[k, j] for k in range(count)), count - 1),
+        v.heard[-1],
+    )
+
+
+def cost_forward(v):
+    """Multiplications, for each row of sizes m, n, n_h, K."""
+    return (np.array([m * (2 * n * h + h**2 + K * h) for m, n, h, K in v.sizes]),)
+
+
+def cost_backward(v):
+    """Multiplications, for each row of sizes m, n, n_h, K."""
+    return (np.array([m * (2 * n * h + 2 * h**2 + 2 * K * h) for m, n, h, K in v.sizes]),)
+
+
 # ---------------------------------------------------------------------------------------------------------- the seals
 
 # Of each equation's TeX, without white space: the check sum of what these steps, and the definitions, were written for.
@@ -527,5 +672,11 @@ grad-linear-theta dbc0d84e  head-one-term 534f5ce2  grad-y-hat-b 0e974245  head-
 jac-y-hat-b bec821e2  head-chain a86abed2  head-any-labels 27266d2b  grad-z-2b ef1f7a46  delta-b 9175f59c
 grad-theta-2b a66ee9cd
 grad-summary 09230fda  grad-summary-batch 1d68bf9d
+taylor abd50e0f  central-difference d70d9a91  two-errors 27b2a41b  complex-step 068b4b89
+difference-root 8555d0a1  difference-rule 10b17590  difference-linear 030f4ecc  difference-relu ab23ff5e
+difference-variance 29ab3821  difference-inverse-root 43b3344e  difference-batch-norm 9f9e00d1
+difference-log-sum-exp cd71f9de  difference-softmax e9487fd2  difference-squared-error 3d41b1c0
+exact-difference 533570ee  difference-rank-one 33cb1937
+tape e6741e4b  cost-forward 1164730d  cost-backward c23b5689
 """
 SEALS = dict(zip(_SEALS.split()[::2], _SEALS.split()[1::2], strict=True))
