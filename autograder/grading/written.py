@@ -14,7 +14,6 @@ from autograder.questions import WRITTEN
 from autograder.release import PUBLIC
 from autograder.report import formula_html, place
 
-from .clean import plain
 from .markdown import mathml
 
 SHOWN = 2_000  # characters of a formula's source in the feedback
@@ -58,17 +57,22 @@ def shown(question_id, verdict, latex, points):
     """What a student reads, as HTML."""
     names = [entry.split(", or ")[0] for entry in (verdict.name or "").split("; and ")]
     places = [place(mistake.equation) for name in names for mistake in MISTAKES if mistake.name == name]
-    source = plain(latex or "")
+    source = visible(latex or "")
     source = source if len(source) <= SHOWN else f"{source[:SHOWN]} …"
     return formula_html(question_id, verdict, source, points, WRITTEN[question_id], mathml, places)
+
+
+def visible(text):
+    """Text that can be kept and shown anywhere: what would not be seen, or moves what is seen, as its number."""
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in text)
 
 
 def _bounded(verdict):
     """A verdict whose texts can be kept and shown anywhere."""
     return replace(
         verdict,
-        words=tuple(plain(words)[:WORDS] for words in verdict.words),
-        repair=verdict.repair and plain(verdict.repair)[:WORDS],
-        typeset=plain(verdict.typeset),
-        shapes=tuple((plain(name)[:NAME], shape) for name, shape in verdict.shapes),
+        words=tuple(visible(words)[:WORDS] for words in verdict.words),
+        repair=verdict.repair and visible(verdict.repair)[:WORDS],
+        typeset=visible(verdict.typeset),
+        shapes=tuple((visible(name)[:NAME], shape) for name, shape in verdict.shapes),
     )

@@ -15,13 +15,14 @@ from autograder.grading.course import Course
 from autograder.grading.feedback import write_feedback
 from autograder.grading.gradebook import load_records
 from autograder.grading.sandbox import Limits
-from autograder.questions import QUESTIONS
+from autograder.questions import QUESTIONS, WRITTEN
 from autograder.questions.private import draw
 from autograder.release import HERE
 
 FULL = {question.id: question.points for question in QUESTIONS.values() if question.family in ("batch_norm", "dropout")}
 FULL |= {"1-3": 4, "2-1": 16, "2-2 head": 8, "2-2 branch b": 15, "2-2 branch a": 12, "2-2": 12}
-PROBLEM_1 = dict.fromkeys(("1-1", "1-2", "1-3"), 0)
+FULL |= WRITTEN
+PROBLEM_1 = {question_id: 0 for question_id in FULL if question_id.startswith("1-")}
 PROBLEM_2 = {question_id: 0 for question_id in FULL if question_id not in PROBLEM_1}
 SEED = 271828182845904523536028747135266249775  # the hidden seed of every class here: what leaks does so each time
 SHORT = Limits(wall=40)
@@ -115,7 +116,8 @@ def write_submission(folder, released, attacks, places):
     for attack in attacks:
         deserves |= attack.deserves
     for question_id, points in deserves.items():
-        cells |= {name: WRONG[name] for name in QUESTIONS[question_id].functions if points == 0}
+        if points == 0:
+            cells |= wrong_cells(question_id)
     for attack in attacks:
         cells |= attack.cells
     notebooks = {name: fill(notebook, cells) for name, notebook in released.items()}
@@ -136,6 +138,18 @@ def write_submission(folder, released, attacks, places):
     for attack in attacks:
         if attack.files:
             attack.files(folder, places)
+
+
+def wrong_cells(question_id):
+    """The cells of a question with wrong answers in them."""
+    if question_id in WRITTEN:
+        return {formula_cell(question_id): 'f = formula(r"0")'}
+    return {name: WRONG[name] for name in QUESTIONS[question_id].functions}
+
+
+def formula_cell(question_id):
+    """The name of the cell in which a formula is written."""
+    return f"written-{question_id.removesuffix(', written').replace(' ', '-')}"
 
 
 def graded(root, attacks, *, places=(), honest=("honest",), feedback=False, timeout=2, limits=SHORT, **options):

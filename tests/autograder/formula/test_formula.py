@@ -533,9 +533,11 @@ def test_what_nests_does_not_explode(opens, closes):
 
 
 def test_definitions_that_double_do_not_explode():
-    names = [f"a_{{{'x' * k}}}" for k in range(1, 41)]
+    names = [f"w_{{{'x' * k}}}" for k in range(1, 41)]
     lines = [f"{name} = {before} + {before}" for before, name in pairwise(names)]
-    ends_well("\n".join([f"{names[0]} = s_i", *lines, names[-1]]))
+    doubled = "\n".join([f"{names[0]} = s_i", *lines, rf"\sum_i {names[-1]}"])
+    ends_well(doubled)
+    assert judge_formula("2-2 gamma", doubled).verdict == "wrong"  # it is read, and computed
 
 
 def test_nothing_is_evaluated_or_imported():
