@@ -76,7 +76,7 @@ def formula_html(question_id, found, source, points, maximum, mathml, places=())
     status += f", off by {found.error:.2g}" if found.name and math.isfinite(found.error) else ""
     typeset = "".join(map(mathml, found.typeset.split(", \\\\\n")))
     shapes = "".join(
-        f"<tr><td {CELL}>{mathml(name, block=False) or escape(name) if name else 'what is asked'}</td>"
+        f"<tr><td {CELL}>{mathml(name, block=False) or escape(name) if name else 'the formula'}</td>"
         f"<td {CELL}>{escape(shape)}</td></tr>"
         for name, shape in found.shapes
     )
@@ -86,7 +86,7 @@ def formula_html(question_id, found, source, points, maximum, mathml, places=())
     return (
         f'<div style="font-size:14px"><p><b>{escape(question_id)}</b> &nbsp; '
         f'<span style="color:{colour}">{status}</span> &nbsp; <b>{points:g} of {maximum}</b></p>{typeset}'
-        f'<table style="border:0;border-collapse:collapse;margin:0">{shapes}</table>{told}'
+        f'<table style="border:0;border-collapse:collapse;margin:0;font-size:14px">{shapes}</table>{told}'
         f"<p style='margin:6px 0'>As it was written:</p><pre>{escape(source) or '(nothing)'}</pre></div>"
     )
 

@@ -11,6 +11,7 @@ from autograder.grading.execute import _answer, question_of
 
 def test_the_question_is_read_from_the_one_line_that_a_grade_cell_holds():
     assert question_of('check("2-2 branch b")') == "2-2 branch b"
+    assert question_of('check("2-2 gamma, written")') == "2-2 gamma, written"
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,8 @@ def test_the_question_is_read_from_the_one_line_that_a_grade_cell_holds():
         "",
         "4.0",
         'check("9-9")',
+        'check("2-2 gamma")',
+        'check("2-2 c, written")',
         'check("1-1", seed=0)',
         'check("1-1"); x = 1',
         "check(x)",

@@ -1,0 +1,214 @@
+"""A written formula, from what comes through its door to the points that a repair leaves it."""
+
+import json
+import os
+import socket
+import time
+
+import nbformat
+import pytest
+
+from autograder.formula import judge, reader
+from autograder.formula.reader import FormulaVerdict
+from autograder.grading import cells, course, wire, written
+from autograder.grading.late import read_policy
+from autograder.grading.submission import grade_submission
+from autograder.release import every_number
+
+QUESTION = "2-2 theta_2a, written"
+REPAIRED = r'f = formula(r"\sum_i \frac{\partial L}{\partial z_{2A,i}} d_i")'
+GAMMA = r"\frac1m \sum_i \theta_{2B}^T (\hat y_{b,i} - y_{b,i}) \circ \hat x_i"
+
+
+# What comes
+
+
+class Door:
+    def __init__(self, text):
+        self.text = text
+
+    def told(self):
+        return self.text
+
+
+@pytest.mark.parametrize(
+    "formula, latex",
+    [
+        (r"\hat x_i", r"\hat x_i"),
+        ("", ""),
+        ("\ud800", "\ud800"),
+        ("x" * 10**6, "x" * (reader.LENGTH + 1)),
+        (None, None),
+        (3.0, None),
+        (b"x", None),
+        (["x"], None),
+    ],
+)
+def test_a_string_comes_as_it_is_and_bounded_and_nothing_else_comes(formula, latex):
+    assert written.received(Door(wire.told(formula))) == latex
+    assert len(wire.told(formula)) <= wire.TOLD
+
+
+def test_what_is_sent_is_one_character_more_than_is_read():
+    assert wire.FORMULA == reader.LENGTH + 1
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "3", "[]", "{}", '{"formula": ["x"]}', '{"formula": 1}', "[" * 99_999, "\ud800"]
+)
+def test_whatever_else_a_kernel_sends_is_no_formula(text):
+    assert written.received(Door(text)) is None
+
+
+def test_a_door_takes_no_more_than_a_formula_and_does_not_wait_for_ever():
+    near, far = socket.socketpair()
+    with near, far:
+        far.sendall((wire.TOLD + 1).to_bytes(8, "big"))
+        with pytest.raises(ValueError, match="an answer of"):
+            cells.Door(near, None).told()
+        begun = time.monotonic()
+        with pytest.raises(TimeoutError):
+            cells.Door(near, None).told()
+        assert time.monotonic() - begun < 2 * cells.GRACE + 1
+        far.close()
+        assert cells.Door(near, None).told() is None
+
+
+def test_a_string_that_is_sent_arrives():
+    near, far = socket.socketpair()
+    with near, far:
+        wire.send(far, wire.told("\ud83d\u202e" * 20_000))
+        assert written.received(cells.Door(near, None)) == ("\ud83d\u202e" * 20_000)[: reader.LENGTH + 1]
+
+
+# The verdict
+
+
+def test_the_hidden_draws_decide_and_the_public_ones_are_shown(monkeypatch):
+    seen = written.look(QUESTION.replace("theta_2a", "gamma"), GAMMA)
+    assert (seen.verdict, seen.error < 1e-12) == ("right", True)
+    assert written.judge("2-2 gamma, written", GAMMA, seen, 5) == seen
+    hidden = FormulaVerdict("2-2 gamma", "wrong", 0.123, words=("a hidden number: 0.123",))
+    monkeypatch.setattr(written, "judge_formula", lambda *a: hidden)
+    found = written.judge("2-2 gamma, written", GAMMA, seen, 5)
+    assert (found.verdict, found.error) == ("wrong", seen.error)
+    assert "0.123" not in " ".join(found.words)
+
+
+def test_public_draws_are_those_that_a_student_has():
+    for family, draws in every_number()["formulas"].items():
+        graded = [judge.drawn(seed, False, family)[0] for seed in judge.seeds_of(written.PUBLIC)]
+        assert [draw["x"].tolist() for draw in draws.values()] == [draw["x"].tolist() for draw in graded]
+
+
+@pytest.mark.parametrize(
+    "verdict, percent, share",
+    [
+        ("right", 100, 1),
+        ("repaired", 0, 1),
+        ("repaired", 25, 0.75),
+        ("repaired", 100, 0),
+        ("wrong", 0, 0),
+        ("asked", 0, 0),
+        ("unread", 0, 0),
+    ],
+)
+def test_a_repair_costs_what_the_course_says(verdict, percent, share):
+    assert written.share(FormulaVerdict("", verdict), percent) == share
+
+
+def test_a_repair_costs_nothing_unless_course_toml_says_so(course, submit):
+    folder = submit("mender", {"written-2-2-theta_2a": REPAIRED})
+    found = grade_submission(folder, course).questions[QUESTION]
+    assert (found["score"], found["parts"][0]["verdict"]) == (1, "repaired")
+    rules = course.root / "course.toml"
+    before = rules.read_text()
+    try:
+        rules.write_text(before.replace("repair_percent = 0", "repair_percent = 40"))
+        record = grade_submission(folder, course)
+    finally:
+        rules.write_text(before)
+    assert record.questions[QUESTION]["score"] == pytest.approx(0.6)
+    (cell,) = [cell for cell in record.cells if cell["name"] == "check-2-2-theta_2a-written"]
+    assert cell["auto_score"] == pytest.approx(0.6)
+    assert record.status == "graded"
+    page = shown(record, "check-2-2-theta_2a-written")
+    assert "right after a repair" in page and "0.6 of 1" in page and "d_i was read with a transpose." in page
+
+
+def shown(record, name):
+    """What a check's cell shows."""
+    for text in record.notebooks.values():
+        for cell in nbformat.reads(text, as_version=4).cells:
+            if cell.metadata.get("nbgrader", {}).get("grade_id") == name:
+                return cell.outputs[0].data["text/html"]
+    raise KeyError(name)
+
+
+def test_what_a_grade_depends_on_has_the_reader_the_judge_and_the_cost_of_a_repair(tmp_path, monkeypatch):
+    seed = tmp_path / "hidden_seed"
+    seed.write_text("1")
+    before = course.fingerprint_of(seed)
+    (tmp_path / "course.toml").write_text("[formulas]\nrepair_percent = 10\n")
+    assert course.fingerprint_of(seed) != before
+    (tmp_path / "course.toml").unlink()
+    assert course.fingerprint_of(seed) == before
+    read = course.Path.read_bytes
+    for name in ("reader.py", "judge.py", "written.py"):
+        with monkeypatch.context() as patch:
+            patch.setattr(course.Path, "read_bytes", lambda path, name=name: read(path) + b"#" * (path.name == name))
+            assert course.fingerprint_of(seed) != before, name
+
+
+@pytest.mark.parametrize("value", ["-1", "101", "nan", '"5"', "true"])
+def test_a_cost_that_cannot_be_is_said(tmp_path, value):
+    (tmp_path / "course.toml").write_text(f"[formulas]\nrepair_percent = {value}\n")
+    with pytest.raises(ValueError, match=r"formulas\.repair_percent is expected to be a number from 0 to 100"):
+        read_policy(tmp_path)
+    (tmp_path / "course.toml").write_text("[formulas]\nrepairs = 3\n")
+    with pytest.raises(ValueError, match=r"formulas\.repairs is not known here. Known: repair_percent"):
+        read_policy(tmp_path)
+
+
+# What is shown
+
+
+def test_what_is_shown_is_escaped_and_bounded():
+    evil = "<script>alert(1)</script>&\u202e\x00\ud800" + "@" * 9_000
+    page = written.shown("2-2 gamma, written", written.look("2-2 gamma, written", evil), evil, 0.0)
+    assert "<script" not in page and "&lt;script&gt;" in page
+    assert r"\u202e\u0000\ud800" in page and "@ …</pre>" in page
+    assert not {"\u202e", "\x00", "\ud800"} & set(page)
+    assert len(page) < 6_000
+    page.encode("utf8")
+
+
+def test_a_definition_is_shown_typeset_with_its_shape():
+    latex = "g_i = \\theta_{2B}^T (\\hat y_{b,i} - y_{b,i})\n\\frac1m \\sum_i g_i \\circ \\hat x_i"
+    page = written.shown("2-2 gamma, written", written.look("2-2 gamma, written", latex), latex, 1.0)
+    assert page.count('display="block"') == 2
+    assert page.count("a column of n_h") == 2
+    assert "1 of 1" in page and ">right, to " in page
+
+
+def test_a_named_mistake_has_its_words_and_its_place_in_the_book():
+    latex = GAMMA.replace(r"\hat x", "c")
+    page = written.shown("2-2 gamma, written", written.look("2-2 gamma, written", latex), latex, 0.0)
+    assert "<b>∂L/∂γ from the output.</b>" in page
+    assert "off by" in page
+    assert '<cite data-equation="' in page
+
+
+def test_without_a_formula_it_says_why():
+    assert written.look("1-2, written", None).words == (written.NONE,)
+    assert written.look("1-2, written", None, "the kernel ended itself").words == (
+        "It could not be read: the kernel ended itself.",
+    )
+    assert written.look("1-2, written", "").words == ("There is no formula.",)
+
+
+def test_a_formula_that_is_infinitely_wrong_is_json(course, submit):
+    record = grade_submission(submit("short", {"written-2-2-gamma": 'f = formula("1")'}), course)
+    json.dumps(record.__dict__, allow_nan=False)
+    assert record.questions["2-2 gamma, written"]["parts"][0]["error"] is None
+    assert os.path.sep not in record.questions["2-2 gamma, written"]["parts"][0]["words"][0]
