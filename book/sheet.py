@@ -17,6 +17,7 @@ WORDS = {
     "unread": "no valid reading",
     "definition": "a definition",
 }
+SHORT = {"wrong after repair": "wrong", "unread": "no reading"}
 REPAIRS = {
     "no sample index": "the sample's index",
     "with a transpose": "a transpose",
@@ -64,12 +65,13 @@ def counts(lines):
 
 
 def every_line(lines):
-    """The lines with both verdicts, and what was mended or which mistake it is: a table in Markdown."""
-    rows = ["| | line | one γ for all | one a feature | |", "|---|---|---|---|---|"]
+    """Both verdicts on each line, the line, and what was mended or which mistake it is: a table in Markdown."""
+    rows = ["| line | one γ for all | one a feature | as it stands |", "|---|---|---|---|"]
     for number, line in enumerate(lines, 1):
         tex = re.sub(r"\s+", " ", f"{line.left} = {line.right}").replace(r"\|", r"\Vert ").replace("|", r"\vert ")
-        said = [WORDS[word(verdict)] for verdict in (line.for_all, line.each)]
-        rows.append(f"| {number} | ${tex}$ | {said[0]} | {said[1]} | {_note(line.for_all)} |")
+        said = [SHORT.get(word(verdict), word(verdict)) for verdict in (line.for_all, line.each)]
+        note = _note(line.for_all)
+        rows.append(f"| {number} | {said[0]} | {said[1]} | ${tex}$ {f'<br>*{note}*' if note else ''} |")
     return "\n".join(rows)
 
 

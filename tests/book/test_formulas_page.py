@@ -1,12 +1,25 @@
 """The page on formulas: each of its claims, by the examples that it prints itself."""
 
 import re
+import shlex
 
 import numpy as np
 import pytest
 
+from autograder import cli
 from autograder.formula import judge
-from autograder.formula.reader import TARGETS, FormulaError, compare, evaluate, read, shapes, words
+from autograder.formula.reader import (
+    INDICES,
+    LENGTH,
+    TARGETS,
+    TOLERANCE,
+    FormulaError,
+    compare,
+    evaluate,
+    read,
+    shapes,
+    words,
+)
 from tests.answers import ROOT
 
 PAGE = (ROOT / "book/teach/formulas.md").read_text(encoding="utf8")
@@ -87,6 +100,25 @@ def test_what_is_read_otherwise(latex, read_as, instead):
     assert all(np.allclose(a, b) for a, b in zip(value(latex), value(read_as), strict=True))
     other = value(instead)[0]
     assert other.shape != value(latex)[0].shape or not np.allclose(other, value(latex)[0])
+
+
+def test_the_commands_of_the_page_do_what_it_says(tmp_path, capsys):
+    one, sheet = (shlex.split(line) for line in re.findall(r"^    autograder (.+)$", PAGE, re.M))
+    assert cli.main(one) == 3 and "wrong" in capsys.readouterr().out
+    file = tmp_path / sheet[-1]
+    file.write_text(r"So $$ z_{1A,i} = \theta_{1A} x_i $$ and $$ d_i = a_{1A,i} \circ M_i. $$")
+    assert cli.main([sheet[0], str(file)]) == 0
+    file.write_text(r"So $$ z_{1A,i} = \theta_{1B} x_i $$")
+    assert cli.main([sheet[0], str(file)]) == 3
+    target = re.search(r"^    make (\w+) (\w+)=", PAGE, re.M).groups()
+    assert re.search(rf"^{target[0]}:.*\n.*autograder formula \$\({target[1]}\)", (ROOT / "Makefile").read_text(), re.M)
+
+
+def test_the_numbers_of_the_page():
+    assert f"to {TOLERANCE:.0e}".replace("e-0", "e-") in PAGE and f"$\\epsilon$ is {judge.EPS}" in PAGE
+    assert f"a string of {LENGTH:,} characters" in PAGE
+    letters = re.search(r"letters of indices are\s+(.+?)\.", PAGE, re.S)[1]
+    assert set(re.findall(r"\$(\w)\$", letters)) == INDICES
 
 
 def test_no_example_answers_a_question():

@@ -1,5 +1,6 @@
 """Boxes for formulas in a real browser, with a copy of Pyodide beside the site."""
 
+import itertools
 import re
 
 import pytest
@@ -72,7 +73,9 @@ def test_boxes_stand_on_their_pages_and_ask_for_nothing_before_the_first_check(s
         assert all(typeset(box) for box in boxes(tab)), "typeset all the same"
     check(tab, boxes(tab)[0])
     loaded = " ".join(asked)
-    assert all(word in loaded for word in ("worker.js", "reader.py", "checks.py", "draws.npz", "pyodide.asm.wasm")), "it would see"
+    assert all(word in loaded for word in ("worker.js", "reader.py", "checks.py", "draws.npz", "pyodide.asm.wasm")), (
+        "it would see"
+    )
     assert wrong == []
 
 
@@ -222,16 +225,15 @@ def test_without_javascript_or_in_an_old_browser_there_is_a_sentence(one, browse
     old.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_picture_to_look_at(page, theme, width):
-    page.set_viewport_size({"width": width, "height": 900})
-    page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+def test_pictures_to_look_at(page):
     box = boxes(page)[3]
     long = SIDE + " + " + " + ".join(rf"\frac{{{k}}}{{m}} \sum_i \hat y_{{b,i}} s_i^T" for k in range(9))
     write(page, box, f"g_i = \\hat y_{{b,i}} - y_{{b,i}}\n{long}")
     check(page, box)
-    page.wait_for_timeout(300)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
     PICTURES.mkdir(parents=True, exist_ok=True)
-    box.screenshot(path=PICTURES / f"formula-{theme}-{width}.png")
+    for theme, width in itertools.product(("light", "dark"), (1280, 390)):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+        box.screenshot(path=PICTURES / f"formula-{theme}-{width}.png")
