@@ -413,7 +413,8 @@ def _grow(inner):
 
 TREES = st.recursive(LEAVES, _grow, max_leaves=12)
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-LONG = settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+SOAK = 200  # seconds, each of three
+MORE = settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def reads_back(tree):
@@ -421,8 +422,22 @@ def reads_back(tree):
     assert read(typeset(formula)) == formula, typeset(formula)
 
 
+def soaked(strategy, check):
+    """A test that goes on with new examples for as long as a soak lasts."""
+
+    @pytest.mark.soak
+    def test():
+        end, rounds = time.monotonic() + SOAK, 0
+        while time.monotonic() < end:
+            MORE(given(strategy)(lambda example: check(example)))()
+            rounds += 1
+        assert rounds
+
+    return test
+
+
 test_a_tree_printed_as_latex_reads_back_as_itself = QUICK(given(TREES)(reads_back))
-test_any_tree_reads_back = pytest.mark.soak(LONG(given(TREES)(reads_back)))
+test_any_tree_reads_back = soaked(TREES, reads_back)
 
 PIECES = {token.text for _, _, formula in RIGHT + WRONG for token in reader._tokens(formula)}
 PIECES |= {*r"()[]{}^_'|&%$#\,;=", "\\\\", "\n", r"\begin{cases}", r"\|", r"\text{", "where", "٣", "é"}
@@ -453,8 +468,8 @@ def ends_well(latex):
 
 test_random_strings_end_in_a_verdict = QUICK(given(STRINGS)(ends_well))
 test_mutated_writings_end_in_a_verdict = QUICK(given(mutated())(ends_well))
-test_any_string_ends_in_a_verdict = pytest.mark.soak(LONG(given(STRINGS)(ends_well)))
-test_any_mutated_writing_ends_in_a_verdict = pytest.mark.soak(LONG(given(mutated())(ends_well)))
+test_any_string_ends_in_a_verdict = soaked(STRINGS, ends_well)
+test_any_mutated_writing_ends_in_a_verdict = soaked(mutated(), ends_well)
 
 BOMBS = [
     *"({[-x,1%&|∂ŷ",
