@@ -69,7 +69,7 @@ def _parser():
     grade.add_argument(
         "--timeout", type=float, default=10, metavar="S", help="seconds for a cell or a call (default: %(default)s)"
     )
-    grade.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (default: one a core)")
+    grade.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (default: one more than there are cores)")
     grade.add_argument(
         "--dask",
         metavar="ADDRESS",
@@ -165,6 +165,10 @@ def _grade(args):
         raise ValueError(f"--timeout must be above 0 seconds, but is {args.timeout:g}")
     if args.jobs is not None and args.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, but is {args.jobs}")
+    if not args.dask:
+        from .grading import pool
+
+        pool.begin()
     from .grading.batch import grade_all, strays
 
     course = _course(args)

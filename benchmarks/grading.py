@@ -130,6 +130,7 @@ def measure(count=50, rounds=3, say=lambda text: print(text, file=sys.stderr, fl
             "nbgrader autograde": lambda: stock(submitted, prepared, folder),
             "ours, 1 worker": lambda: ours(submitted, prepared, folder, "--jobs", "1"),
             "ours, 2 workers": lambda: ours(submitted, prepared, folder, "--jobs", "2"),
+            "ours, cores + 1 workers": lambda: ours(submitted, prepared, folder),
             "ours, Dask with 2 workers": with_dask,
         }
         taken = {name: [] for name in ways}

@@ -241,7 +241,7 @@ def grade_all(
         students: grade these alone, also where nothing has changed; () for all.
         questions: grade also what has not changed, and replace the results of these questions alone.
         resume: with one of the three, leave out what this very grader has graded.
-        jobs: how many at a time; the number of cores by default.
+        jobs: how many at a time; by default one more than there are cores, as each waits for its sandbox now and then.
         executor: any concurrent.futures executor, used instead of processes on this machine.
         dask_address: of a Dask scheduler, whose workers are used instead.
         say: where progress goes, a line at a time.
@@ -274,7 +274,7 @@ def grade_all(
     if todo:
         apart = replace(course, db=None)
         calls = {s: partial(grade_submission, found[s], apart, key=keys[s], **options) for s in todo}
-        jobs = min(jobs or os.cpu_count() or 1, len(todo))
+        jobs = min(jobs or (os.cpu_count() or 1) + 1, len(todo))
         try:
             with _pool(apart, fingerprint, options, jobs, executor, dask_address) as (pool, patience):
                 for student, answer in _answers(calls, pool, patience):

@@ -6,13 +6,21 @@ import threading
 import warnings
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from multiprocessing.connection import wait
 
-from . import scratch
-from .course import fingerprint_of
-from .sandbox import require
+from . import scratch  # and no more, so that `begin` can come before all that takes its time
 
 RENEW = 25  # submissions after which a process is replaced by a fresh one
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["autograder.grading.submission"])
+
+
+def begin():
+    """Start the server that processes are forked from: it imports what they need while this process does the same."""
+    # multiprocessing's own socket lies where it is cleared away, whatever becomes of this process
+    multiprocessing.current_process()._config["tempdir"] = str(scratch.folder())
+    forkserver.ensure_running()
 
 
 class Died(BrokenExecutor):
@@ -34,10 +42,7 @@ class Processes(Executor):
         self._patience = patience
         self._threads = ThreadPoolExecutor(jobs)  # a thread waits for a process
         self._idle, self._busy = [], set()
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["autograder.grading.submission"])
-        # multiprocessing's own socket lies where it is cleared away, whatever becomes of this process
-        multiprocessing.current_process()._config["tempdir"] = str(scratch.folder())
+        begin()
 
     def submit(self, function, /, *args, **options):
         return self._threads.submit(self._run, (function, args, options))
@@ -67,7 +72,7 @@ class Processes(Executor):
         try:
             return self._idle.pop()
         except IndexError:
-            return _Worker(self._context)
+            return _Worker()
 
     def shutdown(self, wait=True, *, cancel_futures=False):
         """Let the processes end; with cancel_futures at once, whatever they are at."""
@@ -84,10 +89,10 @@ class _Worker:
 
     _one = threading.Lock()  # starting one looks at them all, and an exit status can be read once
 
-    def __init__(self, context):
+    def __init__(self):
         self.asked = 0
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._pipe, theirs = CONTEXT.Pipe()
+        self._process = CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
         with self._one:
             self._process.start()
         theirs.close()
@@ -188,6 +193,9 @@ START = "dask worker --nthreads 1"
 
 def _lacks(course, fingerprint, sandbox):
     """What a worker lacks, in words, or "". Runs there."""
+    from .course import fingerprint_of
+    from .sandbox import require
+
     try:
         if fingerprint_of(course.seed_file) != fingerprint:
             return "it holds another version of the grader or of its packages"
