@@ -131,7 +131,7 @@ $(DONE)/imported: $(READY) $(IMPORTED)
 	@rm -rf $(CACHES)
 	$(done)
 
-$(DONE)/book-full $(DONE)/book-student: $(DONE)/book-%: $(DONE)/imported $(BOOK)
+$(DONE)/book-full $(DONE)/book-student: $(DONE)/book-%: $(DONE)/imported $(DONE)/release $(BOOK)
 	$(call step,Building the book ($* edition): pages are executed and every warning is an error)
 	@rm -rf $(HTML_$*)
 	@set -o pipefail; EDITION=$* $(BIN)/jupyter-book build . --all -W -n --keep-going $(OPTIONS_$*) 2>&1 | \
@@ -147,6 +147,7 @@ $(DONE)/book-%:
 $(DONE)/release: $(READY) $(SOLUTIONS) $(AUTOGRADER)
 	$(call step,Making the assignment)
 	@$(BIN)/autograder release
+	@cd _build/release && rm -f hw1.zip && $(CURDIR)/$(BIN)/python -m zipfile -c hw1.zip hw1
 	$(done)
 
 $(DONE)/demo: $(DONE)/release

@@ -84,13 +84,13 @@ def equations(env):
 def _without_answers(lines):
     kept, i, noticed = [], 0, False
     while i < len(lines):
-        fence = _opening(lines[i])
+        fence = opening(lines[i])
         if fence is None:
             kept.append(lines[i])
             noticed = noticed and not lines[i].strip()
             i += 1
             continue
-        end = _closing(lines, i + 1, fence["mark"])
+        end = closing(lines, i + 1, fence["mark"])
         body = lines[i + 1 : end]
         if fence["name"] == "solution":
             pass  # to an exercise of the book, not to a graded question: nothing needs to be said
@@ -123,8 +123,8 @@ def _sections(lines):
     """Of each section: where it starts, with its labels; the line of its heading; its level."""
     i = 0
     while i < len(lines):
-        if fence := _opening(lines[i]):
-            i = _closing(lines, i + 1, fence["mark"])
+        if fence := opening(lines[i]):
+            i = closing(lines, i + 1, fence["mark"])
         elif heading := HEADING.fullmatch(lines[i]):
             start = i
             while start and TARGET.fullmatch(lines[start - 1]):
@@ -148,12 +148,13 @@ def _with_notices(lines, closes):
         first = first and not later
 
 
-def _opening(line):
+def opening(line):
+    """The match of a line that opens a block, its `indent`, `mark`, `name` and the `rest`, or None."""
     fence = FENCE.fullmatch(line)
     return None if fence is None or (fence["mark"][0] == "`" and "`" in fence["rest"]) else fence
 
 
-def _closing(lines, start, mark):
+def closing(lines, start, mark):
     """The index of the line that closes a block: as many of the same marks or more, and nothing else."""
     closes = re.compile(rf"\s*{mark[0]}{{{len(mark)},}}\s*")
     return next((i for i in range(start, len(lines)) if closes.fullmatch(lines[i])), len(lines))

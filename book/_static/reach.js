@@ -3,11 +3,11 @@ document.addEventListener("DOMContentLoaded", () => {
   const article = document.querySelector("article");
   if (!article) return;
   const reach = () => {
-    for (const part of article.querySelectorAll("div, pre")) {
+    for (const part of article.querySelectorAll("div, pre, mjx-container")) {
       const scrolls =
         part.scrollWidth > part.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(part).overflowX) ||
         part.scrollHeight > part.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(part).overflowY);
-      if (scrolls && !part.hasAttribute("tabindex")) {
+      if (scrolls && part.tabIndex < 0) {
         part.tabIndex = 0;
         part.dataset.reached = "";
       } else if (!scrolls && "reached" in part.dataset) {
