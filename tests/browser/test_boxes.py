@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from tests.autograder.formula.test_formula import RIGHT, WRONG
 from tests.browser import test_live
 from tests.browser.serving import NEEDED
 from tests.browser.test_live import COPY, PICTURES, READY, serve
@@ -95,6 +96,17 @@ def test_the_verdicts_and_in_time(page):
         words = check(page, box)
         assert page.evaluate("performance.now()") - began < 1500  # 0.03 to 0.15 s were seen; a busy machine has time
         assert all(part in words for part in said), words
+
+
+def test_a_formula_is_read_and_judged_in_half_a_second(page):
+    asked = """async ([key, latex]) => {
+        const found = await livePython.formula({ what: "judge", key, latex }, () => {});
+        return [found.verdict, found.milliseconds];
+    }"""
+    for key, latex in [(key, latex) for key, _, latex in (RIGHT + WRONG)[::8]]:
+        pairs = [page.evaluate(asked, [key, latex]) for _ in range(2)]
+        assert pairs[0][0] in ("right", "wrong", "unread"), latex
+        assert min(milliseconds for _, milliseconds in pairs) < 500, latex  # 3 is usual
 
 
 def test_a_mistake_has_its_name_in_the_full_edition_alone(site, visit):
