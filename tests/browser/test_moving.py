@@ -256,6 +256,21 @@ def test_on_a_phone_the_network_follows(picture):
         assert box["x"] <= lit["x"] and lit["x"] + lit["width"] <= box["x"] + box["width"], key
 
 
+def test_an_equation_wider_than_a_phone_is_reached_by_keyboard(picture, site):
+    figure = picture("walk")
+    figure.page.set_viewport_size({"width": 360, "height": 800})
+    figure.page.wait_for_function("window.MathJax?.startup?.promise?.then(() => true)")
+    wide = "all => all.map(one => one.scrollWidth > one.clientWidth + 1)"
+    seen = []
+    for key in ["Home"] + ["ArrowRight"] * 13:
+        figure.get_by_role("button", name="Next").press(key)
+        figure.page.wait_for_timeout(50)
+        shown = figure.locator("li.step:visible div.math")
+        assert shown.evaluate_all("all => all.map(one => one.tabIndex === 0)") == shown.evaluate_all(wide)
+        seen += shown.evaluate_all(wide)
+    assert {*seen} == ({True, False} if site[1] != SITES["student"] else set())
+
+
 def test_the_walk_leads_to_the_equation(picture, site):
     figure = picture("walk")
     if site[1] == SITES["student"]:

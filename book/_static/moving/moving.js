@@ -165,6 +165,13 @@
       const to = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: steps.length - 1 }[key];
       if (to !== undefined) show(to);
     });
+    const reach = new ResizeObserver((seen) => { // an equation that is wider than a phone is scrolled by keyboard too
+      for (const { target } of seen) for (const math of target.querySelectorAll("div.math")) {
+        if (math.scrollWidth > math.clientWidth + 1) math.tabIndex = 0;
+        else math.removeAttribute("tabindex");
+      }
+    });
+    for (const item of steps) reach.observe(item);
     set(figure.querySelector("ol"), { "aria-live": "polite" });
     show(0);
   };
