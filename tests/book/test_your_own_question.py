@@ -53,14 +53,15 @@ def test_the_cells_of_the_page_work_in_a_release(tmp_path, monkeypatch):
     (here / "hw1").mkdir()
     header = text.split("\n(your-own-question)=")[0]
     (here / "hw1/problem3.md").write_text(header + "\n" + cells)
-    for name in ("gradcheck.py", "questions"):
+    for name in ("gradcheck.py", "questions", "formula"):
         (here / name).symlink_to(release.HERE / name)
     monkeypatch.setattr(release, "HERE", here)
     monkeypatch.setattr(release, "TEXTS", here / "hw1")
 
     made = release.release(tmp_path / "out")
 
-    assert {path.name for path in made.iterdir()} == {"problem3.ipynb", "gradcheck.py", "checks.py", "rms_norm.py"}
+    public = {"gradcheck.py", "checks.py", "formulas.py"}
+    assert {path.name for path in made.iterdir()} == public | {"problem3.ipynb", "rms_norm.py"}
     assert "autograder" not in (made / "rms_norm.py").read_text()
     sources = [cell.source for cell in nbformat.read(made / "problem3.ipynb", 4).cells if cell.cell_type == "code"]
     assert sources[-1] == 'check("rms norm")' and "YOUR CODE HERE" in sources[1]
