@@ -42,11 +42,16 @@ def site(request):
 
 @pytest.fixture
 def picture(site, visit):
-    """picture(name) opens the page with that picture, and returns the picture. Nothing may go wrong on the way."""
+    """picture(name) opens the page with that picture, and returns the picture. Nothing may go wrong on the way.
+
+    Formulas take most of a page's time: without `math=True` they are left as they are.
+    """
     (base, _), (tab, wrong) = site, visit
     tab.on("request", lambda request: request.url.startswith((base, "data:")) or wrong.append(request.url))
 
-    def opened(name):
+    def opened(name, math=False):
+        if not math:
+            tab.route("**/_static/mathjax/**", lambda route: route.fulfill(body="", content_type="text/javascript"))
         tab.goto(base + PAGES[name], wait_until="domcontentloaded")
         figure = tab.locator(f".moving-{name}")
         figure.get_by_role("status").first.wait_for(state="attached")
@@ -209,7 +214,7 @@ def gradients():
 
 
 def test_the_walk_goes_back_node_by_node(picture, site):
-    figure, student = picture("walk"), site[1] == SITES["student"]
+    figure, student = picture("walk", math=True), site[1] == SITES["student"]
     figure.page.wait_for_function("window.MathJax?.startup?.promise?.then(() => true)")
     sizes = {"m": 7, "n": 5, "n_h": 4, "K": 3}
     following = figure.get_by_role("button", name="Next")
@@ -257,7 +262,7 @@ def test_on_a_phone_the_network_follows(picture):
 
 
 def test_an_equation_wider_than_a_phone_is_reached_by_keyboard(picture, site):
-    figure = picture("walk")
+    figure = picture("walk", math=True)
     figure.page.set_viewport_size({"width": 360, "height": 800})
     figure.page.wait_for_function("window.MathJax?.startup?.promise?.then(() => true)")
     wide = "all => all.map(one => one.scrollWidth > one.clientWidth + 1)"
@@ -349,7 +354,7 @@ CONTRASTS = """figure => {
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_what_is_drawn_can_be_seen_at_any_width(picture, site, name, theme):
-    figure = picture(name)
+    figure = picture(name, math=name == "walk")
     figure.page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
     figure.page.wait_for_timeout(300)  # the theme's colours fade in
     found = figure.evaluate(CONTRASTS)
