@@ -630,6 +630,8 @@ class _Parser:
         return self.node("cases", rows, start) if rows else self.fail("cases are empty")
 
     def call(self, start):
+        if self.next.text == "mean":
+            self.fail()
         name = self.next.text.lower()
         name = {"ln": "log", "sign": "sgn"}.get(name, name)
         self.place += 1

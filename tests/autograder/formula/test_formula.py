@@ -245,6 +245,7 @@ def test_ids_may_be_spelled_as_in_a_check_or_on_a_command_line():
         (r"\left[ s_i^T \right)", "closes the `[`", ")"),
         (r"\frac1m \sum (\hat y_{b,i} - y_{b,i})", "needs an index", "("),
         (r"s_i + w_i", "w_i is no symbol", "w_i"),
+        (r"\log \operatorname{mean}_i c_i", "`mean` where a value should be", r"\operatorname{mean}"),
         (
             r"\theta_{2A} \mathbf 1_{n_h} M_i",
             r"is a column of n_h and M_i another: a matrix product has no meaning",
