@@ -309,6 +309,12 @@ def test_in_print_there_is_nothing_to_press(picture, name):
     figure.page.emulate_media(media="print")
     assert figure.locator("svg").first.is_visible()
     assert not figure.locator(".moving-controls").is_visible()
+    if name == "influence":
+        assert (
+            figure.get_by_role("status")
+            .inner_text()
+            .startswith("Lines lead from sample 3 of feature 1 to all 6 outputs")
+        )
 
 
 def test_who_wants_no_motion_gets_none(picture):

@@ -66,7 +66,7 @@
       return there.map((y, i) => (y - back[i]) / (2 * h));
     };
 
-    const show = () => {
+    const show = (silent = false) => {
       let [own, others, most] = [0, 0, 0];
       panels.forEach((panel, k) => {
         const [before, now, along] = [outputs(k, first), outputs(k, x), k === feature ? slopes() : x.map(() => 0)];
@@ -93,6 +93,7 @@
       const [low, high] = data.values[feature];
       range.value = Math.round((100 * (now - low)) / (high - low));
       set(range, { "aria-valuetext": `${name}: ${digits(now)}` });
+      if (silent) return; // what the page says of the still picture stays, and is printed
       said.textContent = now === was ? `${name}: ${digits(now)}. Move it.`
         : `${name}: ${digits(now)}, was ${digits(was)}. Outputs of feature ${feature + 1} that moved: ${own} of ${x.length}, ` +
           `by up to ${digits(most)}. Outputs of the other features that moved: ${others}.`;
@@ -132,7 +133,7 @@
         if (panel.hasPointerCapture(event.pointerId)) move(Math.min(100, Math.max(0, (215 - at(event).y) / 2)));
       });
     });
-    show();
+    show(true);
   };
 
   // The way back through the network, a gradient at a time.
