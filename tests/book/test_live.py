@@ -11,7 +11,7 @@ import pytest
 from sphinx.errors import ConfigError
 
 from book import live, pyodide_copy
-from book.edition import _closing, _opening, _tags, student_edition
+from book.edition import _tags, closing, opening, student_edition
 from tests.answers import ROOT
 
 runner = SimpleNamespace(**runpy.run_path(str(ROOT / "book/_static/live/runner.py")))
@@ -23,10 +23,10 @@ def live_cells(markdown):
     lines, found = markdown.split("\n"), []
     i = 0
     while i < len(lines):
-        if (fence := _opening(lines[i])) is None:
+        if (fence := opening(lines[i])) is None:
             i += 1
             continue
-        end = _closing(lines, i + 1, fence["mark"])
+        end = closing(lines, i + 1, fence["mark"])
         body = lines[i + 1 : end]
         if fence["name"] == "code-cell" and "live" in _tags(body):
             code = "\n".join(line for line in body if not line.startswith(":tags:"))
