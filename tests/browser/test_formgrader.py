@@ -100,7 +100,7 @@ def test_the_lists_show_the_assignment_its_notebooks_and_every_submission(tab, s
     tab.get_by_role("link", name="Manual Grading", exact=True).click()
     tab.get_by_role("link", name="hw1", exact=True).click()
     row = tab.locator("tr", has_text="problem1")
-    assert "12 / 12" in row.locator(".avg-code-score").inner_text()
+    assert "16 / 16" in row.locator(".avg-code-score").inner_text()
     row.locator(".needs-manual-grade .glyphicon-ok").wait_for()
     tab.get_by_role("link", name="problem1", exact=True).click()
     show_names(tab)
@@ -136,7 +136,7 @@ def test_a_derivation_is_scored_and_what_the_teacher_gave_is_kept(tab, server, g
     before = {row["student"]: row for row in grades(course)}["ada"]
     submission(tab, server, "ada", "problem1")
     for place, value, request in (
-        ("#derive-1-1", "3", "grade"),
+        ("#derive-1-1", "1.5", "grade"),
         ("#derive-1-1-comment", "Why is it *diagonal*?", "comment"),
     ):
         with tab.expect_response(
@@ -146,7 +146,7 @@ def test_a_derivation_is_scored_and_what_the_teacher_gave_is_kept(tab, server, g
             tab.locator(place).blur()
     tab.reload()
     tab.wait_for_load_state("networkidle")
-    assert tab.input_value("#derive-1-1") == "3"
+    assert tab.input_value("#derive-1-1") == "1.5"
     assert tab.asked == []
 
     def row():
@@ -156,21 +156,21 @@ def test_a_derivation_is_scored_and_what_the_teacher_gave_is_kept(tab, server, g
         with open(course.out / "grades.csv", newline="", encoding="utf8") as lines:
             return {row["student"]: row for row in csv.DictReader(lines)}["ada"]
 
-    assert row()["score"] == before["score"] + 3
-    assert (row()["manual_score"], row()["manual_waiting"]) == (3, before["manual_waiting"] - 1)
+    assert row()["score"] == before["score"] + 1.5
+    assert (row()["manual_score"], row()["manual_waiting"]) == (1.5, before["manual_waiting"] - 1)
     assert cli.main(["summary", "--out", str(course.out)]) == cli.GRADED
     assert "5 to read" in next(line for line in capsys.readouterr().out.splitlines() if line.startswith("ada"))
 
     assert grade(course, submitted, "--student", "ada") == cli.GRADED
-    assert row()["manual_score"] == float(file()["manual_score"]) == 3
-    assert float(file()["score"]) == before["score"] + 3
+    assert row()["manual_score"] == float(file()["manual_score"]) == 1.5
+    assert float(file()["score"]) == before["score"] + 1.5
     submission(tab, server, "ada", "problem1")
-    assert tab.input_value("#derive-1-1") == "3"
+    assert tab.input_value("#derive-1-1") == "1.5"
     assert tab.input_value("#derive-1-1-comment") == "Why is it *diagonal*?"
 
     assert cli.main(["feedback", "--out", str(course.out)]) == cli.GRADED
     page = (course.out / "feedback/ada/hw1/problem1.html").read_text(encoding="utf8")
-    assert "Score: 3.0 / 4.0" in page and "Why is it <em>diagonal</em>?" in page
+    assert "Score: 1.5 / 2.0" in page and "Why is it <em>diagonal</em>?" in page
 
 
 def test_formgrader_s_own_button_writes_the_same_feedback(tab, server, graded):
