@@ -102,7 +102,7 @@ def serve(folder, **settings):
 
 def live_pages(folder):
     pages = sorted(folder.glob("book/**/*.html"))
-    return [str(page.relative_to(folder)) for page in pages if b"data-pyodide" in page.read_bytes()]
+    return [str(page.relative_to(folder)) for page in pages if b"tag_live" in page.read_bytes()]
 
 
 @pytest.fixture(scope="module", params=SITES)
