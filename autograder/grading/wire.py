@@ -152,7 +152,8 @@ def run(functions, name, given):
 
 def told(formula):
     """A formula as JSON text: {"formula": the string}, of at most FORMULA characters; {} where it is none."""
-    return json.dumps({"formula": str.__getitem__(formula, slice(FORMULA))} if isinstance(formula, str) else {})
+    text = issubclass(type(formula), str)  # nothing is asked of the object itself, which may lie, or never answer
+    return json.dumps({"formula": str.__getitem__(formula, slice(FORMULA))} if text else {})
 
 
 class _Nowhere(io.TextIOBase):
