@@ -30,8 +30,11 @@ def _tests():
 
 
 @functools.cache
-def check(label):
-    """Check an equation's label in three ways, with the code that the tests run.
+def check(label, tex):
+    """Check an equation in three ways, with the code that the tests run.
+
+    Args:
+        label, tex: the equation's label, and the equation.
 
     Returns:
         oracle, autograd: the largest relative errors that the test of the label saw with the two; a gradient that the
@@ -39,21 +42,21 @@ def check(label):
         test, step: the functions that verify the label and that say what the equation says.
 
     Raises:
-        LookupError: no test verifies the label, or no step is there for SymPy.
+        LookupError: no test verifies the label, or no step is there for SymPy that was written for this equation.
         AssertionError: a check fails.
     """
     claims, stages = _tests()
     test, function = claims.verifier(label)
-    if label not in stages.STEPS:
-        raise LookupError(f"{label}: tests/book/stages.py has no step for SymPy")
+    if stages.SEALS.get(label) != stages.seal(tex):
+        raise LookupError(f"{label}: tests/book/stages.py has no step for this very equation")
     assert stages.is_exact(label, stages.STEPS[label]), f"{label} is not what SymPy derives"
     oracle, autograd = (claims.error_of(label, test, function, witness) for witness in claims.BADGE)
     return {"oracle": oracle, "autograd": autograd, "test": test, "step": stages.STEPS[label]}
 
 
-def words(label, repository="", branch="main"):
-    """The badge of a label, as docutils nodes; with a repository's address its tests are links."""
-    found = check(label)
+def words(label, tex, repository="", branch="main"):
+    """The line under an equation, as docutils nodes; with a repository's address its tests are links."""
+    found = check(label, tex)
     place = functools.partial(_place, repository=repository, branch=branch)
     oracle, autograd = (f"{found[name]:.0e}" if found[name] else "0" for name in ("oracle", "autograd"))
     line = nodes.paragraph("", "Checked: ", classes=["checked"])
@@ -79,7 +82,8 @@ def _add(app, doctree):
         label = equation.get("label") or ""
         if LABEL.fullmatch(label):
             try:
-                badge = words(label, options.get("repository_url", ""), options.get("repository_branch") or "main")
+                address = options.get("repository_url", ""), options.get("repository_branch") or "main"
+                badge = words(label, equation.astext(), *address)
             except (LookupError, AssertionError) as error:
                 LOGGER.warning("not checked: %s", error, location=equation)
             else:

@@ -7,6 +7,8 @@ numbers), and returns what the equation says, in the order of its equals signs. 
 array without an index has the samples in its rows, as the page's capital letters do.
 """
 
+import zlib
+
 import numpy as np
 
 m, n, n_h, K = 3, 5, 2, 4
@@ -680,3 +682,8 @@ exact-difference 533570ee  difference-rank-one 33cb1937
 tape e6741e4b  cost-forward 1164730d  cost-backward c23b5689
 """
 SEALS = dict(zip(_SEALS.split()[::2], _SEALS.split()[1::2], strict=True))
+
+
+def seal(tex):
+    """The check sum of an equation."""
+    return f"{zlib.crc32(''.join(tex.split()).encode()):08x}"

@@ -36,13 +36,13 @@ def test_the_lists_are_one():
 
 @pytest.mark.parametrize("label", LABELS)
 def test_each_equation_has_its_line(label):
-    line = badges.words(label)
+    line = badges.words(label, answer_equations()[label])
     assert LINE.fullmatch(line.astext()), line.astext()
     assert not list(line.findall(nodes.reference))
 
 
 def test_the_line_leads_to_the_lines_that_check():
-    line = badges.words("grad-c", "https://code.example.org/us/course/", "next")
+    line = badges.words("grad-c", answer_equations()["grad-c"], "https://code.example.org/us/course/", "next")
     step, test = (node["refuri"] for node in line.findall(nodes.reference))
     for address, name in ((step, "def grad_c(v)"), (test, "verifies(")):
         base, path, number = re.fullmatch(r"(https://.*?)/blob/next/(.*)#L(\d+)", address).groups()
@@ -80,7 +80,8 @@ def test_the_error_is_that_of_the_gradient_itself():
 
 
 def page(*labels):
-    return nodes.section("", *(nodes.math_block("x", "x", label=label) for label in labels))
+    texts = (answer_equations().get(label, "x") for label in labels)
+    return nodes.section("", *(nodes.math_block(x, x, label=label) for label, x in zip(labels, texts, strict=True)))
 
 
 def added(doctree, monkeypatch, builder="html", **options):
@@ -101,6 +102,12 @@ def test_only_gradients_and_jacobians_get_a_line_and_it_follows_at_once(monkeypa
 def test_what_nobody_checks_is_a_warning(monkeypatch):
     lines, warnings = added(page("grad-nothing"), monkeypatch)
     assert lines == [] and warnings == ["grad-nothing: no test is marked to verify it"]
+
+
+def test_an_equation_that_was_changed_is_a_warning(monkeypatch):
+    doctree = nodes.section("", nodes.math_block("", answer_equations()["grad-softmax"] + "+1", label="grad-softmax"))
+    lines, warnings = added(doctree, monkeypatch)
+    assert lines == [] and warnings == ["grad-softmax: tests/book/stages.py has no step for this very equation"]
 
 
 def test_a_step_that_is_not_exact_is_a_warning(monkeypatch):
