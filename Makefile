@@ -30,7 +30,7 @@ done = @mkdir -p $(DONE) && touch $@
 # The autograder's exit status 3: all is graded, and some of it wants a person's eye.
 or_needs_you = || [ $$? -eq 3 ]
 
-.PHONY: help course test soak book serve pyodide release grade formulas bench peers lint clean lock
+.PHONY: help course test soak book pdf serve pyodide release grade formulas bench peers lint clean lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -54,6 +54,11 @@ soak: $(READY) $(KERNEL) ## the long tests
 	$(BIN)/pytest -m soak
 
 book: $(DONE)/book-$(EDITION) ## the book; EDITION=full (default) or student, without answers
+
+pdf: book ## the book as one PDF, printed by Chromium, in _build/ (EDITION=student: in _build/student/)
+	$(call step,Printing the book: a minute)
+	@$(BIN)/python -m book.pdf $(HTML_$(EDITION)) $(PDF_$(EDITION))
+	@echo $(PDF_$(EDITION))
 
 serve: book ## the book, at http://localhost:8000 (PORT=8000)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML_$(EDITION)) $(PORT)
@@ -125,6 +130,8 @@ $(PEERS)/.ready: benchmarks/peers.txt
 HTML_full := _build/html
 HTML_student := _build/student/html
 OPTIONS_student := --path-output _build/student
+PDF_full := _build/backprop-by-hand.pdf
+PDF_student := _build/student/backprop-by-hand.pdf
 CACHES := _build/.jupyter_cache _build/student/_build/.jupyter_cache
 
 $(DONE)/imported: $(READY) $(IMPORTED)

@@ -18,3 +18,8 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   new ResizeObserver(reach).observe(article); // formulas are set, a cell is run, a box is opened, the phone is turned
 });
+
+// Sphinx marks the words that were searched for, and asks also those of a drawing's title where they stand. Nowhere.
+for (const hidden of [SVGTitleElement, SVGDescElement]) {
+  hidden.prototype.getBBox ??= () => new DOMRect();
+}

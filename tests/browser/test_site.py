@@ -126,7 +126,6 @@ def test_what_scrolls_is_reached_by_keyboard_and_nothing_else_is(site, visit):
     for _ in range(5):
         tab.keyboard.press("ArrowRight")
     tab.wait_for_function("document.querySelector('.network').scrollLeft > 0")
-    tab.evaluate("document.querySelector('script[src*=reach]').remove()")
 
 
 def test_a_page_is_light_and_there_at_once(site, browser):
