@@ -15,7 +15,8 @@ Nothing is handed to eval or exec. The grammar, loosest first; font, spacing and
                | atom {"^T" | "^{(kj)}" | "_{kj}" | "^" power | "'"}
     atom       = number | name | "(" sum ")" | "[" condition "]" | "\frac{sum}{sum}" | "\sqrt{sum}" | "\|sum\|"
                | function atom | "\mathbf 1" | "\mathbb 1[" condition "]" | cases | "\frac{\partial u}{\partial v}"
-    condition  = sum (">" | "<" | "\ge" | "\le" | "=" | "\ne") sum
+    condition  = comparison {("and" | "\wedge") comparison}
+    comparison = sum (">" | "<" | "\ge" | "\le" | "=" | "\ne") sum
 
 A name is a letter with its label ("\theta_{1A}", "\hat y_b"), then indices: below the sample's first, above entries.
 
@@ -152,7 +153,7 @@ _TOKEN = re.compile(
 _SAME = {"varepsilon": "epsilon", "le": "leq", "ge": "geq", "leqslant": "leq", "geqslant": "geq", "ne": "neq"}
 _SAME |= {"odot": "circ", "dfrac": "frac", "tfrac": "frac", "widehat": "hat", "overline": "bar", "widetilde": "tilde"}
 _SAME |= {"Vert": "|", "times": "cdot", "intercal": "top", "prime": "'", "colon": ":"}
-_SAME |= {"ast": "cdot", "div": "/"}
+_SAME |= {"ast": "cdot", "div": "/", "land": "wedge"}
 _SIGNS = {"∘": r"\circ", "⊙": r"\circ", "≥": r"\geq", "≤": r"\leq", "≠": r"\neq", "−": "-", "′": "'", "·": r"\cdot"}
 _SIGNS |= {"×": r"\cdot", "*": r"\cdot", r"\'": "'", r"\:": ":", "\\": "|", r"\/": "/"}
 _GREEK = {
@@ -262,6 +263,14 @@ def _statements(tokens):
         remark = (remark and token.kind != "nl") or (token.kind == "word" and "that" in token.text)  # "note that ..."
         if remark:
             continue
+        if (
+            token.kind == "word"
+            and depth == 0
+            and token.text.lower().strip(" ,:") in ("if", "else", "otherwise", "when")
+        ):
+            raise FormulaError(
+                f"`{token.text}` is read within \\begin{{cases}} alone, at {token.at[0]}. Or write [j = k].", token.at
+            )
         if token.kind == "word" and depth == 0 and token.text.lower().strip(" ,:") not in _PROSE:
             raise FormulaError(f"The words `{token.text}` are not read, at {token.at[0]}.", token.at)
         if depth == 0 and (token.kind in ("nl", "word") or token.text in (",", ";", ".")):
@@ -595,6 +604,12 @@ class _Parser:
         return self.node("ones", (None,), start)
 
     def condition(self, left):
+        start, found = left.at[0], [self.comparison(left)]
+        while self.take(r"\wedge", "and"):
+            found.append(self.comparison(self.sum()))
+        return found[0] if len(found) == 1 else self.node("both", found, start)
+
+    def comparison(self, left):
         for text in _COMPARE:
             if self.take(text):
                 return self.node("compare", (text, left, self.sum()), left.at[0])
@@ -698,6 +713,8 @@ class _Parser:
             if self.take("_"):
                 atom = self.below_mark(atom, self.group(), start)
             elif self.take("'"):
+                if atom.kind == "name" and atom.args[0] == r"\sigma" and self.next.text in ("(", "["):
+                    self.fail("\\sigma is batch norm's deviation, no function. ReLU's slope is ReLU'(z), or [z > 0]")
                 atom = self.node("transpose", (atom,), start)
             elif self.take("^"):
                 atom = self.above_mark(atom, self.group(), start)
@@ -1355,6 +1372,9 @@ class _Shaper:
     def _indicator(self, node, condition):
         return self.of(condition)
 
+    def _both(self, node, *conditions):
+        return self._fold(node, conditions, "compared", lambda a, b: a * b)
+
     def _compare(self, node, sign, left, right):
         compare, outer, self.comparing = _COMPARES[sign], self.comparing, True
         value = self._fold(node, (left, right), "compared", lambda a, b: compare(a.real, b.real) * 1.0)
@@ -2000,6 +2020,7 @@ _ATOMS = {
     "norm": lambda inner: rf"\lVert {typeset(inner)} \rVert",
     "absolute": lambda inner: rf"\lvert {typeset(inner)} \rvert",
     "indicator": lambda condition: rf"\mathbb{{1}}\left[ {typeset(condition)} \right]",
+    "both": lambda *conditions: r" \wedge ".join(map(typeset, conditions)),
     "compare": lambda sign, left, right: f"{typeset(left)} {sign} {typeset(right)}",
     "cases": _cases,
     "call": _call,

@@ -258,6 +258,8 @@ def test_ids_may_be_spelled_as_in_a_check_or_on_a_command_line():
         (r"s_i \circ \text{step}(c_i)", "The words `step` are not read", r"\text{step}"),
         (r"\|s_i\|_1", "norms are read as those of Euclid", None),
         (r"\operatorname{mean}_{ij} (s_i)", "a mean needs one index", None),
+        (r"1 \text{ if } j = k \text{ else } 0", "`if` is read within", r"\text{ if }"),
+        (r"\sigma'(z_{1A,i})", "ReLU's slope is ReLU'(z)", "("),
         (r"\hat s_i^{(j)} + (s_i + c_i)_{2B}", "indices alone", None),
         ("", "There is no formula", None),
         ("a = b, b = a, a", "is defined by itself", None),
@@ -332,6 +334,7 @@ def test_shapes_stand_beside_the_definitions():
         (r"\left( s_i \right)^\top", r"s_i^{\mathsf{T}}"),
         (r"\theta_{2B}^{T(kj)}", r"{\theta_{2B}^T}^{(kj)}"),
         (r"\tfrac12 s_i", r"\frac{1}{2} \, s_i"),
+        (r"[j = k \wedge r_i \ge p]", r"\mathbb 1[j = k \text{ and } r_i \geq p]"),
         (r"s_i \odot c_i", "s_i ∘ c_i"),
         (r"\operatorname{ReLU}'(z_{1A,i})", r"\text{ReLU}^{\prime}(z_{1A,i})"),
         (r"\mathbb{1}_{z_{1A,i} > 0}", r"\mathbb 1[z_{1A,i} > 0]"),
@@ -391,6 +394,7 @@ def _node(kind, *args):
 def _grow(inner):
     several = st.lists(inner, min_size=2, max_size=3).map(tuple)
     compare = _node("compare", st.sampled_from(list(reader._COMPARES)), inner, inner)
+    compare |= _node("both", compare, compare)
     unnamed = inner.filter(lambda node: node.kind != "name")
     rows = st.lists(_node("case", inner, st.none() | compare), min_size=1, max_size=3)
     return st.one_of(
