@@ -74,20 +74,25 @@ def formula_html(question_id, found, source, points, maximum, mathml, places=())
     exact = found.verdict in ("right", "repaired") and math.isfinite(found.error)
     status += (f", to {found.error:.0e}" if found.error else ", exactly") if exact else ""
     status += f", off by {found.error:.2g}" if found.name and math.isfinite(found.error) else ""
-    typeset = "".join(map(mathml, found.typeset.split(", \\\\\n")))
+    lines = map(mathml, found.typeset.split(", \\\\\n"))
+    typeset = f'<div style="overflow-x:auto">{"".join(lines)}</div>'
     shapes = "".join(
         f"<tr><td {CELL}>{mathml(name, block=False) or escape(name) if name else 'the formula'}</td>"
         f"<td {CELL}>{escape(shape)}</td></tr>"
         for name, shape in found.shapes
     )
     name = [f"<b>{escape(_capital(found.name))}.</b>"] if found.name else []
-    words = [f"<pre>{escape(said)}</pre>" if "\n" in said else escape(said) for said in found.words]
-    told = "".join(f"<p style='margin:6px 0'>{said}</p>" for said in [*name, *words, *places])
+    words = []
+    for said in found.words:
+        sentence, _, place_in_it = said.partition("\n")
+        words.append(escape(sentence) + (f"<pre>{escape(place_in_it)}</pre>" if place_in_it else ""))
+    told = "".join(f"<div style='margin:6px 0'>{said}</div>" for said in [*name, *words, *places])
     return (
         f'<div style="font-size:14px"><p><b>{escape(question_id)}</b> &nbsp; '
         f'<span style="color:{colour}">{status}</span> &nbsp; <b>{points:g} of {maximum}</b></p>{typeset}'
         f'<table style="border:0;border-collapse:collapse;margin:0;font-size:14px">{shapes}</table>{told}'
-        f"<p style='margin:6px 0'>As it was written:</p><pre>{escape(source) or '(nothing)'}</pre></div>"
+        "<p style='margin:6px 0'>As it was written:</p>"
+        f"<pre style='white-space:pre-wrap'>{escape(source) or '(nothing)'}</pre></div>"
     )
 
 

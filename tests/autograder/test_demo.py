@@ -237,7 +237,7 @@ def test_a_page_shows_each_formula_typeset_with_its_verdict_and_its_mistake(feed
     assert unescape(page).count(r"\frac{1}{m} \sum_{i=1}^m (\hat{y}_{bi} - y_{bi}) \mathbf{s}^T") == 1
     perfect = (feedback / "perfect/hw1/problem2.html").read_text(encoding="utf8")
     verdict = perfect[perfect.index("<b>2-2 gamma, written</b>") :]
-    assert re.search(r">right, to \de-1\d<.*?1 of 1</b></p>\s*<math", verdict[:400], re.DOTALL)
+    assert re.search(r">right, to \de-1\d<.*?1 of 1</b></p>\s*<div[^>]*><math", verdict[:400], re.DOTALL)
     blank = (feedback / "blank/hw1/problem2.html").read_text(encoding="utf8")
     assert "There is no formula." in blank and "(nothing)" in blank
 

@@ -146,5 +146,5 @@ def undisturbed(short, submitted, prepared):
     seconds = time.monotonic() - begun
     assert quiet.still_there() == []
     rows, *others = quiet.grades()
-    assert {row["student"]: float(row["auto_score"]) for row in rows} == {"ada": 12, "bob": 8, "ida": 0, "kim": 0}
+    assert {row["student"]: float(row["auto_score"]) for row in rows} == {"ada": 16, "bob": 12, "ida": 2, "kim": 0}
     return (rows, *others), seconds
