@@ -30,7 +30,7 @@ done = @mkdir -p $(DONE) && touch $@
 # The autograder's exit status 3: all is graded, and some of it wants a person's eye.
 or_needs_you = || [ $$? -eq 3 ]
 
-.PHONY: help course test soak book pdf serve pyodide release grade formulas bench peers lint clean lock
+.PHONY: help course test soak book pdf links serve pyodide release grade formulas bench peers lint clean lock
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -59,6 +59,9 @@ pdf: book ## the book as one PDF, printed by Chromium, in _build/ (EDITION=stude
 	$(call step,Printing the book: a minute)
 	@$(BIN)/python -m book.pdf $(HTML_$(EDITION)) $(PDF_$(EDITION))
 	@echo $(PDF_$(EDITION))
+
+links: book ## asks every other site that the book links to (needs the internet)
+	@$(BIN)/python -m book.links $(HTML_$(EDITION))
 
 serve: book ## the book, at http://localhost:8000 (PORT=8000)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML_$(EDITION)) $(PORT)
