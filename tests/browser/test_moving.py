@@ -272,6 +272,8 @@ def test_an_equation_wider_than_a_phone_is_reached_by_keyboard(picture, site):
         figure.page.wait_for_timeout(50)
         shown = figure.locator("li.step:visible div.math")
         assert shown.evaluate_all("all => all.map(one => one.tabIndex === 0)") == shown.evaluate_all(wide)
+        starts = "one => one.querySelector('mjx-math').getBoundingClientRect().x - one.getBoundingClientRect().x"
+        assert all(one.evaluate(starts) >= -1 for one in shown.all()), "its beginning is out of reach"
         seen += shown.evaluate_all(wide)
     assert {*seen} == ({True, False} if site[1] != SITES["student"] else set())
 
