@@ -34,7 +34,7 @@ def test_memory_is_flat_over_five_hundred_submissions(short, submitted, prepared
         time.sleep(0.5)
     reader.join()
     assert process.returncode == 3  # for the other notebook is missing
-    assert [float(row["auto_score"]) for row in grading.grades()[0]] == [8] * COUNT
+    assert [float(row["auto_score"]) for row in grading.grades()[0]] == [12] * COUNT
     early = max(memory for count, memory in samples if 20 <= count < 100)
     late = max(memory for count, memory in samples if count >= 400)
     print(f"{early / 2**20:.0f} MiB at 20 to 100, {late / 2**20:.0f} MiB at 400 to {COUNT}")
