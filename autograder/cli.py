@@ -69,7 +69,9 @@ def _parser():
     grade.add_argument(
         "--timeout", type=float, default=10, metavar="S", help="seconds for a cell or a call (default: %(default)s)"
     )
-    grade.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (default: one more than there are cores)")
+    grade.add_argument(
+        "--jobs", type=int, metavar="N", help="submissions at a time (default: one more than there are cores)"
+    )
     grade.add_argument(
         "--dask",
         metavar="ADDRESS",
