@@ -13,7 +13,7 @@ from pathlib import Path
 from autograder.questions import QUESTIONS, WRITTEN
 from autograder.release import ASSIGNMENT
 
-from .gradebook import export, load_records, merge, record_file
+from .gradebook import export, light, load_records, merge, record_file
 from .pool import Processes, Unanswered, dask, quietly
 from .sandbox import UNSAFE, Limits, require
 from .submission import LARGEST, Record, grade_submission, student_of
@@ -167,7 +167,7 @@ def _grade_id(cell):
     return cell["metadata"].get("nbgrader", {}).get("grade_id")
 
 
-def _keep(record, course, before):
+def _keep(record, course):
     """Merge and save a record, so that one that is on the disk is never graded again, whenever this process ends.
 
     It is written beside its place, merged, and then moved there; what lies beside is merged by the next run. What fails
@@ -177,7 +177,7 @@ def _keep(record, course, before):
     waiting = path.with_name(f"{path.name}.new")
     steps = [
         lambda: record.save(waiting),
-        lambda: merge(record, course, before),
+        lambda: merge(record, course),
         lambda: waiting.replace(path),
     ]
     for step in steps:
@@ -191,10 +191,9 @@ def _keep(record, course, before):
 def _finish(course):
     """Merge what an earlier run had graded and could not merge any more."""
     for waiting in sorted(course.records.glob("*.json.new")):
-        path = waiting.with_suffix("")
         with suppress(Exception):  # then it is graded again, and its row says what fails
-            merge(Record.load(waiting), course, Record.load(path) if path.exists() else None)
-            waiting.replace(path)
+            merge(Record.load(waiting), course)
+            waiting.replace(waiting.with_suffix(""))
 
 
 @contextmanager
@@ -280,9 +279,9 @@ def grade_all(
                 for student, answer in _answers(calls, pool, patience):
                     record, old = _record(student, answer), before.get(student)
                     if questions and old and old.cells and record.cells and _same_submission(record.key, old.key):
-                        record = only(questions, record, old)
-                    _keep(record, course, old)
-                    kept[student] = record
+                        record = only(questions, record, Record.load(record_file(course, student)))
+                    _keep(record, course)
+                    kept[student] = record = light(record)
                     say(_progress(kept, len(todo), record, time.monotonic() - begun))
         except KeyboardInterrupt:
             export(course, kept)

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import nbformat
 from nbgrader.api import (
@@ -34,7 +34,7 @@ from .execute import question_of
 from .submission import Record
 
 
-def merge(record, course, before=None):
+def merge(record, course):
     """Write one record into the gradebook. Twice is as good as once, and half of it is mended by once more.
 
     Manual scores and comments stay. Where a manual score was given to another version of a notebook (what the student
@@ -96,8 +96,8 @@ def record_file(course, student):
     return course.records / f"{student}.json"
 
 
-def load_records(course):
-    """Every record of the course, by student.
+def load_records(course, whole=False):
+    """Every record of the course, by student; their notebooks, which take the most room, only where they are wanted.
 
     A file that is damaged is set aside, under a new name, and that is said; without it the submission is graded again.
     """
@@ -111,8 +111,13 @@ def load_records(course):
             words = f"The record {path.name} is damaged ({type(error).__name__}). It is kept as {aside.name}"
             print(f"{words}, and the submission is graded again the next time.", file=sys.stderr, flush=True)
         else:
-            found[record.student] = record
+            found[record.student] = record if whole else light(record)
     return found
+
+
+def light(record):
+    """The record without its notebooks."""
+    return replace(record, notebooks={})
 
 
 KINDS = {float: (float, int), type(None): (str, type(None))}
@@ -265,7 +270,7 @@ def _catch_up(course, records):
         known = {student for (student,) in query}
     for student in records.keys() - known:
         try:
-            merge(records[student], course)
+            merge(Record.load(record_file(course, student)), course)
         except Exception as error:
             records[student].needs.append(f"could not be put into the gradebook: {error}")
 

@@ -170,7 +170,7 @@ def graded(root, attacks, *, places=(), honest=("honest",), feedback=False, time
         folder.name: [page.read_text(encoding="utf8") for page in sorted(folder.rglob("*.html"))]
         for folder in (course.out / "feedback").glob("*")
     }
-    return Class(course, {row["student"]: row for row in rows}, load_records(course), pages, seconds)
+    return Class(course, {row["student"]: row for row in rows}, load_records(course, whole=True), pages, seconds)
 
 
 def in_pairs(attacks):

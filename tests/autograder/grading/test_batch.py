@@ -250,7 +250,7 @@ def _cell(name, score):
 
 
 def outputs(course, student):
-    text = load_records(course)[student].notebooks["problem1"]
+    text = load_records(course, whole=True)[student].notebooks["problem1"]
     return {cell["metadata"]["nbgrader"]["grade_id"]: cell["outputs"][0] for cell in json.loads(text)["cells"]}
 
 

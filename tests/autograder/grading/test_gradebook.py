@@ -58,7 +58,7 @@ def test_ten_times_is_as_good_as_once(course):
     merge(made, course)
     once = row(course, "ada")
     for _ in range(9):
-        merge(made, course, made)
+        merge(made, course)
     assert row(course, "ada") == once
     assert once["auto_score"] == 16
     assert once["auto_max"] == 86
@@ -71,7 +71,7 @@ def test_a_manual_score_and_its_comment_stay(course):
     first = record(course, "bob")
     merge(first, course)
     by_hand(course, "bob", 3.5)
-    merge(record(course, "bob", score=4.0), course, first)
+    merge(record(course, "bob", score=4.0), course)
     after = row(course, "bob")
     assert after["auto_score"] == 32
     assert after["manual_score"] == after["manual 1-1"] == 3.5
@@ -85,7 +85,7 @@ def test_a_manual_score_for_another_text_is_to_be_looked_at_again(course):
     first = record(course, "eve")
     merge(first, course)
     by_hand(course, "eve", 3.5)
-    merge(record(course, "eve", written="another answer"), course, first)
+    merge(record(course, "eve", written="another answer"), course)
     after = row(course, "eve")
     assert after["manual 1-1"] == 3.5
     assert after["manual_waiting"] == 6
@@ -97,7 +97,7 @@ def test_a_teachers_own_score_for_an_automatic_cell_counts(course):
     with Gradebook(course.gradebook) as gradebook:
         gradebook.find_grade("check-1-3", "problem1", "hw1", "joe").manual_score = 4.0
         gradebook.db.commit()
-    merge(made, course, made)
+    merge(made, course)
     assert row(course, "joe")["auto 1-3"] == 4.0
     assert row(course, "joe")["auto_score"] == 18
 
@@ -123,12 +123,12 @@ def test_a_second_look_is_asked_for_what_was_written_and_not_for_what_was_printe
     first = record(course, "ann", written=notebook("x = 1", "at 0x7f01"))
     merge(first, course)
     by_hand(course, "ann", 3.5)
-    merge(record(course, "ann", written=notebook("x = 1", "at 0x7f02")), course, first)
+    merge(record(course, "ann", written=notebook("x = 1", "at 0x7f02")), course)
     assert row(course, "ann")["manual_waiting"] == 5
     other = replace(first, notebooks={"problem1": notebook("x = 1"), "problem2": notebook("y")})
-    merge(other, course, first)
+    merge(other, course)
     assert row(course, "ann")["manual_waiting"] == 5, "the notebook that was read is as it was"
-    merge(record(course, "ann", written=notebook("x = 2")), course, other)
+    merge(record(course, "ann", written=notebook("x = 2")), course)
     assert row(course, "ann")["manual_waiting"] == 6
 
 
@@ -159,12 +159,12 @@ def test_a_kill_in_the_middle_is_mended_by_once_more(course, monkeypatch, moment
             whole, calls = writer.write_whole, []
             after = moment == "between notebooks"
             writer.write_whole = lambda *a: (calls.append(a), die() if len(calls) > after else whole(*a))
-        merge(second, course, first)
+        merge(second, course)
 
     assert killed(merge_and_die)
-    merge(second, course, first)
+    merge(second, course)
     once = row(course, name)
-    merge(second, course, second)
+    merge(second, course)
     assert row(course, name) == once
     assert (once["auto_score"], once["manual 1-1"], once["manual_waiting"]) == (32, 3.5, 6)
     folder = course.root / "autograded" / name / "hw1"
