@@ -120,9 +120,9 @@ def test_the_command_writes_all_files_and_names_who_is_missing(tmp_path, capsys,
 
 
 def test_the_kept_results_are_of_a_full_run_and_name_no_machine():
-    text = (command.Path(command.__file__).parent / "results.json").read_text()
-    results = json.loads(text)
+    results = json.loads(command.KEPT.read_text())
     assert not results["missing"]
     assert list(results["time"]) == ["114", "8960", "134144"]
     assert list(results["passes"]) == ["8", "64", "1024"]
-    assert "/" not in json.dumps(results["machine"]).replace("+cpu", "")
+    assert results["grading"]["count"] == 50 and results["grading"]["rounds"] == 3
+    assert "/" not in json.dumps([results["machine"], results["grading"]]).replace("+cpu", "")
