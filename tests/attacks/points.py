@@ -48,9 +48,9 @@ PATCHED = [
     ),
     Attack(
         "own check",
-        "The check is a function of the student's own that returns all points.",
-        first="def check(question, seed=None):\n    return 4.0",
-        last="check = lambda question: 4.0",
+        "The check is a function of the student's own that gives a point for anything.",
+        first="def check(question, seed=None):\n    return 1.0",
+        last="check = lambda question: 1.0",
         stock="points",
     ),
     Attack(
@@ -231,17 +231,17 @@ def npy(header, body=b""):
 KERNEL = [
     Attack(
         "input transformer",
-        "Every cell's text is turned into all points before it is read.",
-        first="get_ipython().input_transformers_cleanup.append(lambda lines: ['4.0\\n'])\n"
-        "get_ipython().input_transformers_post.append(lambda lines: ['4.0\\n'])",
+        "Every cell's text is turned into a point before it is read.",
+        first="get_ipython().input_transformers_cleanup.append(lambda lines: ['1.0\\n'])\n"
+        "get_ipython().input_transformers_post.append(lambda lines: ['1.0\\n'])",
         stock="points",
         says=".*",
     ),
     Attack(
         "AST transformer",
-        "Every statement of every later cell becomes the number 4.0.",
+        "Every statement of every later cell becomes the number 1.0.",
         first="import ast\nclass Four(ast.NodeTransformer):\n    def visit_Module(self, node):\n"
-        "        node.body = [ast.Expr(ast.Constant(4.0))]\n        return ast.fix_missing_locations(node)\n"
+        "        node.body = [ast.Expr(ast.Constant(1.0))]\n        return ast.fix_missing_locations(node)\n"
         "get_ipython().ast_transformers.append(Four())",
         stock="points",
         says=".*",
@@ -267,10 +267,10 @@ KERNEL = [
     ),
     Attack(
         "display hook",
-        "Whatever a cell's value is, 4.0 is displayed.",
+        "Whatever a cell's value is, 1.0 is displayed.",
         first="hook = type(get_ipython().displayhook)\nhook.compute_format_data = lambda self, result: "
-        "({'text/plain': '4.0'}, {})\n"
-        "get_ipython().display_formatter.format = lambda *a, **k: ({'text/plain': '4.0'}, {})",
+        "({'text/plain': '1.0'}, {})\n"
+        "get_ipython().display_formatter.format = lambda *a, **k: ({'text/plain': '1.0'}, {})",
         stock="points",
         says=".*",
     ),

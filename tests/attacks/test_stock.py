@@ -9,6 +9,7 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import capture_log
 
+from autograder.grading.batch import cell_name
 from autograder.release import HERE
 from tests.attacks import looks, points
 from tests.attacks.attack import by_name, prepared, write_submission
@@ -20,7 +21,7 @@ READERS = [attack for attack in looks.ATTACKS if attack.stock]
 
 @pytest.fixture(scope="module")
 def stock(tmp_path_factory, listeners):
-    """{student: (points by check, the graded notebook as text)}."""
+    """{student: (points by cell, the graded notebook as text)}."""
     course = prepared(tmp_path_factory.mktemp("stock"))
     submitted = course.root / "submitted"
     released = {"problem1": nbformat.read(course.release / "problem1.ipynb", as_version=4)}
@@ -45,20 +46,20 @@ def stock(tmp_path_factory, listeners):
             path = course.root / "autograded" / folder.name / "hw1" / "problem1.ipynb"
             with Gradebook(course.gradebook) as gradebook:
                 grades = gradebook.find_submission_notebook("problem1", "hw1", folder.name).grades
-                scores = {grade.name.removeprefix("check-"): grade.auto_score for grade in grades}
+                scores = {grade.name: grade.auto_score for grade in grades}
             found[folder.name] = (scores, path.read_text(encoding="utf8") if done["success"] else "")
     return found
 
 
 def test_stock_knows_an_honest_submission(stock):
     scores, _ = stock["honest"]
-    assert [scores[name] for name in ("1-1", "1-2", "1-3")] == [4, 4, 4]
+    assert [scores[cell_name(question)] for question in ("1-1", "1-2", "1-3")] == [4, 4, 4]
 
 
 @pytest.mark.parametrize(**by_name(EARNERS))
 def test_stock_gives_points_that_were_not_earned(stock, attack):
     scores, _ = stock[attack.name]
-    assert max(scores[name] for name in attack.deserves) > 0, attack.what
+    assert max(scores[cell_name(question)] for question in attack.deserves) > 0, attack.what
 
 
 @pytest.mark.parametrize(**by_name(READERS))

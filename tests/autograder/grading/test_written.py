@@ -11,7 +11,7 @@ import pytest
 
 from autograder.formula import judge, reader
 from autograder.formula.reader import FormulaVerdict
-from autograder.grading import cells, course, wire, written
+from autograder.grading import cells, course, late, wire, written
 from autograder.grading.late import read_policy
 from autograder.grading.submission import grade_submission
 from autograder.release import every_number
@@ -124,6 +124,7 @@ def test_a_repair_costs_nothing_unless_course_toml_says_so(course, submit):
     folder = submit("mender", {"written-2-2-theta_2a": REPAIRED})
     found = grade_submission(folder, course).questions[QUESTION]
     assert (found["score"], found["parts"][0]["verdict"]) == (1, "repaired")
+    late.write_defaults(course.root)
     rules = course.root / "course.toml"
     before = rules.read_text()
     try:
