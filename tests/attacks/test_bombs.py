@@ -20,12 +20,12 @@ from tests.attacks.attack import (
     write_submission,
 )
 
-LIMITS = Limits(wall=25, memory=1024, processes=64, files=5_000, disk=64, cpu=20)
+LIMITS = Limits(wall=30, memory=1024, processes=64, files=5_000, disk=64, cpu=20)
 
 
 @pytest.fixture(scope="module")
 def of_bombs(tmp_path_factory):
-    return graded(tmp_path_factory.mktemp("bombs"), bombs.ATTACKS, timeout=2, limits=LIMITS, jobs=3)
+    return graded(tmp_path_factory.mktemp("bombs"), bombs.ATTACKS, timeout=4, limits=LIMITS, jobs=2)
 
 
 @pytest.mark.parametrize(**by_name(bombs.ATTACKS))
