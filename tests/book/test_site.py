@@ -1,5 +1,6 @@
 """What a published site has: tags for who links to it, a sitemap, buttons, notebooks; and its links lead somewhere."""
 
+import gzip
 import os
 import re
 import shutil
@@ -14,8 +15,9 @@ import yaml
 from fontTools.ttLib import TTFont
 from PIL import Image
 
+from book.light import few_letters, icon_codes, used_rules
 from book.notebook import notebook, plain
-from book.site import broken_links, few_letters, icon_codes
+from book.site import broken_links
 from tests.answers import found_in, solution_lines
 
 ROOT = Path(__file__).parents[2]
@@ -144,6 +146,65 @@ def test_of_the_icons_those_that_are_shown_are_left(built):
     assert 0xF019 in letters and len(letters) < 60, "the one for a download, and few others"
     assert (".fab" in style) and not (site / "_static/vendor").exists()
     assert sum(file.stat().st_size for file in icons.iterdir()) < 20_000
+
+
+CSS = """\
+/* a comment */
+@charset "utf-8";
+:root { --size: 1px }
+p, a:hover { color: red }
+.here, .nowhere > p { color: red; }
+.here:not(.nowhere) .here::before { content: ".nowhere { } /* kept */" }
+.nowhere { color: red }
+#place { color: red }
+#no-place .here { color: red }
+.bs-made-by-script { color: red }
+.half\\/way { color: red }
+@media (max-width: 9px) { .nowhere { color: red } .here { color: red } }
+@media print { .nowhere { color: red } }
+@keyframes turn { from { top: 0 } to { top: 1px } }
+@font-face { font-family: "x"; src: url(x.woff) }
+"""
+KEPT = """\
+@charset "utf-8";
+:root{--size: 1px}
+p,a:hover{color: red}
+.here{color: red;}
+.here:not(.nowhere) .here::before{content: ".nowhere { } /* kept */"}
+#place{color: red}
+.bs-made-by-script{color: red}
+.half\\/way{color: red}
+@media (max-width: 9px) {.here{color: red}}
+@keyframes turn { from { top: 0 } to { top: 1px } }
+@font-face { font-family: "x"; src: url(x.woff) }"""
+
+
+def test_of_a_style_sheet_the_rules_that_are_used_are_left():
+    assert used_rules(CSS, {"here", "place"}) == KEPT
+    assert used_rules(KEPT, {"here", "place"}) == KEPT
+    assert used_rules(".here { color: red }", set()) == ""
+
+
+def test_a_site_keeps_what_its_pages_and_its_scripts_show(built):
+    _, site = built
+    sheets = {sheet: sheet.read_text() for sheet in (site / "_static").rglob("*.css")}
+    assert len(sheets) > 10 and sum(map(len, sheets.values())) < 200_000
+    style = "".join(sheets.values())
+    for name in (".bd-sidebar-primary", ".navbar", ".highlight", ".tooltip", ".admonition", ".bs-tooltip-auto"):
+        assert name in style, name
+    for name in (".list-group-flush", ".card-img-overlay", ".offcanvas-lg"):
+        assert name not in style, name
+
+
+def test_mathjax_is_one_compressed_file_and_its_parts(built):
+    _, site = built
+    mathjax = site / "_static/mathjax"
+    code = gzip.decompress((mathjax / "mathjax.packed").read_bytes()).decode()
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]["mathjax3_config"]
+    for part in ["startup", *config["loader"]["load"], "output/chtml/fonts/tex"]:
+        assert (mathjax / f"{part}.js").read_text() in code
+    assert (mathjax / "mathjax.packed").stat().st_size < 170_000
+    assert 'src="../_static/mathjax/load.js' in (site / "book/first.html").read_text()
 
 
 def test_icon_codes():

@@ -21,7 +21,7 @@ PICTURES = ROOT / "_build/pictures"
 (AXE,) = importlib.util.find_spec("axe_playwright_python").submodule_search_locations
 AXE = Path(AXE, "axe.min.js").read_text(encoding="utf8")
 LOOKS = [("light", 1280), ("dark", 390), ("light", 390), ("dark", 1280)]  # axe sees the first two
-SET = "!window.MathJax?.startup?.promise || MathJax.startup.promise.then(() => true)"
+SET = "!window.MathJax || MathJax.startup?.promise?.then(() => true)"
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
 pytestmark = NEEDED
