@@ -47,7 +47,7 @@ def picture(site, visit):
     Formulas take most of a page's time: without `math=True` they are left as they are.
     """
     (base, _), (tab, wrong) = site, visit
-    tab.on("request", lambda request: request.url.startswith((base, "data:")) or wrong.append(request.url))
+    tab.on("request", lambda request: request.url.startswith((base, "data:", "blob:")) or wrong.append(request.url))
 
     def opened(name, math=False):
         if not math:

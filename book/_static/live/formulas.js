@@ -24,7 +24,7 @@
 
   // Sets LaTeX with the page's own MathJax. Returns whether it could; what it cannot set leaves `element` as it is.
   const set = async (element, tex, display = true) => {
-    await window.MathJax?.startup?.promise;
+    await window.formulasSet;
     if (!window.MathJax?.tex2chtmlPromise) return false;
     const node = await MathJax.tex2chtmlPromise(tex, { display });
     if (node.querySelector("mjx-merror")) return false;

@@ -17,5 +17,6 @@
     URL.revokeObjectURL(url);
   };
   MathJax.loader.paths = { mathjax: here.slice(0, -1) };
-  unpacked().catch(() => run(here + "startup.js"));
+  // Other scripts wait for it: every formula of the page is set, or none can be.
+  window.formulasSet = unpacked().catch(() => run(here + "startup.js")).then(() => MathJax.startup.promise).catch(() => 0);
 })();
