@@ -2,17 +2,16 @@
 
     python -m tests.autograder.matrix [--seeds 20] [--out _build/matrix]
 
-runs it and writes matrix.json (everything), matrix.md (the table) and matrix.svg (the picture).
+runs it and writes matrix.json (everything), matrix.md (with the equations) and matrix.html (in colour).
 """
 
 import argparse
 import itertools
 import json
 from dataclasses import asdict, dataclass, field
+from html import escape
 from pathlib import Path
 
-import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 
 import solutions
@@ -188,10 +187,14 @@ def summary(cells):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The table and the picture
+# The tables
 
 MARKS = {"named": "●", "failed": "○", "missed": "✗", "passed": "✓"}
-LEGEND = "● fails at home and in grading, and is named; ○ fails in both, unnamed; ✗ missed in some draw; ✓ passes"
+KINDS = {sign: kind for kind, sign in MARKS.items()}
+LEGEND = (
+    "● fails at home and in grading, and is named; ○ fails in both, unnamed; ✗ missed in some draw; ✓ passes; "
+    "empty: the question's outputs cannot show it."
+)
 
 
 def mark(name, cell):
@@ -213,7 +216,7 @@ def table(cells):
         marks = [mark(name, cells.get((name, question_id))) for question_id in QUESTION_IDS]
         lines.append(f"| {name} | {labels.get(name, '')} | {' | '.join(marks)} |")
     figures = [f"- {what}: {value:.4g}" for what, value in summary(cells).items()]
-    return "\n".join([LEGEND + "; empty: the question's outputs cannot show it.", "", *figures, "", *lines, ""])
+    return "\n".join([LEGEND, "", *figures, "", *lines, ""])
 
 
 def ordered(cells):
@@ -222,34 +225,30 @@ def ordered(cells):
     return [name for name in names if name in seen]
 
 
-def picture(cells):
-    """The same as a picture, in three columns: a square a row and question, coloured by what came of it."""
-    colours = {"●": "#1b7837", "○": "#a6dba0", "✗": "#c51b7d", "✓": "#4575b4"}
-    names = ordered(cells)
-    height = -(-len(names) // 3)
-    figure, axes = plt.subplots(1, 3, figsize=(17, 0.2 * height + 1.4))
-    for axis, start in zip(axes, range(0, 3 * height, height), strict=True):
-        shown = names[start : start + height]
-        for y, name in enumerate(shown):
-            for x, question_id in enumerate(QUESTION_IDS):
-                colour = colours.get(mark(name, cells.get((name, question_id))), "#eeeeee")
-                axis.add_patch(plt.Rectangle((x - 0.45, y - 0.45), 0.9, 0.9, color=colour, linewidth=0))
-        axis.set(xlim=(-0.6, len(QUESTION_IDS) - 0.4), ylim=(height - 0.4, -0.6))
-        axis.set_yticks(range(len(shown)), shown, fontsize=8)
-        axis.set_xticks(range(len(QUESTION_IDS)), QUESTION_IDS, rotation=90, fontsize=8)
-        axis.xaxis.tick_top()
-        axis.tick_params(length=0)
-        axis.spines[:].set_visible(False)
-    words = dict(zip(colours, ("fails and is named", "fails, unnamed", "missed", "right, and passes"), strict=True))
-    handles = [plt.Rectangle((0, 0), 1, 1, color=colours[key], label=word) for key, word in words.items()]
-    handles.append(plt.Rectangle((0, 0), 1, 1, color="#eeeeee", label="the question cannot show it"))
-    figure.legend(handles=handles, loc="lower center", ncols=5, frameon=False, fontsize=9)
-    figure.tight_layout(rect=(0, 0.03, 1, 1))
-    return figure
+def html(cells):
+    """The same for a page: a row's marks in colour, the rows in groups by the first question that shows them."""
+    groups = {question_id: [] for question_id in QUESTION_IDS} | {"besides": [], "right": []}
+    for name in ordered(cells):
+        first = next(question_id for question_id in QUESTION_IDS if (name, question_id) in cells)
+        groups["right" if name in RIGHT else "besides" if name in BEHAVIOURS else first].append(name)
+    names = {"besides": "What a function does besides", "right": "Right answers in unusual dress"}
+    bodies = []
+    for group, members in groups.items():
+        if not members:
+            continue
+        heads = [names.get(group, f"Mistakes that show in {group}"), *QUESTION_IDS]
+        rows = ["".join(f'<th scope="col">{head}</th>' for head in heads)]
+        for name in members:
+            marks = [mark(name, cells.get((name, question_id))) for question_id in QUESTION_IDS]
+            known = [KINDS[sign] if sign else "" for sign in marks]
+            tds = [f'<td class="{kind}">{sign}</td>' for kind, sign in zip(known, marks, strict=True)]
+            rows.append(f'<th scope="row">{escape(name)}</th>' + "".join(tds))
+        bodies.append("<tbody>" + "".join(f"<tr>{row}</tr>\n" for row in rows) + "</tbody>")
+    return f'<table class="matrix">\n<caption>{LEGEND}</caption>\n{"".join(bodies)}</table>\n'
 
 
 def write(cells, out):
-    """matrix.json, matrix.md and matrix.svg, in the folder `out`."""
+    """matrix.json, matrix.md and matrix.html, in the folder `out`."""
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     found = [{"row": name, "question": question_id} | asdict(cell) for (name, question_id), cell in cells.items()]
@@ -257,8 +256,7 @@ def write(cells, out):
         json.dumps({"summary": summary(cells), "cells": found}, ensure_ascii=False, indent=1)
     )
     (out / "matrix.md").write_text(table(cells))
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "matrix"}):
-        picture(cells).savefig(out / "matrix.svg", metadata={"Date": None})
+    (out / "matrix.html").write_text(html(cells))
 
 
 if __name__ == "__main__":

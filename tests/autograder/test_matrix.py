@@ -1,6 +1,7 @@
 """Every wrong formula fails, at home and graded, and is named; every right variant passes."""
 
 import json
+import re
 from functools import partial
 
 import numpy as np
@@ -108,7 +109,7 @@ def test_draws_that_hide_something_are_seen(monkeypatch):
         assert_as_it_should_be(half)
 
 
-def test_table_and_picture(tmp_path):
+def test_the_tables(tmp_path):
     cells = matrix.run(range(1), ["1-2", "2-2 head"])
     matrix.write(cells, tmp_path)
     found = json.loads((tmp_path / "matrix.json").read_text())
@@ -119,7 +120,12 @@ def test_table_and_picture(tmp_path):
     assert row == "| y − ŷ for ŷ − y | `grad-z-2b` |  |  |  |  | ● |  |  |  |"
     (row,) = (line for line in lines if line.startswith("| loops |"))
     assert row == "| loops |  |  | ✓ |  |  | ✓ |  |  |  |"
-    assert "<svg" in (tmp_path / "matrix.svg").read_text()
+    page = (tmp_path / "matrix.html").read_text()
+    (row,) = re.findall(r"<tr>(<th scope=.row.>y − ŷ for ŷ − y<.*)</tr>", page)
+    assert re.findall(r"<td class=.(\w*).>(.?)</td>", row) == [("", "")] * 4 + [("named", "●")] + [("", "")] * 3
+    heads = re.findall(r'<tr><th scope="col">([^<]+)', page)
+    assert heads[0] == "Mistakes that show in 1-2" and heads[-1] == "Right answers in unusual dress"
+    assert page.index(heads[-1]) < page.index(">loops<")
     seen = {line.split(" | ")[0].lstrip("| ") for line in lines}
     assert set(BEHAVIOURS) <= seen
 

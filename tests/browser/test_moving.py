@@ -269,9 +269,13 @@ def test_an_equation_wider_than_a_phone_is_reached_by_keyboard(picture, site):
     seen = []
     for key in ["Home"] + ["ArrowRight"] * 13:
         figure.get_by_role("button", name="Next").press(key)
-        figure.page.wait_for_timeout(50)
         shown = figure.locator("li.step:visible div.math")
-        assert shown.evaluate_all("all => all.map(one => one.tabIndex === 0)") == shown.evaluate_all(wide)
+        for _ in range(100):  # the browser tells of a new size when it has drawn it
+            if shown.evaluate_all("all => all.map(one => one.tabIndex === 0)") == shown.evaluate_all(wide):
+                break
+            figure.page.wait_for_timeout(50)
+        else:
+            raise AssertionError(f"after {key}, a wide equation is no stop for the keyboard, or a narrow one is")
         starts = "one => one.querySelector('mjx-math').getBoundingClientRect().x - one.getBoundingClientRect().x"
         assert all(one.evaluate(starts) >= -1 for one in shown.all()), "its beginning is out of reach"
         seen += shown.evaluate_all(wide)

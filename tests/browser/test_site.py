@@ -193,22 +193,21 @@ def test_no_rule_is_left_out_that_a_page_needs(site, visit):
 def test_a_page_is_light_and_there_at_once(site, browser):
     """At most 1 MB before the first Run, even from a server that compresses nothing; painted within 1 s."""
     base, pages, _ = site
-    tab, asked, sizes, heaviest = browser.new_page(), [], {}, Counter()
-    tab.on("request", lambda request: request.url.startswith(base) and asked.append(request.url))
+    sizes, weight = {}, Counter()
     for page in pages:
-        times = []
-        for _ in range(3):
-            asked.clear()
+        tab, asked, times = browser.new_page(), set(), []
+        tab.on("request", lambda request, asked=asked: request.url.startswith(base) and asked.add(request.url))
+        for visit in range(3):
             tab.goto(base + page, wait_until="load")
             tab.wait_for_function(SET)
             tab.wait_for_function(PAINT)
             times.append(tab.evaluate(PAINT))
-        for url in set(asked) - sizes.keys():
-            sizes[url] = len(tab.request.get(url).body())
-        heaviest[page] = sum(sizes[url] for url in set(asked))
+            if visit == 0:  # on a second one Chromium asks for fonts that the page before had
+                tab.wait_for_load_state("networkidle")
+                weight[page] = sum(sizes.setdefault(url, len(tab.request.get(url).body())) for url in [*asked])
+        tab.close()
         assert min(times) < 1000, (page, times)
-    tab.close()
-    assert min(heaviest.values()) > 200_000 and max(heaviest.values()) < 1_000_000, heaviest.most_common(3)
+    assert min(weight.values()) > 200_000 and max(weight.values()) < 1_000_000, weight.most_common(3)
 
 
 @pytest.mark.parametrize("words", ["softmax", "batch norm", "dropout", "ReLU", "cross-entropy", "gradient", "dgamma"])
