@@ -1,9 +1,9 @@
-"""A browser for each file of tests."""
+"""A browser for each file of tests, and the built book in both editions."""
 
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.browser.serving import CHROMIUM, QUIET
+from tests.browser.serving import CHROMIUM, QUIET, SITES, serving, site_of
 
 
 @pytest.fixture(scope="module")
@@ -26,3 +26,11 @@ def visit(browser):
     tab.on("console", lambda message: message.type == "error" and wrong.append(f"console: {message.text}"))
     yield tab, wrong
     tab.close()
+
+
+@pytest.fixture(scope="module", params=SITES)
+def site(request):
+    """An edition's address and its folder."""
+    folder = site_of(request.param)
+    with serving(folder) as base:
+        yield base, folder

@@ -1,19 +1,14 @@
 """Live cells in a real browser, with a copy of Pyodide that stands beside the site: nobody outside is asked."""
 
-import functools
 import gzip
 import math
 import re
-import threading
-from http.server import ThreadingHTTPServer
 
 import pytest
 
-from tests.browser.serving import NEEDED
-from tests.browser.test_site import ROOT, SITES, Quiet
+from tests.browser.serving import NEEDED, PICTURES, ROOT, SITES, Quiet, serving, site_of
 
 COPY = ROOT / "_build/pyodide"
-PICTURES = ROOT / "_build/pictures"
 NUMBER = r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|\binf\b|\bnan\b)"
 TIDY = re.compile(r"\s+")
 INK = """async image => {  // the share of a picture that is not white
@@ -94,10 +89,7 @@ class Handler(Quiet):
 
 
 def serve(folder, **settings):
-    handler = type("Handler", (Handler,), {"site": folder, **settings})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server, f"http://127.0.0.1:{server.server_port}/"
+    return serving(folder, type("Handler", (Handler,), {"site": folder, **settings}))
 
 
 def live_pages(folder):
@@ -107,23 +99,17 @@ def live_pages(folder):
 
 @pytest.fixture(scope="module", params=SITES)
 def site(request):
-    folder = SITES[request.param]
-    if not (folder / "index.html").exists():
-        pytest.skip(f"make book EDITION={request.param} builds it")
-    server, base = serve(folder)
-    yield base, folder
-    server.shutdown()
+    folder = site_of(request.param)
+    with serve(folder) as base:
+        yield base, folder
 
 
 @pytest.fixture(scope="module")
 def one():
     """Either edition, for what does not depend on it."""
-    folder = next((folder for folder in SITES.values() if (folder / "index.html").exists()), None)
-    if folder is None:
-        pytest.skip("make book builds it")
-    server, base = serve(folder)
-    yield base, folder
-    server.shutdown()
+    folder = SITES["student"] if (SITES["student"] / "index.html").exists() else site_of("full")
+    with serve(folder) as base:
+        yield base, folder
 
 
 def cells(tab):
@@ -380,41 +366,38 @@ def test_more_than_a_page_can_hold(page):
 
 def test_what_it_says_where_python_cannot_be_had(one, visit):
     (_, folder), (tab, _) = one, visit
-    server, base = serve(folder, source="nowhere/")
-    tab.goto(f"{base}book/block1/softmax.html")
-    first, *_ = cells(tab)
-    said = run(tab, first)
-    assert said.startswith("Python could not be loaded from this site.") and "offline" in said
-    assert first.locator(".cell_output").is_visible(), "the build's output is still there"
-    server.shutdown()
+    with serve(folder, source="nowhere/") as base:
+        tab.goto(f"{base}book/block1/softmax.html")
+        first, *_ = cells(tab)
+        said = run(tab, first)
+        assert said.startswith("Python could not be loaded from this site.") and "offline" in said
+        assert first.locator(".cell_output").is_visible(), "the build's output is still there"
 
 
 def test_python_from_another_address(one, visit):
     """As the default is: the release stands elsewhere. The page says where, and asks nobody before the first Run."""
     (elsewhere, folder), (tab, _) = one, visit
-    server, base = serve(folder, source=f"{elsewhere}pyodide/")
-    asked = []
-    tab.on("request", lambda request: request.url.startswith(elsewhere) and asked.append(request.url))
-    tab.goto(f"{base}book/block1/softmax.html", wait_until="networkidle")
-    assert f"loads Python from {elsewhere.split('/')[2]}," in tab.locator(".live-note").inner_text()
-    assert asked == []
-    first, *_ = cells(tab)
-    assert run(tab, first).startswith("Ran here") and output(first)
-    assert f"{elsewhere}pyodide/pyodide.asm.wasm" in asked
-    server.shutdown()
+    with serve(folder, source=f"{elsewhere}pyodide/") as base:
+        asked = []
+        tab.on("request", lambda request: request.url.startswith(elsewhere) and asked.append(request.url))
+        tab.goto(f"{base}book/block1/softmax.html", wait_until="networkidle")
+        assert f"loads Python from {elsewhere.split('/')[2]}," in tab.locator(".live-note").inner_text()
+        assert asked == []
+        first, *_ = cells(tab)
+        assert run(tab, first).startswith("Ran here") and output(first)
+        assert f"{elsewhere}pyodide/pyodide.asm.wasm" in asked
 
 
 def test_where_the_copy_has_no_matplotlib(one, visit):
     (_, folder), (tab, _) = one, visit
-    server, base = serve(folder, lacks=("matplotlib",))
-    tab.goto(f"{base}book/block1/softmax.html")
-    first, *_ = cells(tab)
-    edit(first, "import matplotlib.pyplot as plt\nplt.plot([1, 2])")
-    assert run(tab, first) == "Stopped at an error."
-    assert "no Matplotlib: no figure can be drawn" in output(first)
-    edit(first, "print(1)")
-    assert run(tab, first).startswith("Ran here"), "the rest goes on"
-    server.shutdown()
+    with serve(folder, lacks=("matplotlib",)) as base:
+        tab.goto(f"{base}book/block1/softmax.html")
+        first, *_ = cells(tab)
+        edit(first, "import matplotlib.pyplot as plt\nplt.plot([1, 2])")
+        assert run(tab, first) == "Stopped at an error."
+        assert "no Matplotlib: no figure can be drawn" in output(first)
+        edit(first, "print(1)")
+        assert run(tab, first).startswith("Ran here"), "the rest goes on"
 
 
 def test_an_old_browser_is_told(one, visit):

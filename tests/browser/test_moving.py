@@ -1,11 +1,8 @@
 """The pictures that a reader can move, in a real browser: by slider and keyboard, with the numbers of the solutions."""
 
-import functools
 import gzip
 import json
 import re
-import threading
-from http.server import ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -14,10 +11,8 @@ from autograder.gradcheck import numerical_jacobian
 from book import moving
 from book.draw import draw, draw_features
 from solutions import batch_norm_forward, two_branch_backward, two_branch_forward
-from tests.browser.serving import NEEDED
-from tests.browser.test_site import ROOT, SITES, Quiet
+from tests.browser.serving import NEEDED, PICTURES, ROOT, SITES
 
-PICTURES = ROOT / "_build/pictures"
 PAGES = {
     "step": "book/checking/finite_differences.html",
     "influence": "book/block1/batch_norm.html",
@@ -26,18 +21,6 @@ PAGES = {
 SCRIPT = ROOT / "book/_static/moving/moving.js"
 
 pytestmark = NEEDED
-
-
-@pytest.fixture(scope="module", params=SITES)
-def site(request):
-    """An edition's address and its folder."""
-    folder = SITES[request.param]
-    if not (folder / "index.html").exists():
-        pytest.skip(f"make book EDITION={request.param} builds it")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/", folder
-    server.shutdown()
 
 
 @pytest.fixture
