@@ -91,13 +91,13 @@ def few_letters(font, codes, target):
 
 
 def few_rules(site):
-    """Of a site's style sheets, half of each page's weight, the rules for what its pages and scripts can hold."""
+    """Of the theme's style sheets, 400 kB, the rules for what a site's pages and scripts can hold."""
     static = site / "_static"
     scripts = [file for file in static.rglob("*.js") if file.parent != static / "mathjax"]
     words = set()
     for file in [*site.rglob("*.html"), *scripts]:
         words.update(re.findall(r"[\w-]+", file.read_text(encoding="utf8")))
-    for sheet in static.rglob("*.css"):
+    for sheet in [*static.glob("styles/*.css"), *static.glob("mystnb.*.css")]:
         sheet.write_text(used_rules(sheet.read_text(encoding="utf8"), words), encoding="utf8")
 
 

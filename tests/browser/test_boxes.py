@@ -212,16 +212,15 @@ def test_a_cell_and_a_formula_share_one_python(page):
 
 def test_where_python_cannot_be_had_and_where_it_can_again(one, visit):
     (_, folder), (tab, _) = one, visit
-    server, base = serve(folder, source="nowhere/")
-    tab.goto(f"{base}book/block2/head.html")
-    box = boxes(tab)[3]
-    write(tab, box, SIDE)
-    box.get_by_role("button").click()
-    status = box.locator(".live-status")
-    tab.wait_for_function("s => s.textContent.startsWith('Python')", arg=status.element_handle(), timeout=READY)
-    assert "could not be loaded" in status.inner_text() and "Check tries again" in status.inner_text()
-    assert typeset(box) and box.get_by_role("button").get_attribute("aria-disabled") is None
-    server.shutdown()
+    with serve(folder, source="nowhere/") as base:
+        tab.goto(f"{base}book/block2/head.html")
+        box = boxes(tab)[3]
+        write(tab, box, SIDE)
+        box.get_by_role("button").click()
+        status = box.locator(".live-status")
+        tab.wait_for_function("s => s.textContent.startsWith('Python')", arg=status.element_handle(), timeout=READY)
+        assert "could not be loaded" in status.inner_text() and "Check tries again" in status.inner_text()
+        assert typeset(box) and box.get_by_role("button").get_attribute("aria-disabled") is None
 
 
 def test_without_javascript_or_in_an_old_browser_there_is_a_sentence(one, browser):

@@ -11,6 +11,12 @@ from tests.browser.serving import NEEDED, PICTURES, SET, SITES, pages_of
 (AXE,) = importlib.util.find_spec("axe_playwright_python").submodule_search_locations
 AXE = Path(AXE, "axe.min.js").read_text(encoding="utf8")
 LOOKS = [("light", 1280), ("dark", 390), ("light", 390), ("dark", 1280)]
+STILL = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  await frame();
+  await Promise.allSettled(document.getAnimations().map(one => one.finished)); // a sidebar slides
+  for (let i = 0; i < 3; i++) await frame(); // and who watches sizes is told
+}"""
 
 pytestmark = NEEDED
 
@@ -26,7 +32,7 @@ def findings(tab):
 def look(tab, theme, width):
     tab.set_viewport_size({"width": width, "height": 900})
     tab.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
-    tab.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+    tab.evaluate(STILL)
 
 
 def test_every_page_is_whole_asks_nobody_outside_and_is_open_to_all(site, visit):

@@ -56,6 +56,17 @@ def test_what_cannot_fit_is_told_and_not_cut(tmp_path):
         write(site, tmp_path / "book.pdf")
 
 
+def test_long_code_goes_over_pages_and_leaves_none_half_white(tmp_path):
+    """Six blocks of two thirds of a page, which the theme's style keeps whole."""
+    pages = {}
+    for name in ("highlight-ipython3", "something-else"):
+        whole = f"<style>.{name} {{ break-inside: avoid; display: flex; overflow: hidden }}</style>"
+        blocks = f'<div class="{name}"><pre>' + "x = 1\n" * 40 + "</pre></div>"
+        write(small_site(tmp_path / name, whole + 6 * blocks), tmp_path / f"{name}.pdf")
+        pages[name] = facts(tmp_path / f"{name}.pdf")[0]
+    assert pages["something-else"] > pages["highlight-ipython3"], pages
+
+
 def test_without_a_browser_it_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RuntimeError, match="printed by Chromium"):
