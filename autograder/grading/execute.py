@@ -11,6 +11,8 @@ import builtins
 import json
 import math
 import time
+from contextlib import closing, suppress
+from functools import cached_property
 from html import escape
 from pathlib import Path
 
@@ -34,6 +36,17 @@ KNOWN_ERRORS = {
 }
 STOPPED = "stopped"
 WHOLE = "2-2"  # the question whose cost is watched
+
+
+def run_cells(nb, sandbox, timeout):
+    """A notebook's cells, run as `cells.run` does; a grade cell's source says whether a formula is asked."""
+    formulas = set()
+    for cell in nb.cells:
+        if cell.cell_type == "code" and utils.is_grade(cell):
+            with suppress(ValueError):  # told where the cell is judged
+                if question_of(cell.source) in WRITTEN:
+                    formulas.add(cell.metadata.nbgrader["grade_id"])
+    return run(nb, sandbox, timeout, formulas)
 
 
 def look_at(nb, found, timeout):
@@ -68,6 +81,11 @@ class TrustedExecute(NbGraderPreprocessor):
         super().__init__(**kwargs)
         self.unread, self.runs, self.reports = {}, {}, {}
 
+    @cached_property
+    def policy(self):
+        """The course's rules."""
+        return late.read_policy(Path(self.seed_file).parent)
+
     def preprocess(self, nb, resources):
         """Put each cell's outputs in their place, and judge the grade cells.
 
@@ -82,8 +100,10 @@ class TrustedExecute(NbGraderPreprocessor):
         if name in self.runs:
             self._judge_all(nb, name, self.runs[name])
         else:
-            with Sandbox(self.public_folder, kind=self.sandbox) as sandbox:
-                found = run(nb, sandbox, self.timeout)
+            with (
+                Sandbox(self.public_folder, kind=self.sandbox) as sandbox,
+                closing(run_cells(nb, sandbox, self.timeout)) as found,
+            ):
                 look_at(nb, found, self.timeout)
                 self._judge_all(nb, name, found)
         return nb, resources
@@ -148,8 +168,7 @@ class TrustedExecute(NbGraderPreprocessor):
 
     def _judged_formula(self, cell, question_id, verdict, latex, seconds):
         name, maximum = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
-        policy = late.read_policy(Path(self.seed_file).parent)
-        points = maximum * written.share(verdict, policy.repair_percent)
+        points = maximum * written.share(verdict, self.policy.repair_percent)
         page = written.shown(question_id, verdict, latex, points)
         cell.outputs = [new_output("execute_result", {"text/plain": repr(points), "text/html": page})]
         part = {"name": "formula", "points": points, "maximum": maximum, "verdict": verdict.verdict}

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,10 +15,9 @@ from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solut
 from autograder.release import ASSIGNMENT
 
 from . import late
-from .cells import run
 from .clean import clean, plain
 from .course import write_whole
-from .execute import TrustedExecute, look_at
+from .execute import TrustedExecute, look_at, run_cells
 from .sandbox import Limits, Sandbox
 
 LARGEST = 20 * 2**20  # bytes of a notebook
@@ -76,8 +76,8 @@ def grade_submission(folder, course, *, key="", timeout=10, sandbox="bubblewrap"
     folder = Path(folder)
     record = Record(student=student_of(folder), key=key)
     try:
-        with Sandbox(course.release, kind=sandbox, limits=limits or Limits()) as opened:
-            _grade(folder, course, record, timeout, opened)
+        with Sandbox(course.release, kind=sandbox, limits=limits or Limits()) as opened, ExitStack() as doors:
+            _grade(folder, course, record, timeout, opened, doors)
     except Exception as error:
         record.needs.append(f"grading broke down: {type(error).__name__}: {error}")
     record.seconds = round(time.monotonic() - begun, 3)
@@ -89,7 +89,7 @@ def student_of(folder):
     return os.fsencode(folder.parent.name).decode("utf8", "backslashreplace")
 
 
-def _grade(folder, course, record, timeout, sandbox):
+def _grade(folder, course, record, timeout, sandbox, doors):
     try:
         record.timestamp = read_timestamp(folder / "timestamp.txt")
     except (ValueError, OverflowError, OSError):
@@ -106,7 +106,8 @@ def _grade(folder, course, record, timeout, sandbox):
     readable = [name for name in notebooks if name not in unread]
     # Nothing hidden is there before everything that is shown has been said.
     for name in readable:
-        runs[name] = run(notebooks[name], sandbox, timeout)
+        runs[name] = run_cells(notebooks[name], sandbox, timeout)
+        doors.callback(runs[name].close)
     sandbox.wake()
     for name in readable:
         look_at(notebooks[name], runs[name], timeout)
@@ -123,8 +124,6 @@ def _grade(folder, course, record, timeout, sandbox):
         record.needs += [f"{name}: {need}" for need in needs]
         _save_scores(notebook, name, record)
         record.notebooks[name] = nbformat.writes(notebook) + "\n"
-    for found in runs.values():
-        found.close()
 
 
 def _instead(folder):

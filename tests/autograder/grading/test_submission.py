@@ -97,7 +97,7 @@ def test_nothing_hidden_is_there_yet_when_a_cell_prints(course, submit):
 def test_hidden_inputs_come_after_all_that_is_shown_of_every_notebook(course, submit, monkeypatch):
     order = []
     for module, name in (
-        (submission, "run"),
+        (submission, "run_cells"),
         (execute, "look"),
         (execute, "judge"),
         (execute.written, "received"),
@@ -106,9 +106,24 @@ def test_hidden_inputs_come_after_all_that_is_shown_of_every_notebook(course, su
         stock = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, _n=name, _f=stock, **k: (order.append(_n), _f(*a, **k))[1])
     assert points(grade_submission(submit("ordered", {}), course)) == FULL
-    assert order[:2] == ["run"] * 2
+    assert order[:2] == ["run_cells"] * 2
     assert sorted(order[2:21]) == ["look"] * 8 + ["received"] * 11
     assert order[21:] == ["judge"] * 19
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_no_door_is_left_open_and_the_rules_are_read_once(course, submit, monkeypatch, broken):
+    runs, read, stock = [], [], submission.run_cells
+    monkeypatch.setattr(submission, "run_cells", lambda *args: runs.append(stock(*args)) or runs[-1])
+    rules = execute.late.read_policy
+    monkeypatch.setattr(execute.late, "read_policy", lambda root: read.append(root) or rules(root))
+    if broken:
+        monkeypatch.setattr(submission, "look_at", lambda *args: 1 / 0)
+    record = grade_submission(submit(f"doors-{broken}", {}), course)
+    assert any("grading broke down: ZeroDivisionError" in need for need in record.needs) == broken
+    doors = [door for found in runs for door in found.doors.values()]
+    assert len(doors) == 19 and all(door.near.fileno() == -1 for door in doors)
+    assert broken or len(read) == 1
 
 
 def test_a_pasted_picture_of_a_derivation_stays(course, submit):
