@@ -583,7 +583,8 @@ def _factor(ratio, factors, several=True):
             return [f"Yours is {name} times too large." if value > 1 else f"Yours is the expected times {name}."]
         if abs(ratio * value - 1) < 1e-6:
             return [f"Yours is {name} times too small." if value > 1 else f"Yours is the expected divided by {name}."]
-    return [f"Yours is {ratio:.4g} times the expected, everywhere."] * several  # of one number it says nothing
+    amount = f"{ratio:.4g}" if abs(ratio - 1) > 1e-3 else f"(1 {'+' if ratio > 1 else '-'} {abs(ratio - 1):.1e})"
+    return [f"Yours is {amount} times the expected, everywhere."] * several  # of one number it says nothing
 
 
 def _part_symptoms(yours, expected, wrong, level, where):

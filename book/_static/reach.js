@@ -16,6 +16,10 @@ document.addEventListener("DOMContentLoaded", () => {
       }
     }
   };
+  for (const network of article.querySelectorAll(".network")) { // on a phone: the part of which the page speaks
+    const lit = network.querySelector(".lit")?.getBoundingClientRect();
+    if (lit) network.scrollLeft += lit.x + lit.width / 2 - network.getBoundingClientRect().x - network.clientWidth / 2;
+  }
   new ResizeObserver(reach).observe(article); // formulas are set, a cell is run, a box is opened, the phone is turned
 });
 

@@ -622,6 +622,8 @@ REST = "of 20 entries. The others are right. Off only where the mask is 0."
         (E / 4, E, "Yours is n = 4 times too small."),
         (E / 20, E, "Yours is m * n = 20 times too small."),
         (1.3 * E, E, "Yours is 1.3 times the expected, everywhere."),
+        ((1 - 5e-6) * E, E, "Yours is (1 - 5.0e-06) times the expected, everywhere."),
+        ((1 + 2e-4) * E, E, "Yours is (1 + 2.0e-04) times the expected, everywhere."),
         (E * 0.3, E, "Yours is the expected times 1 - p = 0.3."),
         (E / 0.3, E, "Yours is the expected divided by 1 - p = 0.3."),
         (-E, E, "The sign is flipped."),

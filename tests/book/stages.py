@@ -679,7 +679,7 @@ difference-root 8555d0a1  difference-rule 10b17590  difference-linear 030f4ecc  
 difference-variance 29ab3821  difference-inverse-root 43b3344e  difference-batch-norm 9f9e00d1
 difference-log-sum-exp cd71f9de  difference-softmax e9487fd2  difference-squared-error 3d41b1c0
 exact-difference 533570ee  difference-rank-one 33cb1937
-tape e6741e4b  cost-forward 1164730d  cost-backward c23b5689
+tape e6741e4b  cost-forward 1164730d  cost-backward 4866b6a6
 """
 SEALS = dict(zip(_SEALS.split()[::2], _SEALS.split()[1::2], strict=True))
 
