@@ -19,8 +19,9 @@ def squeezed(text):
 
 
 def solution_lines():
-    """Every line that only an answer holds, without white space: of the functions between their markers, and of the
-    homework's derivations and formulas. Not those that tell nothing, and not those that a given function holds too."""
+    """Every line that only an answer holds, and what it assigns or returns, without white space: of the functions
+    between their markers, and of the homework's derivations and formulas. Not those that tell nothing, and not those
+    that a given function holds too."""
     files = [path.read_text(encoding="utf8") for path in sorted((ROOT / "solutions").glob("*.py"))]
     given = squeezed_code("\n".join(SOLUTION.sub("", text) for text in files))
     cells = [cell for notebook in source_notebooks().values() for cell in notebook.cells]
@@ -29,6 +30,9 @@ def solution_lines():
     written = [cell.source for cell in cells if cell.metadata.get("nbgrader", {}).get("grade_id", "")[:8] == "written-"]
     answers += [re.sub(r'^f = formula\(r"+|"+\)$', "", source) for source in written]
     lines = {squeezed_code(line) for answer in answers for line in answer.split("\n")}
+    assigned = {found[1] for line in lines if (found := re.fullmatch(r"(?:[\w,.\[\]]+=|return)([^=].*)", line))}
+    assigned = {re.sub(r"ifnp\.ndim\(gamma\).*", "", value) for value in assigned}  # a layer as others write it
+    lines |= {value for value in assigned if re.search(r"[-+*/@(]", value)}  # not what is only looked up
     return sorted(line for line in lines if len(line) >= SHORTEST and line not in given)
 
 
