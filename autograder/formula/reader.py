@@ -952,6 +952,7 @@ class _Shaper:
             raise FormulaError(f"{self.text(node)} is what is asked, or comes after it.", node.at)
         if name in self.symbols:
             key, dims = self.symbols[name]
+            subs = subs[1:] if self.mends("alone") and subs[:1] == ("i",) else subs
             moved = tuple(f"∂{k}" for k in range(len(self.along[1]))) if self.along else ()
             return self.take(node, self.stored(key), list(dims), subs, sups, moved)
         known = self.comparing or any(name == letter for letter, _ in self.scope)
@@ -1523,6 +1524,8 @@ def shapes(tree, dims=None, *, target=None, symbols=None, asked=None, slopes=(),
     symbols = network() if symbols is None else symbols
     problems = []
     found = _readings(tree, dims, target, (symbols, asked, slopes), [None], problems)
+    if not found and not any(entry and entry[1].startswith("m") for entry in symbols.values()):
+        found = _readings(tree, dims, target, (symbols, asked, slopes), [("alone", None)], [])  # x_i is the sample x
     if found or not repair:
         if not found:
             raise problems[0]
@@ -1553,7 +1556,7 @@ def _readings(tree, dims, target, known, fixes, problems):
             except FormulaError as problem:
                 problems.append(problem)
                 continue
-            if fix is None or shaper.told:
+            if fix is None or fix[0] == "alone" or shaper.told:
                 found.append(reading)
             if not shaper.batch:
                 break
@@ -1582,6 +1585,7 @@ def _left_letters(shaper, left, dims):
     if any(name.kind != "name" for name in names):
         return [None] * len(dims)
     subs = [letter for name in names for letter in name.args[1]]
+    subs = [letter for letter in subs if letter != "i"] if shaper.mends("alone") else subs
     sups = [letter for name in names for letter in name.args[2]]
     if dims[0] == "m" and subs:
         subs = [subs[0], *(letter for letter in subs[1:] if letter != subs[0])]
@@ -1627,8 +1631,12 @@ def _fitted(shaper, value, body, dims, order):
     fits = len(rest) <= 2 and all(_may_be(a, b) for a, b in zip(value.shape, wanted, strict=True))
     if fits and all(_same(a, b) for a, b in zip(value.shape, wanted, strict=True)):
         return order
+    asked = words(wanted)
+    if len(rest) > 2:
+        axes = " × ".join({"h": "n_h"}.get(size, size) for size in dims)
+        asked = f"three axes, {axes}: write it for one sample, with the index i"
     raise _ShapeError(
-        f"This is {words(value.shape)}, and what is asked is {words(wanted)}.",
+        f"This is {words(value.shape)}, and what is asked {'has' if len(rest) > 2 else 'is'} {asked}.",
         body.at,
         [("transpose", body.at)] * (len(wide) == 1),  # a matrix that is turned has its factors in the wrong order
     )
@@ -1649,7 +1657,10 @@ def _guessed(shaper, free, dims, order, body):
     if not entries:
         return order
     if len(entries) != len(places):
-        raise _ShapeError(f"{', '.join(entries)}: not one free index for each axis of what is asked.", body.at)
+        fewer = len(entries) < len(places)
+        hint = "its entries have a row and a column, equal or not" if fewer else "sum over the others"
+        free = ", ".join(entries)
+        raise _ShapeError(f"{free} is free, and what is asked has {len(places)} such axes: {hint}.", body.at)
     fits = [
         [letter for letter in entries if isinstance(ranges[letter], _Size) or ranges[letter] == dims[k]] for k in places
     ]
