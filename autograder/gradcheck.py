@@ -143,6 +143,8 @@ def check_gradient(
                 verdict = replace(verdict, words=(*verdict.words, remark))
         if verdict.verdict == "pass" and name in reasons:
             verdict = replace(verdict, verdict="inconclusive", words=(*verdict.words, reasons[name]))
+        if yours is None and (others := _unasked(gradients, params)):
+            verdict = replace(verdict, words=(*verdict.words, f"Nobody has asked for {others}."))
         verdicts.append(verdict)
     return Report(tuple(verdicts), ENGINES[engine] + (", batched" if batched else ", in a loop") * (engine != "exact"))
 
@@ -506,6 +508,12 @@ def _by_name(gradients, names):
     if not isinstance(gradients, tuple | list) or len(gradients) != len(names):
         return dict.fromkeys(names)
     return dict(zip(names, gradients, strict=True))
+
+
+def _unasked(gradients, names):
+    """The names in a dict of gradients that are none of a parameter, as text: a slip of the pen, perhaps."""
+    known = {*names, *(f"d{name}" for name in names)}
+    return ", ".join(repr(key) for key in gradients if key not in known) if isinstance(gradients, dict) else ""
 
 
 def _leaves(value, path=""):

@@ -10,16 +10,24 @@ from book.edition import TARGET, closing, opening
 PAGE_ONLY = "*(The page has something to try here.)*"
 NOTE = """\
 *This is the page [{title}]({address}) of {book}, as a notebook. Its code imports the course's own modules: keep it
-anywhere in the course's folder, and run it with the environment that `make course` makes there.*"""
+anywhere in the course's folder, and run it with the environment that `make course` makes there. Beside the homework's
+`gradcheck.py` those cells run that import nothing but NumPy and it.*"""
 SETUP = """\
 # The course's folder, somewhere above this notebook, holds the modules that the cells import.
+import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 
-sys.path += [str(folder) for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "solutions").is_dir()]"""
+sys.path += [str(folder) for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "solutions").is_dir()]
+if importlib.util.find_spec("autograder") is None and importlib.util.find_spec("gradcheck"):
+    import gradcheck  # the homework's
+
+    sys.modules |= {"autograder": ModuleType("autograder"), "autograder.gradcheck": gradcheck}"""
 
 EQUATION = re.compile(r"\$\$(?P<tex>(?:(?!\$\$).)+?)\s*\$\$[ \t]*\((?P<label>[\w:.-]+)\)", re.DOTALL)
 ROLE = re.compile(r"\{(?P<role>[\w:.+-]+)\}`(?P<text>[^`]+)`")
+PAGE = re.compile(r"(?<!!)\[(?P<text>[^\]\[]+)\]\((?!\w+:)[^()\s]*\.md(?:#[^()\s]*)?\)")
 OPTION = re.compile(r"\s*:[\w-]+:.*")
 
 
@@ -49,6 +57,7 @@ def plain(markdown, titles, glued):
     """MyST as Markdown: blocks become quotes and headings, labels become tags, references become words."""
     text = "\n".join(_plain_blocks(markdown.split("\n")))
     text = EQUATION.sub(lambda found: f"$${found['tex']} \\tag{{{found['label']}}}$$", text)
+    text = PAGE.sub(r"*\g<text>*", text)
     return ROLE.sub(lambda found: _words(found["role"], found["text"], titles, glued), text).strip()
 
 

@@ -385,6 +385,16 @@ def test_a_forward_pass_in_float32_widens_the_tolerance():
         assert verdict.verdict in ("pass", "inconclusive") and verdict.tolerance > 1e-6
 
 
+def test_a_name_that_nobody_asked_for_is_told_where_one_is_missing():
+    params, upstream, cache = batch_norm(Problem())
+    dx, dgamma, dbeta = solutions.batch_norm_backward(upstream, cache)
+    report = check_gradient(batch_norm_forward, params, {"x": dx, "gama": dgamma, "dbeta": dbeta}, upstream)
+    told = {verdict.name: "Nobody has asked for 'gama'." in verdict.words for verdict in report.verdicts}
+    assert told == {"x": False, "gamma": True, "beta": False}
+    more = check_gradient(batch_norm_forward, params, {"x": dx, "gamma": dgamma, "beta": dbeta, "eps": 0.0}, upstream)
+    assert more.passed, "what is there besides disturbs nobody"
+
+
 def test_masks_may_be_bool_or_integers():
     mask = np.array([[1.0, 0.0], [0.0, 1.0]])
     for dtype in (bool, np.int64, np.uint8):

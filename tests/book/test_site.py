@@ -1,6 +1,7 @@
 """What a published site has: tags for who links to it, a sitemap, buttons, notebooks; and its links lead somewhere."""
 
 import gzip
+import importlib.util
 import os
 import re
 import shutil
@@ -245,6 +246,7 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path, bad):
         ("$$\ny = x\n$$ (a)\n\n$$ z $$", "$$\ny = x \\tag{a}$$\n\n$$ z $$"),
         ("{eq}`a`, {ref}`the slope <b>`, {cite:p}`c2015`", "(a), the slope, [c2015]"),
         ("{doc}`x/y`, {doc}`it <x>`", "*x/y!*, *it*"),
+        ("[it](../x.md), [there](x.md#y), [out](https://a.b/x.md)", "*it*, *there*, [out](https://a.b/x.md)"),
         ("by {glue:text}`at\nten`.", "by 1e-9."),
         (":::{admonition} T\n- a\n\nb\n:::", "> **T**\n>\n> - a\n>\n> b"),
         ("```{note}\na\n```", "> **Note**\n>\n> a"),
@@ -319,3 +321,20 @@ def test_every_notebook_of_the_book_runs(edition, tmp_path):
 def test_a_notebook_knows_where_it_comes_from():
     made = notebook(PAGE, "A first page", "https://example.org/first.html", "The book", str.title, {})
     assert "[A first page](https://example.org/first.html) of The book" in made.cells[0].source
+
+
+def test_a_notebook_runs_beside_the_homeworks_gradcheck_where_it_needs_no_more(tmp_path, monkeypatch):
+    shutil.copy(ROOT / "autograder/gradcheck.py", tmp_path)
+    for name in [name for name in sys.modules if name.split(".")[0] in ("autograder", "gradcheck")]:
+        monkeypatch.delitem(sys.modules, name)
+    stock = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "autograder" else stock(name))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.chdir(tmp_path)
+    made = notebook(PAGE, "A first page", "https://example.org/first.html", "The book", str.title, {})
+    names = {}
+    exec(made.cells[1].source, names)
+    exec("from autograder.gradcheck import check_gradient", names)
+    assert names["check_gradient"].__code__.co_filename == str(tmp_path / "gradcheck.py")
+    for name in ("autograder", "autograder.gradcheck", "gradcheck"):
+        sys.modules.pop(name)

@@ -88,8 +88,8 @@ def test_the_verdicts_and_in_time(page):
         (SIDE.replace("^T", ""), "✓ Right after a repair.", "was read with a transpose"),
         (SIDE.replace("1m", "3m"), "✗ Wrong.", "Off by 2", "3 times"),
         (SIDE.replace(" - y", " + y"), "✗ Wrong.", "Off by"),
-        (SIDE.replace("y_{b,i})", ")"), "✗ It has no meaning yet.", "where a value should be", "^"),
-        (SIDE.replace("s_i^T", "x_i^T"), "✗ It has no meaning yet.", "what is asked is a matrix K × n_h"),
+        (SIDE.replace("y_{b,i})", ")"), "✗ It cannot be judged yet.", "where a value should be", "^"),
+        (SIDE.replace("s_i^T", "x_i^T"), "✗ It cannot be judged yet.", "what is asked is a matrix K × n_h"),
     ):
         write(page, box, latex)
         began = page.evaluate("performance.now()")
@@ -248,3 +248,24 @@ def test_pictures_to_look_at(page):
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
         box.screenshot(path=PICTURES / f"formula-{theme}-{width}.png")
+
+
+def test_a_formula_is_still_there_when_the_page_is_found_again(page):
+    box = boxes(page)[3]
+    write(page, box, SIDE)
+    box.get_by_role("link", name="what can be written").click()
+    page.wait_for_url("**/teach/formulas.html")
+    page.go_back(wait_until="networkidle")
+    box = boxes(page)[3]
+    assert box.locator("textarea").input_value() == SIDE
+    page.wait_for_function("box => box.querySelector('.formula-preview mjx-container')", arg=box.element_handle())
+    assert boxes(page)[0].locator("textarea").input_value() == ""
+
+
+def test_what_cannot_be_set_is_not_judged_under_an_older_picture(page):
+    box = boxes(page)[3]
+    write(page, box, SIDE)
+    assert check(page, box).startswith("✓")
+    write(page, box, r"\frac1m \sum_i x̂_i")
+    assert check(page, box).startswith("✗ It cannot be judged yet.")
+    assert box.locator(".formula-preview.formula-old mjx-container").count() == 0

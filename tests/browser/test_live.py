@@ -192,7 +192,7 @@ def test_nothing_is_loaded_before_the_first_run_and_a_page_is_light(site, visit)
         tab.goto(base + page, wait_until="networkidle")
         assert [url for url in asked if re.search(r"worker|runner|gradcheck|pyodide|\.npz|\.py$", url)] == [], page
         assert not tab.evaluate("() => performance.getEntriesByType('resource').some(e => /worker/.test(e.name))")
-        assert [url for url in asked if not url.startswith((base, "data:"))] == [], page
+        assert [url for url in asked if not url.startswith((base, "data:", "blob:"))] == [], page
         for url in {url for url in asked if url.startswith(base)} - sizes.keys():
             sizes[url] = len(gzip.compress(tab.request.get(url).body()))  # as a server sends it
         weights = {url: sizes[url] for url in set(asked) & sizes.keys()}
@@ -305,6 +305,39 @@ def test_reset(page):
     assert not first.get_by_role("textbox").is_visible() and first.locator(".cell_input").is_visible()
     run(page, first)
     assert same(output(first), before)
+
+
+def test_what_a_reader_typed_is_kept_and_a_reset_is_undone(page):
+    first, *_ = cells(page)
+    edit(first, "print('mine')")
+    page.reload(wait_until="networkidle")
+    first, second, *_ = cells(page)
+    assert given(first) == "print('mine')" and first.get_by_role("textbox").is_visible()
+    assert not second.get_by_role("textbox").is_visible(), "what nobody has changed stays as it was built"
+    button(first, "Reset").click()
+    assert given(first) != "print('mine')"
+    first.get_by_role("button", name="Undo the reset of live cell 1").click()
+    assert given(first) == "print('mine')" and first.get_by_role("textbox").is_visible()
+    assert button(first, "Reset").is_visible()
+    button(first, "Reset").click()
+    page.reload(wait_until="networkidle")
+    assert not cells(page)[0].get_by_role("textbox").is_visible(), "what was reset does not come back"
+
+
+def test_editing_begins_at_the_beginning(page):
+    first, *_ = cells(page)
+    button(first, "Edit").click()
+    assert first.locator("textarea").evaluate("field => [field.selectionStart, field.scrollLeft]") == [0, 0]
+
+
+def test_the_check_has_both_of_its_names_and_nobody_answers_a_question(page):
+    first, *_ = cells(page)
+    edit(first, "import gradcheck\nfrom autograder import gradcheck as course\nprint(gradcheck is course)")
+    run(page, first)
+    assert output(first).strip() == "True"
+    edit(first, "input('How many?')")
+    assert run(page, first) == "Stopped at an error."
+    assert "write the value into the code" in output(first)
 
 
 def test_by_keyboard_alone(page):

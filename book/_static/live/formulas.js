@@ -1,7 +1,7 @@
 // Boxes for formulas: LaTeX in, typeset as it is typed, judged by the page's Python (live.js) when asked.
 "use strict";
 (() => {
-  const { here, make, whyNot, from, isReady, formula } = window.livePython;
+  const { here, make, whyNot, drafts, from, isReady, formula } = window.livePython;
   const QUIET = 250; // milliseconds without a key before what stands there is looked at
   const boxes = [];
   const HEAD = {
@@ -9,7 +9,7 @@
     repaired: "✓ Right after a repair.",
     wrong: "✗ Wrong.",
     asked: "? This can be read in several ways.",
-    unread: "✗ It has no meaning yet.",
+    unread: "✗ It cannot be judged yet.",
   };
 
   // Text as MathJax takes it: what stands on lines of its own is set on lines of its own.
@@ -38,7 +38,8 @@
     constructor(element, number) {
       this.targets = JSON.parse(element.dataset.targets);
       this.target = this.targets[0];
-      this.drafts = {};
+      this.drafts = drafts.get(`formulas ${number}`) || {};
+      this.keep = () => drafts.set(`formulas ${number}`, { ...this.drafts, [this.target.key]: this.field.value });
       this.turn = 0; // counts what was typed: an answer to something older is dropped
       const id = `formula-${number}`;
       this.asked = make("span", { class: "formula-asked" });
@@ -63,7 +64,7 @@
       }
       element.replaceChildren(this.label, ...(this.select ? [this.select] : []), this.field,
         make("div", { class: "live-bar" }, this.check, this.status), this.preview, this.shapes, this.verdict, this.help);
-      this.field.addEventListener("input", () => this.typed());
+      this.field.addEventListener("input", () => { this.keep(); this.typed(); });
       this.field.addEventListener("keydown", (event) => {
         if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
         event.preventDefault();
@@ -71,6 +72,8 @@
       });
       this.check.addEventListener("click", () => this.judge());
       this.name();
+      this.field.value = this.drafts[this.target.key] || "";
+      if (this.field.value) this.typed();
     }
 
     name() { // what is asked now
@@ -124,6 +127,7 @@
 
     understood({ typeset, shapes, problem }, turn) { // the tree as it was read, and its shapes
       if (typeset) this.show(displayed(typeset), turn);
+      else if (this.preview.classList.contains("formula-old")) this.preview.replaceChildren(); // an older one is not this one
       const told = shapes.map(([name, shape]) => this.shape(name, shape));
       this.shapes.replaceChildren(...told);
       if (problem) this.shapes.append(make("pre", { class: "formula-place", tabindex: "0" }, problem));

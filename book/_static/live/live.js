@@ -13,6 +13,17 @@
   let line = Promise.resolve(); // cells and formulas ask one after the other
   const inTurn = (job) => (line = line.then(job, job));
 
+  // What a reader has typed stays while the tab is open, also where the page is left and found again.
+  const drafts = {
+    place: (name) => `${location.pathname} ${name}`,
+    get(name) {
+      try { return JSON.parse(sessionStorage.getItem(this.place(name))); } catch { return null; }
+    },
+    set(name, value) {
+      try { sessionStorage.setItem(this.place(name), JSON.stringify(value)); } catch { /* it is gone at the next page, then */ }
+    },
+  };
+
   const make = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -58,7 +69,7 @@
       this.source.addEventListener("dblclick", () => this.edit());
       element.addEventListener("keydown", (event) => {
         if (event.key !== "Enter") return;
-        if (event.shiftKey || event.ctrlKey) {
+        if (event.shiftKey || event.ctrlKey || event.metaKey) {
           event.preventDefault();
           this.runAlone();
         } else if (event.target === this.editor) {
@@ -66,15 +77,35 @@
           this.newLine();
         }
       });
-      this.editor.addEventListener("input", () => this.fit());
+      this.editor.addEventListener("input", () => { this.drop(null); this.fit(); this.keep(); });
+      this.dropped = null; // what Reset has put aside
+      const { given, code } = drafts.get(this.name) || {};
+      if (given === this.given && code !== given) {
+        this.editor.value = code;
+        this.open();
+        this.say("As you left it.");
+      }
+    }
+
+    keep() { drafts.set(this.name, { given: this.given, code: this.code }); }
+
+    drop(code) {
+      this.dropped = code;
+      this.buttons.Reset.textContent = code === null ? "Reset" : "Undo";
+      this.buttons.Reset.setAttribute("aria-label", `${code === null ? "Reset" : "Undo the reset of"} live ${this.name}`);
     }
 
     get code() { return this.editor.value; }
 
-    edit() {
+    open() {
       this.source.hidden = this.buttons.Edit.hidden = true;
       this.editor.hidden = false;
       this.fit();
+    }
+
+    edit() {
+      this.open();
+      this.editor.setSelectionRange(0, 0);
       this.editor.focus();
     }
 
@@ -86,6 +117,15 @@
     }
 
     reset() {
+      if (this.dropped !== null) {
+        this.editor.value = this.dropped;
+        this.drop(null);
+        this.keep();
+        this.edit();
+        this.say("Your code is back.");
+        return;
+      }
+      this.drop(this.code === this.given ? null : this.code);
       const inside = this.element.contains(document.activeElement);
       this.editor.value = this.given;
       this.editor.hidden = true;
@@ -93,7 +133,8 @@
       this.output.replaceChildren();
       this.output.hidden = true;
       if (this.built) this.built.hidden = false;
-      this.status.textContent = "As it was built.";
+      this.keep();
+      this.status.textContent = this.dropped === null ? "As it was built." : "As it was built. Undo brings your code back.";
       if (inside) this.buttons.Edit.focus();
     }
 
@@ -203,7 +244,7 @@
 
   // For formulas.js: the same Python, asked for one formula. `say` hears what is being loaded.
   window.livePython = {
-    here, make, whyNot,
+    here, make, whyNot, drafts,
     from: own ? "this site" : new URL(pyodide).host,
     isReady: () => ready,
     formula: (message, say) => inTurn(async () => {

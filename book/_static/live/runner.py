@@ -43,8 +43,13 @@ class Printed(io.TextIOBase):
         self.last = time.monotonic()
 
 
+def nobody_answers(*_):
+    raise RuntimeError("a page cannot ask: write the value into the code, in place of input()")
+
+
 def run(code, name, namespace, send):
     """Run a cell's text in `namespace`. `name` is how an error calls the cell. Returns whether it ran to its end."""
+    namespace.setdefault("input", nobody_answers)
     linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
     printed = Printed(send)
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):

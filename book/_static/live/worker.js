@@ -22,7 +22,7 @@ async function start({ pyodide: source, here }) {
   for (const [name, place] of [["gradcheck.py", "autograder/"], ["runner.py", ""]]) {
     pyodide.FS.writeFile(`/live/${place}${name}`, await fetched(name));
   }
-  pyodide.runPython("import sys; sys.path.insert(0, '/live'); import numpy, autograder.gradcheck");
+  pyodide.runPython("import sys; sys.path.insert(0, '/live'); import numpy, autograder.gradcheck as g; sys.modules['gradcheck'] = g");
   runner = pyodide.pyimport("runner");
   namespace = pyodide.toPy({ __name__: "__main__" });
 }
