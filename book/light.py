@@ -15,7 +15,7 @@ import tinycss2
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
-MATHJAX = ["core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml"]
+LETTERS = "output/chtml/fonts/tex"  # what `output/chtml` asks for by itself
 FONTS = {"fa-solid-900": ("Font Awesome 6 Free", 900, ".fas, .fa-solid"), "fa-brands-400": ("Brands", 400, ".fab")}
 ICON_CSS = """\
 @font-face {{ font-family: "{family}"; font-weight: {weight}; src: url({file}.woff) format("woff"); }}
@@ -28,23 +28,24 @@ MORE_CSS = """\
 """
 
 
-def copy_mathjax(site):
+def copy_mathjax(site, parts):
     """MathJax from the installed package into a site, a folder: its parts, and `mathjax.packed`, all of them in one.
 
-    `load.js` takes the packed one where a browser can, and the parts where it cannot. Their list is also what
+    `load.js` takes the packed one where a browser can, and the parts where it cannot. `parts` are the names of what
     `mathjax3_config` of _config.yml loads.
     """
     (package,) = importlib.util.find_spec("mathjax").submodule_search_locations
     source, target = Path(package, "static/mathjax/es5"), site / "_static/mathjax"
-    parts = [source / f"{part}.js" for part in ["startup", *MATHJAX]]
-    for part in [*parts, source / "output/chtml/fonts/woff-v2", source / "input/tex/extensions"]:
+    names = [*parts, LETTERS]
+    files = [source / f"{name}.js" for name in ["startup", *names]]
+    for part in [*files, source / "output/chtml/fonts/woff-v2", source / "input/tex/extensions"]:
         place = target / part.relative_to(source)
         copy = shutil.copytree if part.is_dir() else shutil.copy
         place.parent.mkdir(parents=True, exist_ok=True)
         if not place.exists():
             copy(part, place)
-    present = f"MathJax.loader.preLoad({', '.join(map(repr, MATHJAX))});"  # so that no part is asked for once more
-    code = "\n".join([parts[0].read_text(), present, *(part.read_text() for part in parts[1:])])
+    present = f"MathJax.loader.preLoad({', '.join(map(repr, names))});"  # so that no part is asked for once more
+    code = "\n".join([files[0].read_text(), present, *(file.read_text() for file in files[1:])])
     (target / "mathjax.packed").write_bytes(gzip.compress(code.encode(), mtime=0))
 
 

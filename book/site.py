@@ -145,7 +145,7 @@ def broken_links(folder):
 
 def _begin(app):
     if app.builder.format == "html":
-        copy_mathjax(Path(app.outdir))
+        copy_mathjax(Path(app.outdir), app.config.mathjax3_config["loader"]["load"])
 
 
 def _finish(app, error):
