@@ -55,11 +55,14 @@ def check(label, tex):
 
 
 def words(label, tex, repository="", branch="main"):
-    """The line under an equation, as docutils nodes; with a repository's address its tests are links."""
+    """The line under an equation, as docutils nodes; with a repository's address its tests are links.
+
+    It begins with the label, the equation's name in docstrings and in feedback.
+    """
     found = check(label, tex)
     place = functools.partial(_place, repository=repository, branch=branch)
     oracle, autograd = (f"{found[name]:.0e}" if found[name] else "0" for name in ("oracle", "autograd"))
-    line = nodes.paragraph("", "Checked: ", classes=["checked"])
+    line = nodes.paragraph("", "", nodes.literal("", label), nodes.Text(", checked: "), classes=["checked"])
     line += [place("SymPy", found["step"]), nodes.Text(f", exactly · oracle {oracle} · autograd {autograd} · ")]
     line += place(found["test"].__name__, found["test"])
     return line
