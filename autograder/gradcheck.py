@@ -145,6 +145,8 @@ def check_gradient(
             verdict = replace(verdict, verdict="inconclusive", words=(*verdict.words, reasons[name]))
         if yours is None and (others := _unasked(gradients, params)):
             verdict = replace(verdict, words=(*verdict.words, f"Nobody has asked for {others}."))
+        if verdict.verdict == "fail" and verdict.worst is not None:
+            verdict = replace(verdict, words=(*verdict.words, *_taken_for(name, np.asarray(yours), slopes, params)))
         verdicts.append(verdict)
     return Report(tuple(verdicts), ENGINES[engine] + (", batched" if batched else ", in a loop") * (engine != "exact"))
 
@@ -508,6 +510,24 @@ def _by_name(gradients, names):
     if not isinstance(gradients, tuple | list) or len(gradients) != len(names):
         return dict.fromkeys(names)
     return dict(zip(names, gradients, strict=True))
+
+
+def _taken_for(name, yours, slopes, params):
+    """What a wrong gradient is instead: another parameter's, or its own with a parameter too many or too few."""
+
+    def same(a, b):
+        return a.shape == b.shape and np.linalg.norm(b) > 0 and np.linalg.norm(a - b) < 1e-6 * np.linalg.norm(b)
+
+    for other, slope in slopes.items():
+        if other != name and same(yours, slope):
+            return [f"These are the numbers of the gradient of {other}."]
+    for other, value in params.items():
+        if np.size(value) > 1 and np.shape(value) == slopes[name].shape:
+            if same(yours, slopes[name] * value):
+                return [f"Yours is the expected times {other}, entry by entry."]
+            if same(yours * value, slopes[name]):
+                return [f"Yours is the expected divided by {other}, entry by entry."]
+    return []
 
 
 def _unasked(gradients, names):

@@ -395,6 +395,24 @@ def test_a_name_that_nobody_asked_for_is_told_where_one_is_missing():
     assert more.passed, "what is there besides disturbs nobody"
 
 
+def test_what_a_wrong_gradient_is_instead():
+    params, upstream, cache = batch_norm(Problem())
+    dx, dgamma, dbeta = solutions.batch_norm_backward(upstream, cache)
+    gamma = params["gamma"]
+
+    def words(**wrong):
+        given = {"x": dx, "gamma": dgamma, "beta": dbeta} | wrong
+        report = check_gradient(batch_norm_forward, params, given, upstream)
+        return {verdict.name: " ".join(verdict.words) for verdict in report.verdicts if verdict.verdict == "fail"}
+
+    assert words(gamma=dgamma * gamma) == {"gamma": "Yours is the expected times gamma, entry by entry."}
+    assert words(beta=dbeta / gamma) == {"beta": "Yours is the expected divided by gamma, entry by entry."}
+    assert words(gamma=dbeta) == {"gamma": "These are the numbers of the gradient of beta."}
+    swapped = words(gamma=dbeta, beta=dgamma)
+    assert swapped["beta"] == "These are the numbers of the gradient of gamma." and len(swapped) == 2
+    assert "gamma" not in words(gamma=dgamma * 1.01 * gamma)["gamma"]
+
+
 def test_masks_may_be_bool_or_integers():
     mask = np.array([[1.0, 0.0], [0.0, 1.0]])
     for dtype in (bool, np.int64, np.uint8):

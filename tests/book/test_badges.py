@@ -18,7 +18,8 @@ FULL, STUDENT = ROOT / "_build/html", ROOT / "_build/student/html"
 LABELS = sorted(answer_equations())
 MEASURED = r"(?:0|\de-1[3-9])"
 LINE = re.compile(
-    rf"(?:grad|jac)-[\w-]+, checked: SymPy, exactly · oracle {MEASURED} · autograd {MEASURED} · test_\w+_(?:backward|jacobian)"
+    r"(?:grad|jac)-[\w-]+, checked: SymPy, exactly · "
+    rf"oracle {MEASURED} · autograd {MEASURED} · test_\w+_(?:backward|jacobian)"
 )
 
 
