@@ -25,7 +25,7 @@ from . import wire
 from .sandbox import OPEN, Opened, Specs
 
 STOPPED = "CellTimeoutError"
-GRACE = 2  # seconds that a kernel gets to obey an interrupt
+GRACE = 5  # seconds that a kernel gets to obey an interrupt, or to say that a cell has ended: a machine may be busy
 LONGEST = 16 * 2**20  # bytes of a kernel's message
 WAITING = 64  # messages of a kernel that wait to be read
 

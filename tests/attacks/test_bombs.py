@@ -20,7 +20,7 @@ from tests.attacks.attack import (
     write_submission,
 )
 
-LIMITS = Limits(wall=30, memory=1024, processes=64, files=5_000, disk=64, cpu=20)
+LIMITS = Limits(wall=40, memory=1024, processes=64, files=5_000, disk=64, cpu=20)
 
 
 @pytest.fixture(scope="module")
