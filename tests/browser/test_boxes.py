@@ -266,6 +266,9 @@ def test_what_cannot_be_set_is_not_judged_under_an_older_picture(page):
     box = boxes(page)[3]
     write(page, box, SIDE)
     assert check(page, box).startswith("✓")
-    write(page, box, r"\frac1m \sum_i x̂_i")
+    box.locator("textarea").fill(r"\frac1m \sum_i {")  # half a formula, and Check at once
     assert check(page, box).startswith("✗ It cannot be judged yet.")
-    assert box.locator(".formula-preview.formula-old mjx-container").count() == 0
+    assert box.locator(".formula-preview mjx-container").count() == 0
+    box.locator("textarea").fill(r"\sum_i q_i")  # it can be set, and has no meaning
+    assert check(page, box).startswith("✗ It cannot be judged yet.")
+    assert "q" in typeset(box)

@@ -150,6 +150,7 @@
       const turn = ++this.turn;
       this.verdict.replaceChildren();
       this.status.textContent = "Checking …";
+      await this.show(displayed(this.latex), turn); // who types and checks at once has not seen it yet
       const found = await formula({ what: "judge", key: this.target.key, latex: this.latex }, (words) => {
         this.status.textContent = words;
       });
