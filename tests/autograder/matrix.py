@@ -240,9 +240,8 @@ def html(cells):
         rows = ["".join(f'<th scope="col">{head}</th>' for head in heads)]
         for name in members:
             marks = [mark(name, cells.get((name, question_id))) for question_id in QUESTION_IDS]
-            known = [KINDS[sign] if sign else "" for sign in marks]
-            tds = [f'<td class="{kind}">{sign}</td>' for kind, sign in zip(known, marks, strict=True)]
-            rows.append(f'<th scope="row">{escape(name)}</th>' + "".join(tds))
+            tds = "".join(f'<td class="{KINDS.get(sign, "")}">{sign}</td>' for sign in marks)
+            rows.append(f'<th scope="row">{escape(name)}</th>{tds}')
         bodies.append("<tbody>" + "".join(f"<tr>{row}</tr>\n" for row in rows) + "</tbody>")
     return f'<table class="matrix">\n<caption>{LEGEND}</caption>\n{"".join(bodies)}</table>\n'
 

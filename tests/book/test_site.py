@@ -20,6 +20,7 @@ from book.light import few_letters, icon_codes, used_rules
 from book.notebook import notebook, plain
 from book.site import broken_links
 from tests.answers import found_in, solution_lines
+from tests.browser.serving import SITES, site_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = """\
@@ -261,15 +262,12 @@ def test_myst_becomes_plain_markdown(page, shown):
     assert plain(page, lambda name: f"{name}!", {"at ten": "1e-9"}) == shown
 
 
-SITES = {"full": ROOT / "_build/html", "student": ROOT / "_build/student/html"}
 CODE = re.compile(r"^\s*(`{3,})\w*\n.*?^\s*\1`*$", re.MULTILINE | re.DOTALL)
 LEFT_OVER = re.compile(r"^\s*:{3,}|^\s*`{3,}\{|\{[a-z:]+\}`|^\([\w-]+\)=", re.MULTILINE)
 
 
 def notebooks(edition):
-    if not (SITES[edition] / "index.html").exists():
-        pytest.skip(f"make book EDITION={edition} builds it")
-    return sorted(SITES[edition].glob("book/**/*.ipynb"))
+    return sorted(site_of(edition).glob("book/**/*.ipynb"))
 
 
 @pytest.mark.parametrize("edition", SITES)
