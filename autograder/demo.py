@@ -287,7 +287,7 @@ def answers():
 
 def _written(formulas):
     """The cells {grade_id: source} of formulas {"2-2 gamma": LaTeX}."""
-    return {f"written-{name.replace(' ', '-')}": f'f = formula(r"{latex}")' for name, latex in formulas.items()}
+    return {f"written-{name.replace(' ', '-')}": f'formula("{name}", r"{latex}")' for name, latex in formulas.items()}
 
 
 def spoil(right, edits):

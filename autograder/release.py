@@ -30,7 +30,7 @@ TEACHERS = re.compile(
     r"|[,:]?\s+equations?\s+([a-z0-9-]+(,\s+|\s+and\s+|\s+to\s+)?)+(?=[.:])"
     r"|; \(m, n\) where \w+ is a scalar|, or a scalar for all( features)?| or scalars"
 )
-EMPTY = 'f = formula(r"")'
+FORMULA = re.compile(r'formula\("[^"]+", r"')  # how a formula's cell begins in the texts
 PLACEHOLDER = re.compile(r"\{\{ ([\w .]+) \}\}")
 MARKER = re.compile(r" *### (BEGIN|END) SOLUTION\n")
 
@@ -177,9 +177,10 @@ def _stubs():
         """nbgrader's stubs; where a formula is asked, an empty one."""
 
         def preprocess_cell(self, cell, resources, cell_index):
+            begins = FORMULA.match(cell.source)
             cell, resources = super().preprocess_cell(cell, resources, cell_index)
             if cell.metadata.get("nbgrader", {}).get("grade_id", "").startswith("written-"):
-                cell.source = EMPTY
+                cell.source = f'{begins[0]}")'
             return cell, resources
 
     return Stubs

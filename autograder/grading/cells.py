@@ -35,13 +35,15 @@ class Run:
     """What came of a notebook's cells.
 
     outputs: of each cell, None where it was not run. doors: {grade_id: Door}. seen: {grade_id: (functions, what public
-    draws have shown, seconds that it took)}. needs: what a person must look at. lost: why the rest was not run, or "".
+    draws have shown, seconds that it took)}. needs: what a person must look at. notes: what was guessed. lost: why the
+    rest was not run, or "".
     """
 
     outputs: list
     doors: dict = field(default_factory=dict)
     seen: dict = field(default_factory=dict)
     needs: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
     lost: str = ""
 
     def close(self):
@@ -99,9 +101,10 @@ class Cells(NotebookClient):
     """nbclient, for a kernel that may say anything.
 
     key: of its sandbox, in OPEN. most: characters that a cell may print. said: what this one has printed so far.
+    run_id: of the request that ran it, or None.
     """
 
-    key, most, said, interrupting, stopped = "", 0, 0, None, False
+    key, most, said, interrupting, stopped, run_id = "", 0, 0, None, False, None
 
     def create_kernel_manager(self):
         """A manager whose every kernel is the sandbox's, and whose sockets take in so much and no more."""
@@ -146,7 +149,8 @@ class Cells(NotebookClient):
             return None
 
     def on_cell_executed(self, cell, cell_index, execute_reply):
-        """Say in the cell that it was stopped."""
+        """Say in the cell that it was stopped; keep the id of the request that ran it."""
+        self.run_id = execute_reply.get("parent_header", {}).get("msg_id")
         if execute_reply["content"].get("ename") == STOPPED and not execute_reply.get("header"):
             words = f"Stopped after {self.timeout:g} s. The other cells count."
             cell.outputs.append(new_output("error", ename=STOPPED, evalue="", traceback=[words]))
@@ -155,10 +159,14 @@ class Cells(NotebookClient):
     async def _interrupt(self):
         await ensure_async(self.km.interrupt_kernel())
 
-    async def _async_keep(self, number, formula=False):
-        """Have the kernel leave a copy of itself behind a door; or the string in `f`, where a formula is asked."""
-        what = f'tell({number}, globals().get("f"))' if formula else f"keep({number}, globals())"
-        code = f'__import__("autograder_kernel").{what}'
+    async def _async_keep(self, number, formula=None):
+        """Have the kernel leave a copy of itself behind a door; or a formula's string, where one is asked.
+
+        formula: None, or (the question, the id of its own cell's run or None, those of the other formulas).
+        """
+        what = "keep" if formula is None else "tell"
+        given = ", ".join(map(repr, formula or ()))
+        code = f'__import__("autograder_kernel").{what}({number}, globals(), {given})'
         asked = await ensure_async(self.kc.execute(code, silent=True, store_history=False, stop_on_error=False))
         deadline = time.monotonic() + GRACE
         while time.monotonic() < deadline:
@@ -181,14 +189,14 @@ class Cells(NotebookClient):
     kill = run_sync(_async_kill)
 
 
-def run(nb, sandbox, timeout, formulas=()):
+def run(nb, sandbox, timeout, formulas=None):
     """Run a notebook's cells in a sandbox, all but the grade cells, where a copy of the kernel is left behind a door.
 
     Args:
         nb: the notebook; it is not changed.
         sandbox: a Sandbox.
         timeout: seconds that a cell may take.
-        formulas: the grade_ids of the cells where no function is asked but the string in `f`.
+        formulas: {grade_id of a check: question} where no function is asked but a formula.
 
     Returns:
         A Run. Nothing that a student's code does raises; what breaks is in its `needs`.
@@ -214,13 +222,15 @@ def run(nb, sandbox, timeout, formulas=()):
     }
     client = Cells(nb, timeout=math.ceil(timeout), **options)
     client.key, client.most = key, sandbox.limits.output * 2**20
+    formulas = formulas or {}
+    runs = dict.fromkeys(map(formula_cell, formulas.values()))
     try:
         with client.setup_kernel():
             for door in found.doors.values():
                 door.started = sandbox.pid
             for index, cell in enumerate(nb.cells):
                 if cell.cell_type == "code" and not found.lost:
-                    _run_cell(client, cell, index, graded, formulas, found, sandbox)
+                    _run_cell(client, cell, index, graded, formulas, runs, found, sandbox)
     except Exception as error:
         if not (sandbox.ended or sandbox.used):
             raise
@@ -232,18 +242,25 @@ def run(nb, sandbox, timeout, formulas=()):
     return found
 
 
-def _run_cell(client, cell, index, graded, formulas, found, sandbox):
+def formula_cell(question):
+    """The name of the cell in which the formula of a question, "2-2 beta", is written."""
+    return f"written-{question.replace(' ', '-')}"
+
+
+def _run_cell(client, cell, index, graded, formulas, runs, found, sandbox):
     name = cell.metadata.get("nbgrader", {}).get("grade_id")
     try:
         if name in graded:
-            client.keep(graded.index(name), name in formulas)
+            client.keep(graded.index(name), _asked(formulas[name], runs) if name in formulas else None)
             return
         place = f'cell "{name or index + 1}"'
-        client.said, client.interrupting, client.stopped = 0, None, False
+        client.said, client.interrupting, client.stopped, client.run_id = 0, None, False, None
         try:
             client.execute_cell(cell, index)
         finally:
             found.outputs[index] = cell.outputs
+            if name in runs:
+                runs[name] = client.run_id
         if client.stopped:
             stopped = f"stopped after {client.timeout:g} s; the other cells count"
             found.needs.append(f"endless loop in {place} ({stopped})")
@@ -264,6 +281,12 @@ def _run_cell(client, cell, index, graded, formulas, found, sandbox):
         client.kill()
         where = _place(name, graded, index)
         found.lose(sandbox.ended or f"the kernel's answer to {where} could not be read ({type(error).__name__})")
+
+
+def _asked(question, runs):
+    """What the kernel is told of a formula: its question, the id of its own cell's run, and those of the others."""
+    own = formula_cell(question)
+    return question, runs[own], [run for name, run in runs.items() if name != own and run is not None]
 
 
 def _place(name, graded, index):

@@ -40,12 +40,12 @@ WHOLE = "2-2"  # the question whose cost is watched
 
 def run_cells(nb, sandbox, timeout):
     """A notebook's cells, run as `cells.run` does; a grade cell's source says whether a formula is asked."""
-    formulas = set()
+    formulas = {}
     for cell in nb.cells:
         if cell.cell_type == "code" and utils.is_grade(cell):
             with suppress(ValueError):  # told where the cell is judged
-                if question_of(cell.source) in WRITTEN:
-                    formulas.add(cell.metadata.nbgrader["grade_id"])
+                if (question_id := question_of(cell.source)) in WRITTEN:
+                    formulas[cell.metadata.nbgrader["grade_id"]] = question_id.removesuffix(", written")
     return run(nb, sandbox, timeout, formulas)
 
 
@@ -56,8 +56,10 @@ def look_at(nb, found, timeout):
             name = cell.metadata.nbgrader["grade_id"]
             question_id, begun = question_of(cell.source), time.monotonic()
             if question_id in WRITTEN:
-                came = written.received(found.doors.get(name))
-                seen = written.look(question_id, came, found.lost)
+                taken = written.taken(question_id, found.doors.get(name), nb, found)
+                came, seen = taken.latex, written.look(question_id, taken.latex, taken.why)
+                found.notes += [taken.note] if taken.note else []
+                found.needs += [f"{question_id}: {taken.why}"] if taken.why else []
             else:
                 came = Functions(found, name, timeout)
                 seen = look(question_id, came.call)

@@ -175,9 +175,38 @@ def keep(number, functions):
         os._exit(0)
 
 
-def tell(number, formula):
-    """Send what `formula` holds through door `number`: a string, bounded. Nobody waits behind that door."""
-    wire.send(doors[number], wire.told(formula))
+def tell(number, namespace, question, cell, others):
+    """Send the formula that answers a question through door `number`: a string, bounded. Nobody waits behind that door.
+
+    Args:
+        namespace: the notebook's.
+        question: "2-2 beta".
+        cell: the id of the request that ran the question's own cell, or None where it did not run.
+        others: those of the other questions' cells.
+    """
+    wire.send(doors[number], wire.told(_formula_of(namespace, question, cell, others)))
+
+
+def _formula_of(namespace, question, cell, others):
+    """The formula that answers a question: the last that names it; else what its own cell has made without a name, `f`
+    if that is in it; else `f`, unless another question's cell has made it. None where there is none.
+    """
+    made = getattr(sys.modules.get("checks"), "FORMULAS", None)
+    unnamed = getattr(sys.modules.get("checks"), "MADE", None)
+    made = made if type(made) is dict else {}
+    unnamed = unnamed if type(unnamed) is list else []
+    if _is_written(made.get(question)):
+        return made[question]
+    f = namespace.get("f")
+    own = [formula for run, formula in unnamed if run == cell and _is_written(formula)]
+    if own:
+        return f if any(f is formula for formula in own) else own[-1]
+    foreign = [*made.values(), *(formula for run, formula in unnamed if run in others)]
+    return f if _is_written(f) and not any(f is formula for formula in foreign) else None
+
+
+def _is_written(formula):
+    return issubclass(type(formula), str) and bool(str.strip(formula))  # nothing is asked of the object itself
 
 
 def _silence():

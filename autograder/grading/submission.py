@@ -122,6 +122,7 @@ def _grade(folder, course, record, timeout, sandbox, doors):
         judgements, needs = execute.reports[name]
         record.questions |= {judged["question"]: judged | {"notebook": name} for judged in judgements.values()}
         record.needs += [f"{name}: {need}" for need in needs]
+        record.notes += [f"{name}: {note}" for note in runs[name].notes] if name in runs else []
         _save_scores(notebook, name, record)
         record.notebooks[name] = nbformat.writes(notebook) + "\n"
 

@@ -1,11 +1,14 @@
 """A written formula: what a submission's cell has left of it, and the verdict, reached in this process.
 
 A formula is data. Its string comes out of the sandbox once, bounded, before any hidden input is there, and is read by
-a reader that evaluates nothing.
+a reader that evaluates nothing. Where its cell did not run, the string is read from the cell's source.
 """
 
+import ast
 import json
-from dataclasses import replace
+import re
+import warnings
+from dataclasses import dataclass, replace
 
 from autograder.diagnosis import MISTAKES
 from autograder.formula.judge import judge_formula
@@ -14,11 +17,13 @@ from autograder.questions import WRITTEN
 from autograder.release import PUBLIC
 from autograder.report import formula_html, place
 
+from .cells import formula_cell
 from .markdown import mathml
 
 SHOWN = 2_000  # characters of a formula's source in the feedback
 WORDS, NAME = 1_000, 200  # characters of a sentence, and of a name in it
-NONE = "There is no formula: `f` is not there, or holds something else than a string."
+MAX_SOURCE = 4 * LENGTH  # characters of a cell that is read for its formula
+NONE = "There is no formula."
 
 
 def received(door):
@@ -30,10 +35,116 @@ def received(door):
         return None
 
 
-def look(question_id, latex, lost=""):
-    """The verdict on the public draws, which may be shown with all its numbers. lost: why there is no string, or ""."""
+@dataclass(frozen=True)
+class Taken:
+    """What is judged as the answer to one question.
+
+    latex: the formula, or None. note: where it was read from, if not from the run; or "". why: why there is none though
+    something was written, which a person must look at; or "".
+    """
+
+    latex: str | None
+    note: str = ""
+    why: str = ""
+
+
+def taken(question_id, door, notebook, run):
+    """The formula of one question: what the run has sent through its door; else the string that stands in its cell.
+
+    Args:
+        question_id: "2-2 beta, written".
+        door: the Door of its check, or None.
+        notebook: as it was run. run: the Run that came of it.
+    """
+    latex = received(door)
+    if latex and latex.strip():
+        return Taken(latex)
+    question = question_id.removesuffix(", written")
+    name, reason = formula_cell(question), run.lost
+    source = None
+    for cell, outputs in zip(notebook.cells, run.outputs, strict=True):
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade_id") == name:
+            source, reason = cell.source, _error(outputs) or reason
+    others = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    latex = literal(source or "", question, own=True) or next(
+        filter(None, (literal(other, question) for other in reversed(others))), None
+    )
+    reason = reason or "no cell that ran before its check has made it"
+    if latex:
+        return Taken(latex[: LENGTH + 1], note=f"the formula of {question} was read from its cell's source: {reason}")
+    if source is None or is_unanswered(source):
+        return Taken(None)
+    return Taken(None, why=f"its cell is not empty, but no formula came of it: {reason}")
+
+
+def _error(outputs):
+    """The error that ended a cell, in words; or ""."""
+    names = [output.get("ename") for output in outputs or [] if output.get("output_type") == "error"]
+    if not names:
+        return ""
+    name = names[-1]
+    return (
+        f"the cell ended with {name}"
+        if str(name).isidentifier() and len(name) <= 40
+        else "the cell ended with an error"
+    )
+
+
+def _tree(source):
+    """A cell's source as a syntax tree without its magic lines, or None where it cannot be read."""
+    if len(source) > MAX_SOURCE:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an escape that is none, as in "\frac"
+            return ast.parse(re.sub(r"^[%!].*$", "", source, flags=re.MULTILINE))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _formulas_in(tree):
+    """(question or None, LaTeX) of each call of `formula` with strings in quotes, in their order."""
+    calls = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "formula":
+            by_name = {keyword.arg: keyword.value for keyword in node.keywords}
+            given = [*node.args, *(by_name[name] for name in ("question", "latex") if name in by_name)]
+            strings = [getattr(argument, "value", None) for argument in given if isinstance(argument, ast.Constant)]
+            if len(strings) == len(given) in (1, 2) and all(isinstance(string, str) for string in strings):
+                calls.append((node.lineno, node.col_offset, strings))
+    return [(strings[0] if len(strings) == 2 else None, strings[-1]) for *_, strings in sorted(calls)]
+
+
+def literal(source, question, *, own=False):
+    """The last formula that a cell's source holds for a question as a string in quotes, or None.
+
+    own: the cell is the question's own, where a formula counts whose question is not named, or misspelt.
+    """
+    tree = _tree(source)
+    found = None
+    for named, latex in _formulas_in(tree) if tree else ():
+        named = named and named.strip().removesuffix(", written")
+        ours = named == question or (own and f"{named}, written" not in WRITTEN)
+        if ours and latex.strip():
+            found = latex
+    return found
+
+
+def is_unanswered(source):
+    """Whether a formula's cell holds no more than when it was released: one empty formula, or nothing."""
+    tree = _tree(source)
+    statements = tree.body if tree else []
+    if len(statements) != 1 or not isinstance(statements[0], ast.Expr | ast.Assign):
+        return not source.strip()
+    only = isinstance(statements[0].value, ast.Call) and _formulas_in(tree)
+    return bool(only) and not only[-1][1].strip()
+
+
+def look(question_id, latex, why=""):
+    """The verdict on the public draws, which may be shown with all its numbers. why: why there is no string, or ""."""
     if latex is None:
-        return FormulaVerdict(question_id, "unread", words=(f"It could not be read: {lost}." if lost else NONE,))
+        words = f"It could not be read: {visible(why)[:WORDS]}. A person will look at it." if why else NONE
+        return FormulaVerdict(question_id, "unread", words=(words,))
     return _bounded(judge_formula(question_id, latex, PUBLIC))
 
 

@@ -7,6 +7,7 @@ pass that the notebook gives or that the student wrote.
 """
 
 import copy
+import difflib
 import re
 import sys
 import traceback
@@ -207,7 +208,7 @@ def _loss_slopes(functions, q):
 
 _NETWORK = ("x", "y_a", "y_b", "params", "r", "p", "eps")
 
-# The formulas that are asked, with their points: `f = formula(r"...")`, then `check("2-2 gamma, written")`.
+# The formulas that are asked, with their points: `formula("2-2 gamma", r"...")`, then `check("2-2 gamma, written")`.
 WRITTEN = {"1-1 gamma": 1, "1-1 beta": 1, "1-2": 1, "1-3": 1, "2-1 x_hat": 1, "2-2 theta_2b": 1, "2-2 beta": 1}
 WRITTEN |= {"2-2 gamma": 1, "2-2 theta_1b": 1, "2-2 theta_2a": 1, "2-2 theta_1a": 1}
 WRITTEN = {f"{name}, written": points for name, points in WRITTEN.items()}
@@ -668,6 +669,9 @@ def _what_waits(question, status):
 
 # Formulas
 
+FORMULAS = {}  # {question, without ", written": the formula that was last made for it}
+MADE = []  # (the cell's run, formula) of those that name no question, as notebooks of before hold them
+
 
 class Formula(str):
     """A formula as it was written. A notebook shows it typeset."""
@@ -682,19 +686,69 @@ class Formula(str):
         return rf"$$ \begin{{gathered}} {lines} \end{{gathered}} $$"
 
 
-def formula(latex):
-    """A formula, for `check` to judge:  f = formula(r"\\frac1m \\sum_i ...")
+def formula(question, latex=None):
+    """A formula, for `check` to judge:  formula("2-2 beta", r"\\frac1m \\sum_i ...")
 
     Args:
+        question: which question it answers, as its check names it: "2-2 beta". Notebooks that were handed out before
+            give the LaTeX alone, and keep the formula in `f`.
         latex: its LaTeX, in a string with an r before its quotes. What it builds upon may be defined on lines of its
             own. The symbols are those of the question.
 
+    Returns:
+        None where the question is named: `check` judges, and shows, the last formula that was made for its question; an
+        empty one takes no other's place. Otherwise the formula, a string that a notebook shows typeset.
+
     Raises:
-        TypeError: it is no string.
+        TypeError: one of the two is no string.
+        ValueError: there is no such question, or its formula is missing.
     """
-    if not isinstance(latex, str):
-        raise TypeError(f'formula takes LaTeX in quotes, formula(r"..."), and not {_kind(latex)}')
-    return Formula(latex)
+    example = 'formula("2-2 beta", r"...")'
+    for given in (question, question if latex is None else latex):
+        if not isinstance(given, str):
+            raise TypeError(f"formula takes a question and LaTeX in quotes, {example}, and not {_kind(given)}")
+    name = question.strip().removesuffix(", written")
+    known = [written.removesuffix(", written") for written in WRITTEN]
+    if latex is None:
+        if name in known:
+            raise ValueError(f"formula takes LaTeX too: {example}")
+        made = Formula(question)
+        MADE.append((_run_of_cell(), made))
+        return made
+    if name not in known:
+        (nearest,) = difflib.get_close_matches(name, known, n=1, cutoff=0)
+        raise ValueError(
+            f"there is no question {_shortened(name)!r} that asks for a formula. The nearest is {nearest!r}; "
+            f"there are {', '.join(map(repr, known))}"
+        )
+    if latex.strip() or name not in FORMULAS:
+        FORMULAS[name] = Formula(latex)
+    return None
+
+
+def _run_of_cell():
+    """What tells one run of a cell from another in a notebook, the id of the message that asked for it; else None."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    parent = getattr(shell, "parent_header", None)
+    return parent.get("header", parent).get("msg_id") if isinstance(parent, dict) else None
+
+
+def _shortened(text):
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def formula_of(question_id, namespace):
+    """The formula that a check judges: the last one that was made for its question. Where none was, and the notebook is
+    one whose formulas name no question: `f`, or what the last such cell made without an `f`. None where there is none.
+    """
+    name, f = question_id.removesuffix(", written"), namespace.get("f")
+    if name in FORMULAS:
+        return FORMULAS[name]
+    last = [made for run, made in MADE if run == MADE[-1][0]]
+    earlier = [made for run, made in MADE if run != MADE[-1][0]]
+    if isinstance(f, str) and not any(f is made for made in (*FORMULAS.values(), *earlier)):
+        return f
+    return last[-1] if last else None
 
 
 SAID = {"right": "right", "repaired": "right once it is mended", "wrong": "not right", "asked": "ambiguous"}
@@ -731,7 +785,8 @@ def written_at_home(question_id, latex):
     """Judge a formula with what a student has: the stored draws."""
     target = TARGETS[named_target(question_id)]
     if not isinstance(latex, str):
-        words = 'There is no formula: the cell above it holds  f = formula(r"...")  and has to run first.'
+        asked = f'formula("{question_id.removesuffix(", written")}", r"...")'
+        words = f"There is no formula: the cell above it holds  {asked}  and has to run first."
         return WrittenResult(question_id, FormulaVerdict(question_id, "unread", words=(words,)))
     draws = list(STORED["formulas"][target.family].values())
     return WrittenResult(question_id, compare(str(latex), target, draws, explain=partial(_seen_in, target, draws[0])))
@@ -766,8 +821,8 @@ def check(question_id, seed=None):
     """Check an answer: print what is right and what is not yet, and return the points.
 
     Args:
-        question_id: "1-1", "1-2", "1-3", "2-1", "2-2 head", "2-2 branch b", "2-2 branch a" or "2-2"; or of a formula
-            that `f` holds, as in "2-2 gamma, written".
+        question_id: "1-1", "1-2", "1-3", "2-1", "2-2 head", "2-2 branch b", "2-2 branch a" or "2-2"; or of a
+            formula, as in "2-2 gamma, written".
         seed: which draw; None runs those of SEEDS. A question with stored numbers knows those alone, a formula none.
 
     Returns:
@@ -783,8 +838,9 @@ def check(question_id, seed=None):
     if question_id in WRITTEN:
         if seed is not None:
             raise ValueError("a formula is checked on all its draws: leave the seed out")
-        result = written_at_home(question_id, functions.get("f"))
-        _show(functions.get("f"))
+        latex = formula_of(question_id, functions)
+        result = written_at_home(question_id, latex)
+        _show(latex)
     else:
         question = QUESTIONS[question_id]
         if seed is not None and seed not in SEEDS and question.reference is None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from autograder.demo import fill, right_answers, write
 from autograder.grading.batch import grade_all
+from autograder.grading.cells import formula_cell as cell_of
 from autograder.grading.course import Course
 from autograder.grading.feedback import write_feedback
 from autograder.grading.gradebook import load_records
@@ -143,13 +144,13 @@ def write_submission(folder, released, attacks, places):
 def wrong_cells(question_id):
     """The cells of a question with wrong answers in them."""
     if question_id in WRITTEN:
-        return {formula_cell(question_id): 'f = formula(r"0")'}
+        return {formula_cell(question_id): f'formula("{question_id}", r"0")'}
     return {name: WRONG[name] for name in QUESTIONS[question_id].functions}
 
 
 def formula_cell(question_id):
     """The name of the cell in which a formula is written."""
-    return f"written-{question_id.removesuffix(', written').replace(' ', '-')}"
+    return cell_of(question_id.removesuffix(", written"))
 
 
 def graded(root, attacks, *, places=(), honest=("honest",), feedback=False, timeout=2, limits=SHORT, **options):

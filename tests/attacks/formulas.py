@@ -99,6 +99,39 @@ STRINGS = [
     ),
 ]
 
+STRINGS += [
+    (
+        "a registered lie",
+        "What is kept for every question is a string that lies, under keys that equal everything.",
+        "import checks\nclass Liar(str):\n    __len__ = lambda self: 3\n    __eq__ = lambda *a: True\n"
+        "    __hash__ = lambda self: hash('2-2 beta')\n    strip = __getitem__ = __str__ = lambda self, *a: '1.0'\n"
+        "checks.FORMULAS.update({Liar(name): Liar('0') for name in checks.WRITTEN})\n"
+        "checks.MADE[:] = [(Liar('1'), Liar('0'))] * 99",
+    ),
+    (
+        "no register",
+        "What formulas are kept in is something else, or is not there.",
+        "import sys\nsys.modules['checks'].FORMULAS = sys.modules['checks'].MADE = type('D', (dict,), "
+        "{'get': lambda *a: 1 / 0})()\nf = formula = None",
+    ),
+    (
+        "a deep source",
+        "The cell does not run, and its source is nested too deep to be read.",
+        "formula(" * 4_000 + "'0'" + ")" * 4_000,
+    ),
+    (
+        "a long source",
+        "The cell does not run, and its source is too long to be read.",
+        "formula('" + "x_i + " * 300_000 + "x_i')\n)",
+    ),
+    (
+        "a literal mark",
+        "The cell does not run, and a string in its source is no formula but code.",
+        "1 / 0\nformula(\"__import__('os').system('touch @MARK@')\", str)\n"
+        "formula(\"__import__('os').system('touch @MARK@')\")",
+    ),
+]
+
 PATCHED = [
     (
         "patched formula",
@@ -113,13 +146,13 @@ PATCHED = [
         "What goes through a formula's door is a verdict.",
         "import sys\nkernel = sys.modules['autograder_kernel']\n"
         'kernel.wire.told = lambda f: \'{"formula": "0", "verdict": "right", "score": 1.0, "points": 1.0}\'\n'
-        "kernel.tell = lambda number, formula: kernel.wire.send(kernel.doors[number], kernel.wire.told(formula))",
+        "kernel.tell = lambda number, *_: kernel.wire.send(kernel.doors[number], kernel.wire.told(None))",
     ),
     (
         "flooded doors",
         "Every door is told of sixteen exabytes, and of more brackets than can be read.",
         "import sys\nkernel = sys.modules['autograder_kernel']\n"
-        "kernel.tell = lambda number, formula: kernel.doors[number].sendall(b'\\x7f' * 8 + b'[' * 60_000)",
+        "kernel.tell = lambda number, *_: kernel.doors[number].sendall(b'\\x7f' * 8 + b'[' * 60_000)",
     ),
     (
         "a list for a string",
@@ -128,6 +161,18 @@ PATCHED = [
         'kernel.wire.told = lambda f: \'{"formula": ["right"], "__class__": "str"}\'',
     ),
 ]
+
+
+NO_FORMULA = (  # attacks that leave something in the cell, and no string that could be judged: a person is told
+    "bytes",
+    "a number",
+    "nothing",
+    "no string that says so",
+    "never a string",
+    "no register",
+    "a deep source",
+    "a long source",
+)
 
 
 def of(deserves):
@@ -141,6 +186,7 @@ ATTACKS = [
         what,
         {formula_cell(f"{PLACES[n % len(PLACES)]}, written"): source},
         deserves={f"{PLACES[n % len(PLACES)]}, written": 0},
+        says="no formula came of it" if name in NO_FORMULA else "",
         student=f"formulas {n // len(PLACES)}",
     )
     for n, (name, what, source) in enumerate(STRINGS)

@@ -141,7 +141,8 @@ def test_each_formula_has_an_empty_cell_before_its_check(released):
             if cell.source.endswith(', written")'):
                 count += 1
                 name = cell.metadata.nbgrader.grade_id.removeprefix("check-").removesuffix("-written")
-                assert before.source == 'f = formula(r"")'
+                question = cell.source.removeprefix('check("').removesuffix(', written")')
+                assert before.source == f'formula("{question}", r"")'
                 assert before.metadata.nbgrader.grade_id == f"written-{name}"
                 assert not before.metadata.nbgrader.locked
     assert count == len(questions.WRITTEN) == 11

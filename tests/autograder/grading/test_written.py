@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import time
 
@@ -9,11 +10,13 @@ import nbformat
 import numpy as np
 import pytest
 
+from autograder.demo import right_answers
 from autograder.formula import judge, reader
 from autograder.formula.reader import FormulaVerdict
 from autograder.grading import cells, course, late, wire, written
 from autograder.grading.late import read_policy
 from autograder.grading.submission import grade_submission
+from autograder.questions import WRITTEN
 from autograder.release import every_number
 
 QUESTION = "2-2 theta_2a, written"
@@ -80,6 +83,148 @@ def test_a_string_that_is_sent_arrives():
     with near, far:
         wire.send(far, wire.told("\ud83d\u202e" * 20_000))
         assert written.received(cells.Door(near, None)) == ("\ud83d\u202e" * 20_000)[: reader.LENGTH + 1]
+
+
+# Which formula answers a question
+
+
+SOURCES = right_answers()
+FORMULA = {name: SOURCES[cells.formula_cell(name)] for name in (key.removesuffix(", written") for key in WRITTEN)}
+UNNAMED = {name: re.sub(r'^formula\("[^"]+", ', "formula(", source) for name, source in FORMULA.items()}
+
+
+def cell_of(name, source):
+    return {cells.formula_cell(name): source}
+
+
+def scores(record):
+    """The points of each formula, by question."""
+    return {name: record.questions[f"{name}, written"]["score"] for name in FORMULA}
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda name: f"f = {FORMULA[name]}",
+        lambda name: f"f = {UNNAMED[name]}",
+        lambda name: f"g = {UNNAMED[name]}",
+        lambda name: UNNAMED[name],
+        lambda name: f"{UNNAMED[name]}\nNone",
+        lambda name: f"f = {UNNAMED[name]}\nsketch = formula('0')",
+        lambda name: f"formula('{name}, written', {UNNAMED[name].removeprefix('formula(')}\nf = formula('0')",
+        lambda name: f"import checks\nchecks.formula('{name}', '0')\n{FORMULA[name]}",
+    ],
+    ids=["assigned", "as before", "another name", "not assigned", "no value", "a sketch", "f is another", "the last"],
+)
+def test_each_question_gets_the_formula_that_was_made_for_it(course, submit, write):
+    record = grade_submission(submit("s", {cells.formula_cell(name): write(name) for name in FORMULA}), course)
+    assert scores(record) == dict.fromkeys(FORMULA, 1)
+    assert record.status == "graded" and not record.notes
+
+
+@pytest.mark.parametrize("sources", [FORMULA, {name: f"f = {source}" for name, source in UNNAMED.items()}])
+def test_formulas_above_the_imports_or_after_a_dead_kernel_are_read_from_their_cells(course, submit, sources):
+    def move(name, notebook):
+        found = [cell for cell in notebook.cells if cell.metadata.nbgrader.get("grade_id", "").startswith("written-")]
+        notebook.cells = [*found, *(cell for cell in notebook.cells if cell not in found)]
+
+    def move_all(name, notebook):
+        for cell in notebook.cells:
+            cell.metadata.setdefault("nbgrader", {})
+        move(name, notebook)
+
+    answers = {cells.formula_cell(name): source for name, source in sources.items()}
+    record = grade_submission(submit("above", answers, move_all), course)
+    assert scores(record) == dict.fromkeys(FORMULA, 1) and record.status == "graded"
+    for name in FORMULA:
+        (note,) = [note for note in record.notes if f"the formula of {name} was read" in note]
+        assert "NameError" in note
+
+    def die(name, notebook):
+        notebook.cells.insert(2, nbformat.v4.new_code_cell("import os; os._exit(1)"))
+
+    record = grade_submission(submit("dead", answers, die), course)
+    assert scores(record) == dict.fromkeys(FORMULA, 1)
+    assert record.status == "needs a person"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'n = "m"\nformula("2-2 beta", rf"\\frac1{n} \\sum_i s_i" + undefined)',
+        r"\frac1m \sum_i \theta_{2B}^\top (\hat y_{b,i} - y_{b,i})",
+        'formula("2-2 gamma", r"s_i")',
+        "f = None",
+        "# my formula: sum of y",
+        "latex = r'x_i'\nraise ValueError",
+        "f = formula(" + "(" * 9_999,
+    ],
+)
+def test_what_is_written_and_cannot_be_read_is_for_a_person(course, submit, source):
+    record = grade_submission(submit("s", cell_of("2-2 beta", source)), course)
+    assert scores(record) == dict.fromkeys(FORMULA, 1) | {"2-2 beta": 0}
+    (need,) = record.needs
+    assert need.startswith("problem2: 2-2 beta, written: its cell is not empty, but no formula came of it")
+    assert "A person will look at it" in record.questions["2-2 beta, written"]["parts"][0]["words"][0]
+
+
+@pytest.mark.parametrize("source", ['formula("2-2 beta", r"")', 'f = formula(r"")', "formula('2-2 beta', '')  # ?", ""])
+def test_the_released_cell_is_no_answer_and_no_other_formula_is_taken_for_it(course, submit, source):
+    """Neither what came before it in `f`, nor what stands further down."""
+    others = {cells.formula_cell(name): f"f = {UNNAMED[name]}" for name in FORMULA}
+    record = grade_submission(submit("s", others | cell_of("2-2 beta", source)), course)
+    assert scores(record) == dict.fromkeys(FORMULA, 1) | {"2-2 beta": 0}
+    assert record.status == "graded"
+    assert record.questions["2-2 beta, written"]["parts"][0]["words"] == [written.NONE]
+
+
+def test_a_formula_in_a_cell_below_the_released_one_counts(course, submit):
+    def below(name, notebook):
+        for question, source in (("2-2 beta", FORMULA["2-2 beta"]), ("2-2 gamma", f"f = {UNNAMED['2-2 gamma']}")):
+            for index, cell in enumerate(notebook.cells):
+                if cell.metadata.get("nbgrader", {}).get("grade_id") == cells.formula_cell(question):
+                    notebook.cells.insert(index + 1, nbformat.v4.new_code_cell(source))
+                    break
+
+    stubs = cell_of("2-2 beta", 'formula("2-2 beta", r"")') | cell_of("2-2 gamma", 'f = formula(r"")')
+    assert scores(grade_submission(submit("s", stubs, below), course)) == dict.fromkeys(FORMULA, 1)
+
+
+def test_a_misspelt_question_is_read_in_its_own_cell_and_noted(course, submit):
+    record = grade_submission(submit("s", cell_of("2-2 beta", FORMULA["2-2 beta"].replace("beta", "bta"))), course)
+    assert scores(record) == dict.fromkeys(FORMULA, 1)
+    (note,) = record.notes
+    assert note == "problem2: the formula of 2-2 beta was read from its cell's source: the cell ended with ValueError"
+
+
+@pytest.mark.parametrize(
+    "source, own, elsewhere",
+    [
+        ('formula("2-2 beta", r"x_i")', "x_i", "x_i"),
+        ('f = checks.formula("2-2 beta, written", "x_i")', "x_i", "x_i"),
+        ('print(formula(latex=r"x_i", question="2-2 beta"))', "x_i", "x_i"),
+        ('f = formula(r"x_i")', "x_i", None),
+        ('formula("2-2 bta", "x_i")', "x_i", None),
+        ('formula("2-2 gamma", "x_i")', None, None),
+        ('formula("2-2 beta", "a")\nformula("2-2 beta", "x_i")\nformula("2-2 beta", "")', "x_i", "x_i"),
+        ('%matplotlib inline\nformula("2-2 beta", """x_i""")', "x_i", "x_i"),
+        ('formula("2-2 beta", f"x_i")', None, None),
+        ('formula("2-2 beta", b"x_i")', None, None),
+        ('formula("2-2 beta", "x" "_i")', "x_i", "x_i"),
+        ('formula("2-2 beta", "x" + "_i")', None, None),
+        ('# formula("2-2 beta", r"x_i")', None, None),
+        ('formula("2-2 beta", *["x_i"])', None, None),
+        ("formula()", None, None),
+        ("x_i", None, None),
+        ("formula(" * 5_000, None, None),
+        ("-" * 39_000 + "1", None, None),
+        ("a" + ".a" * 19_000, None, None),
+        ('f = formula(r"x_i")\n' + "#" * 40_000, None, None),
+    ],
+)
+def test_a_string_in_quotes_is_read_from_a_cell(source, own, elsewhere):
+    assert written.literal(source, "2-2 beta", own=True) == own
+    assert written.literal(source, "2-2 beta") == elsewhere
 
 
 # The verdict
@@ -206,7 +351,7 @@ def test_a_named_mistake_has_its_words_and_its_place_in_the_book():
 def test_without_a_formula_it_says_why():
     assert written.look("1-2, written", None).words == (written.NONE,)
     assert written.look("1-2, written", None, "the kernel ended itself").words == (
-        "It could not be read: the kernel ended itself.",
+        "It could not be read: the kernel ended itself. A person will look at it.",
     )
     assert written.look("1-2, written", "").words == ("There is no formula.",)
 

@@ -1,4 +1,4 @@
-"""Formulas at home: `f = formula(r"...")` and `check("..., written")`, from stored numbers, in a plain notebook too."""
+"""Formulas at home: `formula("2-2 beta", r"...")` and its check, from stored numbers, in a plain notebook too."""
 
 import shutil
 import subprocess
@@ -16,6 +16,7 @@ from autograder.questions import WRITTEN, public
 from autograder.questions.public import Formula, check, formula, written_at_home
 from autograder.release import every_number, find_alembic, release
 
+BETA = r"\frac1m \sum_i \theta_{2B}^T (\hat y_{b,i} - y_{b,i})"
 GAMMA = r"\frac1m \sum_i \theta_{2B}^T (\hat y_{b,i} - y_{b,i}) \circ \hat x_i"
 
 
@@ -39,7 +40,7 @@ def asked(latex, question_id="2-2 gamma, written"):
         (f"3 {GAMMA}", 0, ["not right", "Off by 2", "3"]),
         (f"{GAMMA} + ", 0, ["not read", "The formula ends where a value should be", "^"]),
         ("", 0, ["not read", "There is no formula."]),
-        (None, 0, ["not read", 'the cell above it holds  f = formula(r"...")']),
+        (None, 0, ["not read", 'the cell above it holds  formula("2-2 gamma", r"...")']),
     ],
 )
 def test_a_verdict_is_printed_with_its_shapes_and_its_points(latex, points, words):
@@ -64,11 +65,56 @@ def test_a_formula_has_what_the_numbers_show():
     assert "m" in told.split("Off by")[1]
 
 
-def test_check_looks_for_f_where_it_is_called(capsys):
+@pytest.fixture(autouse=True)
+def nothing_made():
+    """No formula has been made yet."""
+    public.FORMULAS.clear()
+    public.MADE.clear()
+
+
+def test_check_judges_the_formula_that_names_its_question():
+    formula("2-2 beta", BETA)
+    space = {"check": check, "f": public.FORMULAS["2-2 beta"]}
+    formula("2-2 gamma", GAMMA)
+    assert eval('check("2-2 beta, written")', space) == eval('check("2-2 gamma, written")', space) == 1
+    assert eval('check("2-2 theta_2b, written")', space) == 0, "that of another question is not taken for it"
+    formula("2-2 gamma, written", "0")
+    assert eval('check("2-2 gamma, written")', space) == 0, "the last one counts"
+    formula("2-2 gamma", GAMMA)
+    formula("2-2 gamma", "")
+    assert eval('check("2-2 gamma, written")', space) == 1, "but for an empty one"
+
+
+@pytest.mark.parametrize(
+    "question, nearest", [("2-2 bta", "2-2 beta"), ("theta_1a", "2-2 theta_1a"), ("1-3 ", "1-3"), ("2-2", "1-2")]
+)
+def test_a_misspelt_question_is_told_the_nearest(question, nearest):
+    if question.strip() == nearest:
+        formula(question, GAMMA)
+        assert {nearest: GAMMA} == public.FORMULAS
+        return
+    with pytest.raises(
+        ValueError, match=f"no question '{question}' .* The nearest is '{nearest}'; there are '1-1 gamma', "
+    ):
+        formula(question, GAMMA)
+    assert not public.FORMULAS
+
+
+@pytest.mark.parametrize("given", [(3,), ("2-2 beta", 3), (b"2-2 beta", "x_i")])
+def test_a_formula_takes_strings(given):
+    with pytest.raises(TypeError, match=r'LaTeX in quotes, formula\("2-2 beta", r"..."\), and not an object of type'):
+        formula(*given)
+    with pytest.raises(ValueError, match="formula takes LaTeX too"):
+        formula("2-2 beta")
+
+
+def test_what_was_handed_out_before_is_judged_by_f(capsys):
     space = {"f": formula(GAMMA), "check": check}
     assert eval('check("2-2 gamma, written")', space) == 1
     assert eval('check("2-2 beta, written")', space) == 0
     assert eval('check("2-2 gamma, written")', {"f": GAMMA, "check": check}) == 1, "a string will do"
+    assert eval('check("2-2 gamma, written")', {"check": check}) == 1, "so will one that is not assigned"
+    public.MADE.clear()
     assert eval('check("2-2 gamma, written")', {"check": check}) == 0
     with pytest.raises(ValueError, match="leave the seed out"):
         eval('check("2-2 gamma, written", seed=1)', space)
@@ -81,8 +127,6 @@ def test_a_formula_is_a_string_that_a_notebook_typesets():
     assert isinstance(f, Formula) and f == "g_i = s_i\n\\sum_i g_i" == repr(f)
     assert f._repr_latex_() == r"$$ \begin{gathered} g_{i} = s_{i} \\ \sum_{i} g_{i} \end{gathered} $$"
     assert formula("(")._repr_latex_() is None
-    with pytest.raises(TypeError, match="LaTeX in quotes"):
-        formula(3)
 
 
 def test_every_formula_has_a_target_and_points():
