@@ -15,8 +15,9 @@ from itertools import combinations
 import numpy as np
 
 from autograder import questions
-from autograder.diagnosis import MISTAKES, STEPS, Chain, Named, inputs_of, step_of
 from autograder.gradcheck import numerical_jacobian
+from autograder.hw1.mistakes import BANK
+from autograder.mistakes.model import Named
 from autograder.questions import private
 
 from .reader import (
@@ -53,7 +54,7 @@ class _Draw(dict):
         def forward(moved):
             if u == v:
                 return moved
-            chain = Chain(inputs | ({"var_b": moved**2} if v == "sigma_b" else {v: moved}))
+            chain = BANK.evaluate(inputs | ({"var_b": moved**2} if v == "sigma_b" else {v: moved}))
             return (np.sqrt(chain.var_b) if u == "sigma_b" else getattr(chain, u)) + 0 * np.sum(moved)
 
         self[key] = numerical_jacobian(forward, {"moved": self[v]}, method="complex")["moved"]
@@ -66,7 +67,7 @@ def drawn(seed, scalars=False, family="network"):
     if family in BLOCK1:
         q = private.draw(family, seed)
         q |= dict(eps=EPS) if "eps" in q else {}
-        chain = Chain(inputs_of(family, q))
+        chain = BANK.evaluate(BANK.inputs(family, q))
         draw = {key: getattr(chain, key) for key, _ in BLOCK1[family].values() if key != "sigma_b"}
         draw |= {"sigma_b": np.sqrt(chain.var_b)} if "mu_b" in draw else {}
         sizes = dict(zip("nm", q["x"].shape[::-1], strict=False))
@@ -87,8 +88,8 @@ def drawn(seed, scalars=False, family="network"):
 def _value(target, seed, scalars, steps):
     """What a part is on a draw with these steps of the bank's network replaced."""
     _, q = drawn(seed, scalars, target.family)
-    inputs = inputs_of("2-2" if target.question.startswith("2-2") else target.question, q)
-    found = np.asarray(getattr(Chain(inputs, steps), step_of(target.question, target.part)), float)
+    inputs = BANK.inputs("2-2" if target.question.startswith("2-2") else target.question, q)
+    found = np.asarray(getattr(BANK.evaluate(inputs, steps), BANK.step_of(target.question, target.part)), float)
     return found.sum() if scalars and target.part in ("dgamma", "dbeta") else found
 
 
@@ -96,7 +97,8 @@ def _value(target, seed, scalars, steps):
 def _singles(target, seed, scalars):
     """[(entries, value)] of each mistake of the bank; those that come to the same are one entry."""
     right, entries = _value(target, seed, scalars, {}), []
-    for mistake in sorted(MISTAKES, key=lambda mistake: mistake.part == "dy_hat_b_dz_2b"):  # the plainer name first
+    plainer_first = sorted(BANK.mistakes, key=lambda mistake: mistake.part == "dy_hat_b_dz_2b")
+    for mistake in plainer_first:
         if mistake.only and target.question not in mistake.only:
             continue
         found = _value(target, seed, scalars, mistake.steps)
@@ -122,8 +124,8 @@ def _pairs(target, seed, scalars):
 
 
 def _named(values, target, seeds, scalars):
-    """What these values equal on every draw, a diagnosis.Named, or None; two mistakes where no single one does."""
-    for bank in (_singles, _pairs) if step_of(target.question, target.part) in STEPS else ():
+    """What these values equal on every draw, a Named, or None; two mistakes where no single one does."""
+    for bank in (_singles, _pairs) if BANK.step_of(target.question, target.part) in BANK.steps else ():
         fitting = []
         for value, seed in zip(values, seeds, strict=True):
             errors = [(entries, off(value, wrong)) for entries, wrong in bank(target, seed, scalars)]
@@ -190,7 +192,7 @@ def stored_mistakes(seeds):
     Mistakes that come to the same on a draw are one entry; two at once are not among them."""
     found = {}
     for key, target in TARGETS.items():
-        if step_of(target.question, target.part) in STEPS:
+        if BANK.step_of(target.question, target.part) in BANK.steps:
             values = {}
             for seed in seeds:
                 for entries, value in _singles(target, seed, False):
