@@ -18,7 +18,6 @@ from autograder import questions
 from autograder.gradcheck import numerical_jacobian
 from autograder.hw1.mistakes import BANK
 from autograder.mistakes.model import Named
-from autograder.questions import private
 
 from .reader import (
     BLOCK1,
@@ -65,21 +64,21 @@ class _Draw(dict):
 def drawn(seed, scalars=False, family="network"):
     """(draw, inputs of the question's draw): symbols by key, truths by part, the sizes."""
     if family in BLOCK1:
-        q = private.draw(family, seed)
+        q = questions.draw(family, seed)
         q |= dict(eps=EPS) if "eps" in q else {}
         chain = BANK.evaluate(BANK.inputs(family, q))
         draw = {key: getattr(chain, key) for key, _ in BLOCK1[family].values() if key != "sigma_b"}
         draw |= {"sigma_b": np.sqrt(chain.var_b)} if "mu_b" in draw else {}
         sizes = dict(zip("nm", q["x"].shape[::-1], strict=False))
-        return _Draw(draw | private.truth(family, q), **sizes), q
-    q = private.draw("2-2", seed)
+        return _Draw(draw | questions.truth(family, q), **sizes), q
+    q = questions.draw("2-2", seed)
     q |= dict(eps=EPS, dout=1.0)
     if scalars:
         q |= dict(gamma=float(q["gamma"][0]), beta=float(q["beta"][0]))
-    q = private.run(q)
-    slopes = private.truth("2-1", q) | private.truth("2-2 head", q)
+    q = questions.run(q)
+    slopes = questions.truth("2-1", q) | questions.truth("2-2 head", q)
     q["dz_2b"] = slopes["dz_2b"]
-    slopes |= private.truth("2-2 branch b", q) | private.truth("2-2 branch a", q)
+    slopes |= questions.truth("2-2 branch b", q) | questions.truth("2-2 branch a", q)
     m, n = q["x"].shape
     sizes = dict(m=m, n=n, n_h=q["theta_1a"].shape[0], K=q["y_b"].shape[1])
     return _Draw(q | slopes, **sizes, sigma_b=np.sqrt(q["var_b"])), q

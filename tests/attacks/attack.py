@@ -14,8 +14,7 @@ from autograder.grading.course import Course
 from autograder.grading.feedback import write_feedback
 from autograder.grading.gradebook import load_records
 from autograder.grading.sandbox import Limits
-from autograder.questions import QUESTIONS, WRITTEN
-from autograder.questions.private import draw
+from autograder.questions import QUESTIONS, WRITTEN, draw
 from autograder.release import HERE
 
 FULL = {question.id: question.points for question in QUESTIONS.values() if question.family in ("batch_norm", "dropout")}
@@ -249,7 +248,7 @@ def source_lines():
     private = [
         *HERE.glob("mistakes/*.py"),
         *HERE.glob("hw1/*.py"),
-        HERE / "questions/private.py",
+        *(HERE / f"questions/{name}.py" for name in ("private", "references", "draws")),
         HERE / "differences.py",
     ]
     lines = {line.strip() for path in private for line in path.read_text(encoding="utf8").splitlines()}

@@ -20,11 +20,11 @@ from autograder import questions
 from autograder.hw1.mistakes import BANK
 from autograder.mistakes import diagnosis
 from autograder.mistakes.model import Mistake
-from autograder.questions import QUESTIONS, private, public
+from autograder.questions import HW1, QUESTIONS, private, public
 from tests.autograder.variants import RIGHT, student
 
 HIDDEN = 2**90 + 7
-QUESTION_IDS = tuple(private.REFERENCES)  # hw1
+QUESTION_IDS = HW1
 GIVEN = {name: getattr(solutions, name) for name in ("linear_forward", "relu_forward")}
 GIVEN |= {name: getattr(solutions, name) for name in ("batch_norm_forward", "softmax_forward")}
 

@@ -10,7 +10,7 @@ import pytest
 from autograder.hw1.mistakes import BANK, declare
 from autograder.mistakes import diagnosis
 from autograder.mistakes.model import Named
-from autograder.questions import HW1, QUESTIONS, private, public
+from autograder.questions import HW1, QUESTIONS, private, public, run, truth
 from tests.autograder import matrix
 from tests.autograder.matrix import BEHAVIOURS, QUESTION_IDS
 from tests.autograder.variants import RIGHT, student
@@ -152,7 +152,7 @@ def drawn(question_id, rng, scalar):
         q = public.DRAWS[family](rng)
     if scalar and "gamma" in q:
         q |= dict(gamma=q["gamma"][0], beta=q["beta"][0])
-    return private.run(q) if family == "network" else q
+    return run(q) if family == "network" else q
 
 
 def false_failures(draws, first=0):
@@ -163,7 +163,7 @@ def false_failures(draws, first=0):
         rng = np.random.default_rng([k, 77])
         scalar = k // len(QUESTION_IDS) % 4 == 0
         q = drawn(question_id, rng, scalar)
-        right = private.truth(question_id, q)
+        right = truth(question_id, q)
         for name in ("scalar γ and β",) if scalar else RIGHT:
             values, _ = public.collect(QUESTIONS[question_id], public.call_in(RIGHT[name]), q)
             parts = public.judge_draw(QUESTIONS[question_id], values, right, q, tolerance=private.TOLERANCE)
