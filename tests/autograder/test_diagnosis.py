@@ -524,6 +524,18 @@ def test_no_release_holds_the_bank():
             assert not held and (mistake.name not in source or len(mistake.name) < 12), mistake.name
 
 
+def test_the_search_knows_no_assignment():
+    """What is not hw1's own imports nothing of it, and names none of its questions and steps."""
+    names = {*QUESTION_IDS, *BANK.steps} - {"d", "c", "s", "scale", "kept", "mask", "loss"}  # words of the language too
+    for path in (*(ROOT / "autograder/mistakes").glob("*.py"), ROOT / "autograder/steps.py"):
+        tree = ast.parse(path.read_text())
+        imports = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        assert not [line for line in imports if "hw1" in line or "solutions" in line]
+        words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        words |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not words & names, path.name
+
+
 def test_names_read_well():
     one, two, three = MISTAKES[:3]
     assert Named(((one,),), 0.0).name == one.name
