@@ -249,7 +249,7 @@ def source_lines():
         *HERE.glob("mistakes/*.py"),
         *HERE.glob("hw1/*.py"),
         *(HERE / f"questions/{name}.py" for name in ("private", "references", "draws")),
-        HERE / "differences.py",
+        HERE / "exact_difference.py",
     ]
     lines = {line.strip() for path in private for line in path.read_text(encoding="utf8").splitlines()}
     return {line for line in lines if len(line) > 50}
