@@ -415,8 +415,8 @@ def _reasons(rows, records, most=30):
 
 def _mistakes(records, most=5):
     """The named mistakes that were made most often, and in what share of the submissions that were graded."""
-    from .diagnosis import MISTAKES
     from .grading.class_report import named_mistakes
+    from .hw1.mistakes import MISTAKES
 
     graded = [record for record in records if record.cells]
     equations = {mistake.name: f"   equation {mistake.equation}" for mistake in MISTAKES}

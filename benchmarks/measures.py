@@ -11,7 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from autograder import diagnosis
+from autograder.hw1.mistakes import BANK
+from autograder.mistakes.diagnosis import entries_of
 from autograder.questions.public import PARAMS
 from solutions import two_branch_backward, two_branch_forward
 from tests.autograder.variants import RIGHT
@@ -160,10 +161,10 @@ def right_answers(problem):
 def wrong_answers(problem):
     """{mistake: six gradients} for each of the bank's mistakes that these inputs can show."""
     found, right = {}, problem.gradients
-    for entry in diagnosis.bank("2-2"):
-        chain = diagnosis.Chain(problem.cache | {"dout": 1.0}, entry[0].steps)
+    for entry in entries_of(BANK, "2-2"):
+        evaluation = BANK.evaluate(problem.cache | {"dout": 1.0}, entry[0].steps)
         with np.errstate(all="ignore"):
-            gradients = {param: np.asarray(getattr(chain, f"d{param}")) for param in PARAMS}
+            gradients = {param: np.asarray(getattr(evaluation, f"d{param}")) for param in PARAMS}
         same_shape = all(gradients[param].shape == right[param].shape for param in PARAMS)
         if not same_shape or not error(gradients, right) <= 1e-9:
             found[entry[0].name] = gradients

@@ -1,6 +1,6 @@
 """What the page on training needs beside the solutions: the network in use, and the source's backward pass."""
 
-from autograder.diagnosis import MISTAKES, Chain
+from autograder.hw1.mistakes import BANK
 from solutions import linear_forward, relu_forward
 
 # The mistakes of the bank that make the source's formula of a parameter: errata E9, and E6 with E7.
@@ -20,15 +20,15 @@ def source_backward(*parameters):
     Returns:
         backward(dout, cache), as solutions.two_branch_backward, with the six gradients alone.
     """
-    wrong = {mistake.name: mistake.steps for mistake in MISTAKES}
+    wrong = {mistake.name: mistake.steps for mistake in BANK.mistakes}
     steps = {}
     for parameter in parameters:
         for name in SOURCE[parameter]:
             steps |= wrong[name]
 
     def backward(dout, cache):
-        chain = Chain(cache | {"dout": dout}, steps)
-        return {f"d{name}": getattr(chain, f"d{name}") for name in PARAMETERS}
+        evaluation = BANK.evaluate(cache | {"dout": dout}, steps)
+        return {f"d{name}": getattr(evaluation, f"d{name}") for name in PARAMETERS}
 
     return backward
 

@@ -15,9 +15,9 @@ from itertools import combinations
 import numpy as np
 
 from autograder import questions
-from autograder.diagnosis import MISTAKES, STEPS, Chain, Named, inputs_of, step_of
 from autograder.gradcheck import numerical_jacobian
-from autograder.questions import private
+from autograder.hw1.mistakes import BANK
+from autograder.mistakes.model import Named
 
 from .reader import (
     BLOCK1,
@@ -53,7 +53,7 @@ class _Draw(dict):
         def forward(moved):
             if u == v:
                 return moved
-            chain = Chain(inputs | ({"var_b": moved**2} if v == "sigma_b" else {v: moved}))
+            chain = BANK.evaluate(inputs | ({"var_b": moved**2} if v == "sigma_b" else {v: moved}))
             return (np.sqrt(chain.var_b) if u == "sigma_b" else getattr(chain, u)) + 0 * np.sum(moved)
 
         self[key] = numerical_jacobian(forward, {"moved": self[v]}, method="complex")["moved"]
@@ -64,21 +64,21 @@ class _Draw(dict):
 def drawn(seed, scalars=False, family="network"):
     """(draw, inputs of the question's draw): symbols by key, truths by part, the sizes."""
     if family in BLOCK1:
-        q = private.draw(family, seed)
+        q = questions.draw(family, seed)
         q |= dict(eps=EPS) if "eps" in q else {}
-        chain = Chain(inputs_of(family, q))
+        chain = BANK.evaluate(BANK.inputs(family, q))
         draw = {key: getattr(chain, key) for key, _ in BLOCK1[family].values() if key != "sigma_b"}
         draw |= {"sigma_b": np.sqrt(chain.var_b)} if "mu_b" in draw else {}
         sizes = dict(zip("nm", q["x"].shape[::-1], strict=False))
-        return _Draw(draw | private.truth(family, q), **sizes), q
-    q = private.draw("2-2", seed)
+        return _Draw(draw | questions.truth(family, q), **sizes), q
+    q = questions.draw("2-2", seed)
     q |= dict(eps=EPS, dout=1.0)
     if scalars:
         q |= dict(gamma=float(q["gamma"][0]), beta=float(q["beta"][0]))
-    q = private.run(q)
-    slopes = private.truth("2-1", q) | private.truth("2-2 head", q)
+    q = questions.run(q)
+    slopes = questions.truth("2-1", q) | questions.truth("2-2 head", q)
     q["dz_2b"] = slopes["dz_2b"]
-    slopes |= private.truth("2-2 branch b", q) | private.truth("2-2 branch a", q)
+    slopes |= questions.truth("2-2 branch b", q) | questions.truth("2-2 branch a", q)
     m, n = q["x"].shape
     sizes = dict(m=m, n=n, n_h=q["theta_1a"].shape[0], K=q["y_b"].shape[1])
     return _Draw(q | slopes, **sizes, sigma_b=np.sqrt(q["var_b"])), q
@@ -87,8 +87,8 @@ def drawn(seed, scalars=False, family="network"):
 def _value(target, seed, scalars, steps):
     """What a part is on a draw with these steps of the bank's network replaced."""
     _, q = drawn(seed, scalars, target.family)
-    inputs = inputs_of("2-2" if target.question.startswith("2-2") else target.question, q)
-    found = np.asarray(getattr(Chain(inputs, steps), step_of(target.question, target.part)), float)
+    inputs = BANK.inputs("2-2" if target.question.startswith("2-2") else target.question, q)
+    found = np.asarray(getattr(BANK.evaluate(inputs, steps), BANK.step_of(target.question, target.part)), float)
     return found.sum() if scalars and target.part in ("dgamma", "dbeta") else found
 
 
@@ -96,7 +96,8 @@ def _value(target, seed, scalars, steps):
 def _singles(target, seed, scalars):
     """[(entries, value)] of each mistake of the bank; those that come to the same are one entry."""
     right, entries = _value(target, seed, scalars, {}), []
-    for mistake in sorted(MISTAKES, key=lambda mistake: mistake.part == "dy_hat_b_dz_2b"):  # the plainer name first
+    plainer_first = sorted(BANK.mistakes, key=lambda mistake: mistake.part == "dy_hat_b_dz_2b")
+    for mistake in plainer_first:
         if mistake.only and target.question not in mistake.only:
             continue
         found = _value(target, seed, scalars, mistake.steps)
@@ -122,8 +123,8 @@ def _pairs(target, seed, scalars):
 
 
 def _named(values, target, seeds, scalars):
-    """What these values equal on every draw, a diagnosis.Named, or None; two mistakes where no single one does."""
-    for bank in (_singles, _pairs) if step_of(target.question, target.part) in STEPS else ():
+    """What these values equal on every draw, a Named, or None; two mistakes where no single one does."""
+    for bank in (_singles, _pairs) if BANK.step_of(target.question, target.part) in BANK.steps else ():
         fitting = []
         for value, seed in zip(values, seeds, strict=True):
             errors = [(entries, off(value, wrong)) for entries, wrong in bank(target, seed, scalars)]
@@ -190,7 +191,7 @@ def stored_mistakes(seeds):
     Mistakes that come to the same on a draw are one entry; two at once are not among them."""
     found = {}
     for key, target in TARGETS.items():
-        if step_of(target.question, target.part) in STEPS:
+        if BANK.step_of(target.question, target.part) in BANK.steps:
             values = {}
             for seed in seeds:
                 for entries, value in _singles(target, seed, False):

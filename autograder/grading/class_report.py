@@ -5,7 +5,7 @@ from collections import Counter
 from html import escape
 from statistics import mean, median
 
-from autograder.diagnosis import MISTAKES
+from autograder.hw1.mistakes import MISTAKES
 from autograder.release import ASSIGNMENT, HERE
 
 from .late import days_late

@@ -12,7 +12,7 @@ import json
 import math
 import time
 from contextlib import closing, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Float, Unicode
 
 import autograder.own  # noqa: F401 -- so that QUESTIONS holds the teacher's own questions too
-from autograder.diagnosis import diagnose
+from autograder.hw1.mistakes import BANK
+from autograder.mistakes.diagnosis import diagnose
 from autograder.questions import QUESTIONS, WRITTEN, Answer, judge, look, looks_numeric
 from autograder.report import html
 
@@ -134,7 +135,7 @@ class TrustedExecute(NbGraderPreprocessor):
                 verdict = written.judge(question_id, functions, seen, seed)
                 self._judged_formula(cell, question_id, verdict, functions, looked + time.monotonic() - begun)
                 return
-            judgement = judge(question_id, functions.call, seed, diagnose=diagnose, seen=seen)
+            judgement = judge(question_id, functions.call, seed, diagnose=partial(diagnose, BANK), seen=seen)
         except Exception as error:  # a fault of ours: the submission goes on, a person looks
             self.needs.append(f"{name} could not be judged: {type(error).__name__}: {error}")
             cell.outputs = [

@@ -10,9 +10,9 @@ import re
 import warnings
 from dataclasses import dataclass, replace
 
-from autograder.diagnosis import MISTAKES
 from autograder.formula.judge import judge_formula
 from autograder.formula.reader import LENGTH, FormulaVerdict
+from autograder.hw1.mistakes import MISTAKES
 from autograder.questions import WRITTEN
 from autograder.release import PUBLIC
 from autograder.report import formula_html, place

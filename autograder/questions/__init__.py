@@ -1,7 +1,9 @@
 """The graded questions, each in a public half that students get and a private half that they do not."""
 
-from .private import REFERENCES, Judgement, draw, judge, look, looks_numeric, stored_numbers, truth
+from .draws import draw, run
+from .private import Judgement, judge, look, looks_numeric
 from .public import QUESTIONS, WRITTEN, Answer, Question, Result, ask
+from .references import REFERENCES, stored_numbers, truth
 
 HW1 = tuple(REFERENCES)  # the ids of the assignment's own questions; QUESTIONS also holds what `ask` adds
 
@@ -18,6 +20,7 @@ __all__ = [
     "judge",
     "look",
     "looks_numeric",
+    "run",
     "stored_numbers",
     "truth",
 ]

@@ -1,30 +1,20 @@
-"""The teacher's half of the questions: what is right, from the trusted forward passes and the oracle alone.
+"""The grading of the questions on hidden draws, in the trusted process.
 
-No backward pass of solutions/ is used here. Each part has a reference, a function of the question's inputs and of the
-parts that it is computed from. On right parts it gives the truth; on the student's own parts, what would be right after
-them. So one mistake costs its own part, and not those that follow it.
+Each part is judged after right parts and after the student's own earlier parts. So one mistake costs its own part, and
+not those that follow it.
 """
 
 import time
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 
-from autograder.gradcheck import numerical_gradient, numerical_jacobian
-from solutions import (
-    batch_norm_forward,
-    cross_entropy_forward,
-    dropout_forward,
-    linear_forward,
-    relu_forward,
-    softmax_forward,
-    squared_error_forward,
-    two_branch_forward,
-)
-
 from . import public
+from .draws import draw
 from .public import PARAMS, QUESTIONS, SEEDS, Answer, arguments, collect, judge_draw, worst_of
+from .references import REFERENCES, truth
+from .references import loss as _loss
 
 TOLERANCE = 1e-9  # complex steps of float64 passes are right to 1e-13, a right answer's own noise is below 1e-11
 CLUES = {
@@ -33,143 +23,6 @@ CLUES = {
     "d": "the mask is 0",
 }  # what an error may follow, by the part's last letters
 NUMERIC_GROWTH = 1.2  # a power of the parameters: honest code was measured at up to 1.0, numeric at 1.4 to 2
-
-
-def _vjp(forward, upstream, **param):
-    """The gradient of sum(upstream * out) along the one parameter that is named."""
-    (name,) = param
-    return numerical_gradient(forward, param, upstream, method="complex")[name]
-
-
-def _jacobian(forward, **param):
-    (name,) = param
-    return numerical_jacobian(forward, param, method="complex")[name]
-
-
-def _softmax_slopes(q, a):
-    return np.stack([_jacobian(softmax_forward, x=row) for row in q["z_2b"]])
-
-
-def _batch_norm(q, a, name):
-    forward = partial(_renamed_batch_norm, **{k: q[k] for k in ("a_1b", "gamma", "beta") if k != name}, eps=q["eps"])
-    return _vjp(forward, a["dc"], **{name: q[name]})
-
-
-def _renamed_batch_norm(a_1b, gamma, beta, eps):
-    return batch_norm_forward(a_1b, gamma, beta, eps)
-
-
-def _batch_norm_slope(q, a, name):
-    forward = partial(batch_norm_forward, **{k: q[k] for k in ("x", "gamma", "beta", "eps") if k != name})
-    return _jacobian(forward, **{name: q[name]})
-
-
-def _loss(q, **params):
-    return two_branch_forward(q["x"], q["y_a"], q["y_b"], {k: q[k] for k in PARAMS} | params, q["r"], q["p"], q["eps"])[
-        0
-    ]
-
-
-def _arrows_from_z_2a(q, a):
-    direct = _vjp(lambda z: squared_error_forward(z, q["y_a"])[0], q["dout"], z=q["z_2a"])
-    return direct + _vjp(lambda z: linear_forward(q["c"] + z, q["theta_2b"]), q["dz_2b"], z=q["z_2a"])
-
-
-REFERENCES = {
-    "1-1": {
-        "dy_dgamma": lambda q, a: _batch_norm_slope(q, a, "gamma"),
-        "dy_dbeta": lambda q, a: _batch_norm_slope(q, a, "beta"),
-    },
-    "1-2": {
-        "out": lambda q, a: dropout_forward(q["x"], q["r"], q["p"])[0],
-        "jacobian": lambda q, a: _jacobian(lambda x: dropout_forward(x, q["r"], q["p"]), x=q["x"]),
-    },
-    "1-3": {"jacobian": lambda q, a: _jacobian(softmax_forward, x=q["x"])},
-    "2-1": {
-        "z_1a": lambda q, a: linear_forward(q["x"], q["theta_1a"])[0],
-        "a_1a": lambda q, a: relu_forward(a["z_1a"])[0],
-        "mask": lambda q, a: dropout_forward(np.ones_like(q["r"]), q["r"], q["p"])[0],
-        "d": lambda q, a: a["a_1a"] * a["mask"],
-        "z_2a": lambda q, a: linear_forward(a["d"], q["theta_2a"])[0],
-        "z_1b": lambda q, a: linear_forward(q["x"], q["theta_1b"])[0],
-        "a_1b": lambda q, a: relu_forward(a["z_1b"])[0],
-        "mu_b": lambda q, a: a["a_1b"].mean(axis=0),
-        "var_b": lambda q, a: ((a["a_1b"] - a["mu_b"]) ** 2).mean(axis=0),
-        "x_hat": lambda q, a: (a["a_1b"] - a["mu_b"]) / np.sqrt(a["var_b"] + q["eps"]),
-        "c": lambda q, a: q["gamma"] * a["x_hat"] + q["beta"],
-        "s": lambda q, a: a["c"] + a["z_2a"],
-        "z_2b": lambda q, a: linear_forward(a["s"], q["theta_2b"])[0],
-        "y_hat_b": lambda q, a: softmax_forward(a["z_2b"])[0],
-        "loss": lambda q, a: (
-            squared_error_forward(a["z_2a"], q["y_a"])[0] - (q["y_b"] * np.log(a["y_hat_b"])).sum() / len(q["y_b"])
-        ),
-    },
-    "2-2 head": {
-        "dy_hat_b": lambda q, a: _vjp(
-            lambda y_hat_b: -(q["y_b"] * np.log(y_hat_b)).sum() / len(q["y_b"]), q["dout"], y_hat_b=q["y_hat_b"]
-        ),
-        "dy_hat_b_dz_2b": _softmax_slopes,
-        "dz_2b": lambda q, a: _vjp(lambda z: cross_entropy_forward(z, q["y_b"]), q["dout"], z=q["z_2b"]),
-        "dtheta_2b": lambda q, a: _vjp(lambda theta: linear_forward(q["s"], theta), a["dz_2b"], theta=q["theta_2b"]),
-    },
-    "2-2 branch b": {
-        "dz_2b_dc": lambda q, a: _jacobian(lambda c: (c + q["z_2a"][0]) @ q["theta_2b"].T, c=q["c"][0]),
-        "dc": lambda q, a: _vjp(lambda c: linear_forward(c + q["z_2a"], q["theta_2b"]), q["dz_2b"], c=q["c"]),
-        "dbeta": lambda q, a: _batch_norm(q, a, "beta"),
-        "dgamma": lambda q, a: _batch_norm(q, a, "gamma"),
-        "da_1b": lambda q, a: _batch_norm(q, a, "a_1b"),
-        "dz_1b": lambda q, a: _vjp(relu_forward, a["da_1b"], z=q["z_1b"]),
-        "dtheta_1b": lambda q, a: _vjp(lambda theta: linear_forward(q["x"], theta), a["dz_1b"], theta=q["theta_1b"]),
-    },
-    "2-2 branch a": {
-        "dz_2a": _arrows_from_z_2a,
-        "dtheta_2a": lambda q, a: _vjp(lambda theta: linear_forward(q["d"], theta), a["dz_2a"], theta=q["theta_2a"]),
-        "dd": lambda q, a: _vjp(lambda d: linear_forward(d, q["theta_2a"]), a["dz_2a"], d=q["d"]),
-        "dz_1a": lambda q, a: _vjp(lambda z: relu_forward(z)[0] * q["mask"], a["dd"], z=q["z_1a"]),
-        "dtheta_1a": lambda q, a: _vjp(lambda theta: linear_forward(q["x"], theta), a["dz_1a"], theta=q["theta_1a"]),
-    },
-    "2-2": {
-        f"d{name}": lambda q, a, name=name: _vjp(lambda **p: _loss(q, **p), q["dout"], **{name: q[name]})
-        for name in PARAMS
-    },
-}
-
-
-def draw(question_id, seed, **sizes):
-    """The inputs of one draw, the intermediates of the trusted forward pass among them. `seed` is any numpy seed."""
-    family, rng = QUESTIONS[question_id].family, np.random.default_rng(seed)
-    if family != "network":
-        return public.DRAWS[family](rng, **sizes)
-    while not _tells(q := run(public.DRAWS[family](rng, **sizes))):
-        pass
-    return q
-
-
-def run(q):
-    """The network's inputs, and every intermediate of its trusted forward pass."""
-    params = {name: q[name] for name in PARAMS}
-    return q | two_branch_forward(q["x"], q["y_a"], q["y_b"], params, q["r"], q["p"], q["eps"])[1]
-
-
-def _tells(q):
-    """What a draw without the forward pass cannot know: that no class is all but ruled out, and that the gradient which
-    comes back to d, in branch A's own question and in the whole, has both signs where ReLU and dropout let it pass.
-    """
-    passes = (q["mask"] > 0) & (q["z_1a"] > 0)
-    own, m = q["dout"] * (q["z_2a"] - q["y_a"]), len(q["x"])
-    scores = (q["dz_2b"], q["dout"] * (q["y_hat_b"] - q["y_b"]) / m)
-    back = [((own / m + dz_2b @ q["theta_2b"]) @ q["theta_2a"])[passes] for dz_2b in scores]
-    return q["y_hat_b"].min() > 1e-6 and all(dd.min() < 0 < dd.max() for dd in back)
-
-
-def truth(question_id, q):
-    """What is right for each part, on inputs q."""
-    if question_id not in REFERENCES:  # made by public.ask: its own forward pass is the trusted one
-        return QUESTIONS[question_id].reference({}, q)
-    right = {}
-    for name, reference in REFERENCES[question_id].items():
-        right[name] = reference(q, right)
-    return right
 
 
 def carried(question_id, q, values, right):
@@ -207,20 +60,6 @@ def _usable(value, right):
     except ValueError:  # lists of different lengths
         return False
     return value.shape == np.shape(right) and np.issubdtype(value.dtype, np.floating) and np.isfinite(value).all()
-
-
-def stored_numbers():
-    """What checks.py is given at release: public inputs, and what is right for the parts that no forward pass shows."""
-    stored = {"inputs": {}}
-    for question in QUESTIONS.values():
-        if question.reference and question.family != "network":
-            continue
-        inputs = stored["inputs"].setdefault(question.family, {})
-        stored[question.id] = {}
-        for seed in SEEDS:
-            inputs[seed] = draw(question.id, seed)
-            stored[question.id][seed] = truth(question.id, inputs[seed])
-    return stored
 
 
 @dataclass(frozen=True)

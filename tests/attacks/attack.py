@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -16,8 +15,7 @@ from autograder.grading.course import Course
 from autograder.grading.feedback import write_feedback
 from autograder.grading.gradebook import load_records
 from autograder.grading.sandbox import Limits
-from autograder.questions import QUESTIONS, WRITTEN
-from autograder.questions.private import draw
+from autograder.questions import QUESTIONS, WRITTEN, draw
 from autograder.release import HERE
 
 FULL = {question.id: question.points for question in QUESTIONS.values() if question.family in ("batch_norm", "dropout")}
@@ -248,6 +246,11 @@ def _digits(number):
 
 def source_lines():
     """Lines of code that stand in the teacher's files alone."""
-    private = [HERE / "diagnosis.py", HERE / "questions/private.py", HERE / "differences.py"]
-    lines = {line.strip() for path in private for line in Path(path).read_text(encoding="utf8").splitlines()}
+    private = [
+        *HERE.glob("mistakes/*.py"),
+        *HERE.glob("hw1/*.py"),
+        *(HERE / f"questions/{name}.py" for name in ("private", "references", "draws")),
+        HERE / "exact_difference.py",
+    ]
+    lines = {line.strip() for path in private for line in path.read_text(encoding="utf8").splitlines()}
     return {line for line in lines if len(line) > 50}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograder.questions.private import draw
+from autograder.questions import draw
 from tests.attacks import looks
 from tests.attacks.attack import (
     SEED,

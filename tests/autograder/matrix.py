@@ -9,20 +9,27 @@ import argparse
 import itertools
 import json
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from html import escape
 from pathlib import Path
 
 import numpy as np
 
 import solutions
-from autograder import diagnosis
-from autograder.questions import QUESTIONS, private, public
+from autograder import questions
+from autograder.hw1.mistakes import BANK
+from autograder.mistakes import diagnosis
+from autograder.mistakes.model import Mistake
+from autograder.questions import HW1, QUESTIONS, private, public
 from tests.autograder.variants import RIGHT, student
 
 HIDDEN = 2**90 + 7
-QUESTION_IDS = tuple(private.REFERENCES)  # hw1
+QUESTION_IDS = HW1
 GIVEN = {name: getattr(solutions, name) for name in ("linear_forward", "relu_forward")}
 GIVEN |= {name: getattr(solutions, name) for name in ("batch_norm_forward", "softmax_forward")}
+
+diagnose = partial(diagnosis.diagnose, BANK)
+judge = partial(questions.judge, diagnose=diagnose)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -34,9 +41,9 @@ def mistaken(question_id, mistake):
 
     def write(wanted):
         def call(*args):
-            inputs = diagnosis.named_inputs(question_id, wanted, args)
-            chain = diagnosis.Chain(inputs, mistake.steps)
-            return packed(wanted, lambda part: getattr(chain, diagnosis.step_of(question_id, part)), question_id)
+            inputs = BANK.named_inputs(question_id, wanted, args)
+            evaluation = BANK.evaluate(inputs, mistake.steps)
+            return packed(wanted, lambda part: getattr(evaluation, BANK.step_of(question_id, part)), question_id)
 
         return call
 
@@ -89,7 +96,7 @@ BEHAVIOURS = {
 
 def rows(question_id):
     """{name: (functions, Mistake, words or None)} of everyone who answers this question."""
-    mistakes = [mistake for entry in diagnosis.bank(question_id) for mistake in entry]
+    mistakes = [mistake for entry in diagnosis.entries_of(BANK, question_id) for mistake in entry]
     found = {mistake.name: (mistaken(question_id, mistake), mistake) for mistake in mistakes}
     for name, (spoil, words) in BEHAVIOURS.items():
         if "cache" not in name or any("cache" in call.arguments for call in QUESTIONS[question_id].calls):
@@ -116,7 +123,7 @@ class Cell:
 
     def add(self, home, judgement, known):
         hidden = judgement.result
-        if isinstance(known, diagnosis.Mistake):
+        if isinstance(known, Mistake):
             names = {part: name for part, name in judgement.names.items() if name}
             right = {part for part, name in names.items() if len(name.entries) == 1 and known in name.mistakes}
             wrong_by_itself = {part.name for part in hidden.parts if part.status == "not yet"}
@@ -156,8 +163,8 @@ def run(seeds, question_ids=QUESTION_IDS, progress=lambda text: None):
                 for name, (functions, known) in answers.items():
                     call = public.call_in(functions)
                     home = public.at_home(QUESTIONS[question_id], RIGHT["plain"] | GIVEN | functions, (seed,))
-                    judgement = diagnosis.judge(question_id, call, HIDDEN + seed, draws=1)
-                    if isinstance(known, diagnosis.Mistake) and judgement.errors:
+                    judgement = judge(question_id, call, HIDDEN + seed, draws=1)
+                    if isinstance(known, Mistake) and judgement.errors:
                         raise AssertionError(f"{name} in {question_id}: {judgement.errors[0]}")
                     cells.setdefault((name, question_id), Cell()).add(home, judgement, known)
     finally:
@@ -210,7 +217,7 @@ def mark(name, cell):
 
 def table(cells):
     """Markdown: a line a row, a column a question."""
-    labels = {mistake.name: f"`{mistake.equation}`" for mistake in diagnosis.MISTAKES}
+    labels = {mistake.name: f"`{mistake.equation}`" for mistake in BANK.mistakes}
     lines = ["| | equation | " + " | ".join(QUESTION_IDS) + " |", "|---|---|" + ":-:|" * len(QUESTION_IDS)]
     for name in ordered(cells):
         marks = [mark(name, cells.get((name, question_id))) for question_id in QUESTION_IDS]
@@ -220,7 +227,7 @@ def table(cells):
 
 
 def ordered(cells):
-    names = [mistake.name for mistake in diagnosis.MISTAKES] + list(BEHAVIOURS) + list(RIGHT)
+    names = [mistake.name for mistake in BANK.mistakes] + list(BEHAVIOURS) + list(RIGHT)
     seen = {name for name, _ in cells}
     return [name for name in names if name in seen]
 

@@ -9,16 +9,23 @@ import numpy as np
 import pytest
 
 import solutions
-from autograder import diagnosis, questions
-from autograder.diagnosis import MISTAKES, Mistake, Named, answer, bank, diagnose
+from autograder import questions
+from autograder.hw1.mistakes import BANK, MISTAKES, declare
+from autograder.mistakes import diagnosis
+from autograder.mistakes.model import Named
 from autograder.questions import QUESTIONS, private, public
+from autograder.steps import Evaluation
 from tests.autograder import variants
-from tests.autograder.matrix import QUESTION_IDS
+from tests.autograder.matrix import QUESTION_IDS, diagnose, judge
 from tests.autograder.variants import student
 
 ROOT = Path(__file__).parents[2]
 SECRET = 2**80 + 11
 BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
+
+
+def bank(question_id):
+    return diagnosis.entries_of(BANK, question_id)
 
 
 def drawn(question_id, seed=0):
@@ -48,7 +55,7 @@ def answered(question_id, functions, seed=0):
 def test_the_right_steps_are_right(question_id):
     for seed in range(20):
         q, right = drawn(question_id, seed)
-        for part, value in answer(question_id, q).items():
+        for part, value in BANK.answer(question_id, q).items():
             assert np.shape(value) == np.shape(right[part])
             np.testing.assert_allclose(value, right[part], rtol=1e-10, atol=1e-12)
         assert diagnose(question_id, q, right, right) == diagnose(question_id, q, right) == {}
@@ -60,7 +67,7 @@ def test_every_mistake_is_told_in_words_and_shows_somewhere():
     shown = {mistake for question_id in QUESTION_IDS for entry in bank(question_id) for mistake in entry}
     assert shown == set(MISTAKES)
     for mistake in MISTAKES:
-        assert mistake.part in diagnosis.STEPS and mistake.steps.keys() <= diagnosis.STEPS.keys(), mistake.name
+        assert mistake.part in BANK.steps and mistake.steps.keys() <= BANK.steps.keys(), mistake.name
         assert not mistake.name.endswith(".") and len(mistake.name) < 60
         for sentence in (mistake.what, mistake.look):
             assert sentence.endswith(".") and len(sentence) < 120, mistake.name
@@ -80,7 +87,7 @@ def test_what_a_question_cannot_tell_apart_is_one_entry():
         (entry,) = (e for e in bank(question_id) if BY_NAME["no ReLU slope in branch B"] in e)
         assert [m.name for m in entry] == ["no ReLU slope in branch B", "≥ 0 asked of the activation in branch B"]
     q, right = drawn("2-2 branch b")
-    values = answer("2-2 branch b", q, BY_NAME["no ReLU slope in branch B"].steps)
+    values = BANK.answer("2-2 branch b", q, BY_NAME["no ReLU slope in branch B"].steps)
     found = diagnose("2-2 branch b", q, values, right)["dz_1b"]
     assert found.name == "no ReLU slope in branch B, or ≥ 0 asked of the activation in branch B"
     assert found.error < 1e-12
@@ -419,21 +426,21 @@ def test_one_wrong_gradient_is_not_blamed_on_what_all_gradients_share():
 
 def test_what_fits_two_mistakes_is_not_named(monkeypatch):
     """Two entries that differ elsewhere and coincide here: no name."""
-    twin = Mistake("dz_1b", "a twin", lambda v: v.da_1b * np.sign(v.z_1b), "What.", "Look.")
-    other = Mistake("dz_1b", "another", lambda v: v.da_1b * np.sign(v.z_1b) * 1.0, "What.", "Look.")
-    monkeypatch.setattr(diagnosis, "bank", lambda question_id: ((twin,), (other,)))
+    twin = declare("dz_1b", "a twin", lambda v: v.da_1b * np.sign(v.z_1b), "What.", "Look.")
+    other = declare("dz_1b", "another", lambda v: v.da_1b * np.sign(v.z_1b) * 1.0, "What.", "Look.")
+    monkeypatch.setattr(diagnosis, "entries_of", lambda bank, question_id: ((twin,), (other,)))
     q, right = drawn("2-2 branch b")
-    values = answer("2-2 branch b", q, twin.steps)
+    values = BANK.answer("2-2 branch b", q, twin.steps)
     assert diagnose("2-2 branch b", q, values, right) == {"dz_1b": None}
-    monkeypatch.setattr(diagnosis, "bank", lambda question_id: ((twin,),))
+    monkeypatch.setattr(diagnosis, "entries_of", lambda bank, question_id: ((twin,),))
     assert diagnose("2-2 branch b", q, values, right)["dz_1b"].name == "a twin"
 
 
 @pytest.mark.parametrize("question_id", QUESTION_IDS)
 def test_a_hopeless_answer_takes_bounded_work(question_id, monkeypatch):
     made = []
-    init = diagnosis.Chain.__init__
-    monkeypatch.setattr(diagnosis.Chain, "__init__", lambda self, *args: (made.append(1), init(self, *args))[1])
+    init = Evaluation.__init__
+    monkeypatch.setattr(Evaluation, "__init__", lambda self, *args: (made.append(1), init(self, *args))[1])
     bank(question_id)
     _, right = drawn(question_id)
     rng = np.random.default_rng(0)
@@ -476,19 +483,19 @@ def test_a_question_of_other_layers_has_no_bank(monkeypatch):
 
 def test_a_judgement_carries_the_names():
     functions = student(batch_norm_back=staged(mean=0, variance=0))
-    judgement = diagnosis.judge("2-2 branch b", public.call_in(functions), SECRET)
+    judgement = judge("2-2 branch b", public.call_in(functions), SECRET)
     (name,) = judgement.names.values()
     assert isinstance(name, Named) and name.name == "batch statistics taken as constants"
     assert name.mistakes == (BY_NAME["batch statistics taken as constants"],)
     assert name.mistakes[0].equation == "grad-a-1b"
-    assert diagnosis.judge("2-2 branch b", public.call_in(student()), SECRET).names == {}
+    assert judge("2-2 branch b", public.call_in(student()), SECRET).names == {}
     assert questions.judge("2-2 branch b", public.call_in(functions), SECRET).names == {}
 
 
 def test_only_what_lost_points_is_named():
     """A right part in single precision is no mistake without a name, and a wrong one may still have one."""
     functions = variants.dressed(student(relu_back_b=sign_of_z), given=variants.single, returned=variants.single)
-    judgement = diagnosis.judge("2-2 branch b", public.call_in(functions), SECRET)
+    judgement = judge("2-2 branch b", public.call_in(functions), SECRET)
     assert {part: name.name for part, name in judgement.names.items()} == {"dz_1b": "sgn(z_1B) for ReLU's slope"}
     assert [part.name for part in judgement.result.parts if part.points < part.maximum] == ["dz_1b"]
 
@@ -502,19 +509,31 @@ def test_draws_that_disagree_name_nothing():
         return d if len(calls) > at_home + 2 else d * np.sign(z)
 
     functions = student(relu_back_b=slope)
-    judgement = diagnosis.judge("2-2 branch b", public.call_in(functions), SECRET, draws=2)
+    judgement = judge("2-2 branch b", public.call_in(functions), SECRET, draws=2)
     assert judgement.names == {"dz_1b": None}
 
 
 def test_no_release_holds_the_bank():
     """What students get, and the questions themselves, neither import the bank nor hold a name or a sentence of it."""
-    for path in ("autograder/questions/public.py", "autograder/questions/private.py", "autograder/gradcheck.py"):
-        source = (ROOT / path).read_text()
+    for path in (*(ROOT / "autograder/questions").glob("*.py"), ROOT / "autograder/gradcheck.py"):
+        source = path.read_text()
         imported = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import | ast.ImportFrom)]
-        assert not [node for node in imported if "diagnosis" in ast.unparse(node)]
+        assert not [node for node in imported if "mistakes" in ast.unparse(node)]
         for mistake in MISTAKES:
             held = [text for text in (mistake.what, mistake.look) if text in source]
             assert not held and (mistake.name not in source or len(mistake.name) < 12), mistake.name
+
+
+def test_the_search_knows_no_assignment():
+    """What is not hw1's own imports nothing of it, and names none of its questions and steps."""
+    names = {*QUESTION_IDS, *BANK.steps} - {"d", "c", "s", "scale", "kept", "mask", "loss"}  # words of the language too
+    for path in (*(ROOT / "autograder/mistakes").glob("*.py"), ROOT / "autograder/steps.py"):
+        tree = ast.parse(path.read_text())
+        imports = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        assert not [line for line in imports if "hw1" in line or "solutions" in line]
+        words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        words |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not words & names, path.name
 
 
 def test_names_read_well():
@@ -532,13 +551,13 @@ def test_pairs_of_mistakes_are_named_as_what_they_are_or_not_at_all(question_id)
     tried = named_parts = parts = 0
     while tried < 200:
         pair = [entries[i] for i in rng.choice(len(entries), 2, replace=False)]
-        wrong = diagnosis._wrong(pair)
+        wrong = diagnosis.replaced_steps(pair)
         if wrong is None:
             continue
         tried += 1
         q, right = drawn(question_id, tried % 20)
         with np.errstate(all="ignore"):
-            values = answer(question_id, q, wrong)
+            values = BANK.answer(question_id, q, wrong)
         for part, name in diagnose(question_id, q, values, right).items():
             parts += 1
             if name is None:
@@ -547,8 +566,10 @@ def test_pairs_of_mistakes_are_named_as_what_they_are_or_not_at_all(question_id)
             if not all(entry in pair for entry in name.entries):
                 again, _ = drawn(question_id, 21)
                 with np.errstate(all="ignore"):
-                    both = [answer(question_id, again, diagnosis._wrong(e))[part] for e in (pair, name.entries)]
-                assert diagnosis._equal(*both), (part, name.name, [m.name for e in pair for m in e])
+                    both = [
+                        BANK.answer(question_id, again, diagnosis.replaced_steps(e))[part] for e in (pair, name.entries)
+                    ]
+                assert diagnosis.equal(*both), (part, name.name, [m.name for e in pair for m in e])
     assert named_parts >= 0.9 * parts
 
 

@@ -7,8 +7,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from autograder import diagnosis
-from autograder.questions import HW1, QUESTIONS, private, public
+from autograder.hw1.mistakes import BANK, declare
+from autograder.mistakes import diagnosis
+from autograder.mistakes.model import Named
+from autograder.questions import HW1, QUESTIONS, private, public, run, truth
 from tests.autograder import matrix
 from tests.autograder.matrix import BEHAVIOURS, QUESTION_IDS
 from tests.autograder.variants import RIGHT, student
@@ -50,8 +52,10 @@ def test_matrix_on_200_seeds(question_id):
 
 def test_every_mistake_of_the_steps_shows_in_the_whole_or_is_listed():
     """2-2 shows every mistake of head, branch B and branch A but those in what its six gradients do not need."""
-    whole = {mistake for entry in diagnosis.bank("2-2") for mistake in entry}
-    steps = {m for name in ("2-2 head", "2-2 branch b", "2-2 branch a") for e in diagnosis.bank(name) for m in e}
+    whole = {mistake for entry in diagnosis.entries_of(BANK, "2-2") for mistake in entry}
+    steps = {
+        m for name in ("2-2 head", "2-2 branch b", "2-2 branch a") for e in diagnosis.entries_of(BANK, name) for m in e
+    }
     assert whole <= steps
     assert {mistake.part for mistake in steps - whole} == SHOWN_IN_STEPS_ALONE
 
@@ -75,16 +79,16 @@ def replaced_tolerance(judge_draw, *args, **kwargs):
 
 
 def test_the_matrix_sees_a_wrong_name(monkeypatch):
-    liar = diagnosis.Named((diagnosis.MISTAKES[:1],), 0.0)
+    liar = Named((BANK.mistakes[:1],), 0.0)
     judge = partial(private.judge, diagnose=lambda question_id, q, values, right: {"jacobian": liar})
-    monkeypatch.setattr(diagnosis, "judge", judge)
+    monkeypatch.setattr(matrix, "judge", judge)
     with pytest.raises(AssertionError, match="named wrongly"):
         assert_as_it_should_be(matrix.run([0], ["1-3"]))
 
 
 def test_the_matrix_sees_a_wrong_formula_that_does_not_run(monkeypatch):
-    broken = diagnosis.Mistake("dy_hat_b_dz_2b", "broken", lambda v: v.nothing, "What.", "Look.")
-    monkeypatch.setattr(diagnosis, "bank", lambda question_id: ((broken,),))
+    broken = declare("dy_hat_b_dz_2b", "broken", lambda v: v.nothing, "What.", "Look.")
+    monkeypatch.setattr(diagnosis, "entries_of", lambda bank, question_id: ((broken,),))
     with pytest.raises(AssertionError, match="broken in 1-3: softmax_jacobian raised AttributeError"):
         matrix.run([0], ["1-3"])
 
@@ -148,7 +152,7 @@ def drawn(question_id, rng, scalar):
         q = public.DRAWS[family](rng)
     if scalar and "gamma" in q:
         q |= dict(gamma=q["gamma"][0], beta=q["beta"][0])
-    return private.run(q) if family == "network" else q
+    return run(q) if family == "network" else q
 
 
 def false_failures(draws, first=0):
@@ -159,7 +163,7 @@ def false_failures(draws, first=0):
         rng = np.random.default_rng([k, 77])
         scalar = k // len(QUESTION_IDS) % 4 == 0
         q = drawn(question_id, rng, scalar)
-        right = private.truth(question_id, q)
+        right = truth(question_id, q)
         for name in ("scalar γ and β",) if scalar else RIGHT:
             values, _ = public.collect(QUESTIONS[question_id], public.call_in(RIGHT[name]), q)
             parts = public.judge_draw(QUESTIONS[question_id], values, right, q, tolerance=private.TOLERANCE)

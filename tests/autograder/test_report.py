@@ -1,6 +1,7 @@
 """The feedback: what is right, what is not, a mistake by its name and place, nothing that breaks the page."""
 
 import re
+from functools import partial
 from html import unescape
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 
 import solutions
-from autograder.diagnosis import MISTAKES, diagnose
+from autograder.hw1.mistakes import BANK, MISTAKES
+from autograder.mistakes.diagnosis import diagnose
 from autograder.questions import Answer, judge, public
 from autograder.report import equations, html, linked
 
@@ -17,7 +19,7 @@ SITE = Path(__file__).parents[2] / "_build/html"
 
 
 def judged(question_id, **answers):
-    return judge(question_id, public.call_in(RIGHT | answers), 4711, diagnose=diagnose)
+    return judge(question_id, public.call_in(RIGHT | answers), 4711, diagnose=partial(diagnose, BANK))
 
 
 def page(question_id, **answers):
@@ -113,7 +115,7 @@ def test_nothing_that_a_function_returns_on_hidden_inputs_is_shown():
         leak = {"dc": np.full((1, 9173), secret), "da_1b": echo, f"x is {secret}": 1.0}
         return Answer(leak, leak, given)
 
-    judgement = judge("2-2 branch b", in_order, 4711, diagnose=diagnose)
+    judgement = judge("2-2 branch b", in_order, 4711, diagnose=partial(diagnose, BANK))
     assert first == [True] * 3 + [False] * 3, "the public draws come first, when no hidden input is known yet"
     text = html(judgement.result, judgement.names, judgement.pictures) + str(judgement.result)
     assert not any(secret in text for secret in hidden)

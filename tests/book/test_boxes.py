@@ -9,8 +9,8 @@ import re
 import numpy as np
 import pytest
 
-from autograder.diagnosis import MISTAKES
 from autograder.formula import judge, reader
+from autograder.hw1.mistakes import MISTAKES
 from autograder.questions.public import shown_by
 from book import boxes
 from book.edition import student_edition

@@ -102,7 +102,7 @@ def test_every_question_of_hw1_has_a_target():
 
 def test_the_truth_is_the_whole_backward_pass_as_in_code():
     q = judge.drawn(5)[1]
-    for name, slope in judge.private.truth("2-2", q).items():
+    for name, slope in judge.questions.truth("2-2", q).items():
         assert np.allclose(judge.drawn(5)[0][name], slope, rtol=1e-11, atol=1e-14)
 
 

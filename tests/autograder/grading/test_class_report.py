@@ -3,10 +3,10 @@
 import re
 from datetime import UTC, datetime
 
-from autograder.diagnosis import MISTAKES
 from autograder.grading.class_report import book_pages, named_mistakes, page
 from autograder.grading.late import Policy
 from autograder.grading.submission import Record
+from autograder.hw1.mistakes import MISTAKES
 
 CELLS = [
     {"short": "1-1", "kind": "auto", "points": 4.0, "question": "1-1"},

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import solutions
-from autograder import differences
-from autograder.differences import (
+from autograder import exact_difference
+from autograder.exact_difference import (
     add_difference,
     batch_norm_difference,
     cross_entropy_difference,
@@ -283,7 +283,7 @@ def test_the_cache_of_the_forward_pass_will_do():
 def test_blocks_change_nothing(block, monkeypatch):
     fixed, params = wide(5, 4, 6, 3)
     whole = two_branch_gradients(fixed | params)
-    monkeypatch.setattr(differences, "BLOCK", block)
+    monkeypatch.setattr(exact_difference, "BLOCK", block)
     pieces = two_branch_gradients(fixed | params)
     assert max(errors(pieces, whole).values()) < 1e-15
 
@@ -344,8 +344,8 @@ def test_a_rule_of_the_network_broken_is_not_believed(monkeypatch):
     """Each rule in turn, made wrong: central differences of the forward pass notice, and auto takes another engine."""
     fixed, params = split(Problem())
     for name in ("relu_difference", "dropout_difference", "batch_norm_difference"):
-        rule = getattr(differences, name)
-        monkeypatch.setattr(differences, name, lambda *args, rule=rule, **moves: 1.001 * rule(*args, **moves))
+        rule = getattr(exact_difference, name)
+        monkeypatch.setattr(exact_difference, name, lambda *args, rule=rule, **moves: 1.001 * rule(*args, **moves))
         report = check_gradient(two_branch(**fixed), params, by_hand(fixed, params))
         assert report.passed and report.method.startswith("complex step")
         assert not check_gradient(two_branch(**fixed), params, by_hand(fixed, params), method="exact").passed
@@ -365,7 +365,9 @@ def test_a_column_without_variance_is_no_verdict():
 
 
 def test_it_knows_nothing_of_the_solutions():
-    imports = [node for node in ast.walk(ast.parse(inspect.getsource(differences))) if isinstance(node, ast.ImportFrom)]
+    imports = [
+        node for node in ast.walk(ast.parse(inspect.getsource(exact_difference))) if isinstance(node, ast.ImportFrom)
+    ]
     assert {node.module for node in imports} == {"functools", "gradcheck"}
 
 

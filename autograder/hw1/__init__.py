@@ -1,0 +1,1 @@
+"""hw1: its notebooks as text, its steps and its bank of mistakes."""

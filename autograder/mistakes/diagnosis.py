@@ -1,0 +1,189 @@
+"""Which mistake is in a wrong answer? A search over the mistakes of a bank, and over pairs of them.
+
+**When an answer is named.** A part that is wrong by itself, not merely computed from a wrong one, is compared with what
+each mistake of its question gives there, both after the student's own earlier parts and after right ones. Two values
+are equal if they agree to the precision of the gradient checker. Unless one mistake explains every part, pairs of
+mistakes that both change this part are tried too. Of several explanations the one counts that gives the most of the
+answer's other parts as well, then the one with the fewest mistakes. Where two explanations are left, nothing is named.
+Neither is a mistake that was made elsewhere and would have spoilt more right parts than it explains wrong ones.
+
+Mistakes that a question cannot tell apart are one entry, with all their names. Three mistakes in one part are not
+searched for: gradcheck.symptoms says what the numbers show (a factor, a sign, a place) in any case.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from autograder.questions.private import TOLERANCE
+from autograder.steps import Evaluation, Steps
+
+from .model import Bank, Entry, Named
+
+Explanation = tuple[Entry, ...]  # the entries whose mistakes were all made; the empty one means no mistake
+
+
+def diagnose(
+    bank: Bank,
+    question_id: str,
+    q: Mapping[str, Any],
+    values: Mapping[str, Any],
+    right: Mapping[str, Any] | None = None,
+) -> dict[str, Named | None]:
+    """Name the mistakes of one answer on one draw.
+
+    Args:
+        bank: the mistakes that are tried.
+        question_id: a key of bank.questions.
+        q: the draw's inputs, as bank.draw gives them.
+        values: {part: the student's value}, of any type.
+        right: {part: the right value}; None takes what the right steps of the bank give.
+
+    Returns:
+        {part: Named or None} for the parts that are there and are wrong by themselves; None where nothing fits. Empty
+        for a question with a part that the bank has no step for.
+    """
+    if not bank.covers(question_id):
+        return {}
+    right = bank.answer(question_id, q) if right is None else right
+    arrays = {part: array for part, value in values.items() if part in right and (array := _array(value)) is not None}
+    wrong = [part for part in arrays if not equal(arrays[part], right[part])]
+    if not wrong:
+        return {}
+    with np.errstate(all="ignore"):  # a student's variance may be negative
+        search = _Search(bank, question_id, q, arrays, right)
+        steps = {part: bank.step_of(question_id, part) for part in wrong}
+        return {part: search.name(step) for part, step in steps.items() if not search.is_carried(step)}
+
+
+@lru_cache
+def entries_of(bank: Bank, question_id: str) -> tuple[Entry, ...]:
+    """The mistakes that a question can show, those that come to the same in each of its parts in one entry."""
+    draws = [bank.draw(question_id, seed) for seed in (0, 1)]
+    right = [bank.answer(question_id, q) for q in draws]
+    groups: list[tuple[list, list]] = []
+    for mistake in bank.mistakes:
+        if mistake.only and question_id not in mistake.only:
+            continue
+        with np.errstate(all="ignore"):
+            answers = [bank.answer(question_id, q, mistake.steps) for q in draws]
+        if all(map(_equal_in_all_parts, answers, right)):
+            continue
+        same = (group for group, of_group in groups if all(map(_equal_in_all_parts, answers, of_group)))
+        if group := next(same, None):
+            group.append(mistake)
+        else:
+            groups.append(([mistake], answers))
+    return tuple(tuple(group) for group, _ in groups)
+
+
+def replaced_steps(explanation: Sequence[Entry]) -> Steps | None:
+    """{step: wrong formula} of all the mistakes of an explanation, or None where two of them replace the same step."""
+    steps = [entry[0].steps for entry in explanation]
+    together = {name: formula for each in steps for name, formula in each.items()}
+    return together if len(together) == sum(map(len, steps)) else None
+
+
+def relative_error(actual: Any, expected: Any) -> float:
+    """The norm of the difference over the norm of the expected array; infinite for another shape, where axes of length
+    one do not count."""
+    actual, expected = np.squeeze(actual), np.squeeze(expected)
+    if actual.shape != expected.shape:
+        return math.inf
+    difference, size = np.linalg.norm(actual - expected), np.linalg.norm(expected)
+    return float(difference / size if size else difference and math.inf)
+
+
+def equal(actual: Any, expected: Any) -> bool:
+    """Whether two arrays agree to the precision of the gradient checker."""
+    return relative_error(actual, expected) <= TOLERANCE
+
+
+def _equal_in_all_parts(actual: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
+    return all(equal(actual[part], expected[part]) for part in expected)
+
+
+def _array(value: Any) -> np.ndarray | None:
+    """As an array, where it is one of finite floating point numbers; else None."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return None
+    return array if array.dtype.kind == "f" and np.isfinite(array).all() else None
+
+
+class _Search:
+    """The search for what explains one answer. What was computed once for an explanation is kept."""
+
+    def __init__(
+        self,
+        bank: Bank,
+        question_id: str,
+        q: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray],
+        right: Mapping[str, Any],
+    ) -> None:
+        def by_step(of_parts: Mapping[str, Any]) -> dict[str, Any]:
+            return {bank.step_of(question_id, part): value for part, value in of_parts.items()}
+
+        self.bank = bank
+        self.entries = entries_of(bank, question_id)
+        self.inputs = bank.inputs(question_id, q)
+        self.actual = by_step(arrays)
+        shapes = {step: np.shape(value) for step, value in by_step(right).items()}
+        self.usable = {step: value for step, value in self.actual.items() if value.shape == shapes[step]}
+        self.depends = by_step({part.name: bool(part.after) for part in bank.questions[question_id].parts})
+        self.evaluations: dict[Explanation, Evaluation] = {}
+
+    def name(self, step: str) -> Named | None:
+        """The one explanation of a step's value, or None where there is none or more than one."""
+        fitting: list[Explanation] = [(entry,) for entry in self.entries if self.fits((entry,), step)]
+        if not any(self.agreement(single) == len(self.actual) for single in fitting):
+            fitting += [pair for pair in self.pairs(step) if self.fits(pair, step)]
+        ranks = {explanation: (self.agreement(explanation), -len(explanation)) for explanation in fitting}
+        best = [explanation for explanation, rank in ranks.items() if rank == max(ranks.values())]
+        if len(best) != 1:
+            return None
+        return Named(best[0], min(relative_error(self.actual[step], value) for value in self.values(best[0], step)))
+
+    def is_carried(self, step: str) -> bool:
+        """Whether a step's value is right after the student's own earlier parts."""
+        return equal(self.actual[step], self.values((), step)[-1])
+
+    def pairs(self, step: str) -> list[Explanation]:
+        """Each two entries that both change this step and can be made together."""
+        unchanged = self.values((), step)[-1]
+        bearing = [entry for entry in self.entries if not equal(unchanged, self.values((entry,), step)[-1])]
+        return [pair for pair in combinations(bearing, 2) if replaced_steps(pair) is not None]
+
+    def fits(self, explanation: Explanation, step: str) -> bool:
+        """Whether an explanation gives this step's value, and either sits in this very step or spoils no more right
+        parts than it explains wrong ones."""
+        if not any(equal(self.actual[step], value) for value in self.values(explanation, step)):
+            return False
+        made_here = all(any(mistake.part == step for mistake in entry) for entry in explanation)
+        return made_here or self.agreement(explanation) >= self.agreement(())
+
+    def agreement(self, explanation: Explanation) -> int:
+        """In how many parts an explanation, and nothing else, gives the answer."""
+        evaluation = self.evaluation(explanation)
+        return sum(equal(value, getattr(evaluation, step)) for step, value in self.actual.items())
+
+    def values(self, explanation: Explanation, step: str) -> list[Any]:
+        """What a step gives under an explanation: after right steps, then after the student's own earlier parts."""
+        values = [getattr(self.evaluation(explanation), step)]
+        if self.depends[step]:
+            own = {name: value for name, value in self.usable.items() if name != step}
+            after_own = self.bank.evaluate(self.inputs | own, replaced_steps(explanation), self.actual)
+            values.append(getattr(after_own, step))
+        return values
+
+    def evaluation(self, explanation: Explanation) -> Evaluation:
+        """The question's steps with the mistakes of an explanation, after right inputs."""
+        if explanation not in self.evaluations:
+            self.evaluations[explanation] = self.bank.evaluate(self.inputs, replaced_steps(explanation), self.actual)
+        return self.evaluations[explanation]
