@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-IMPORTED = ["solutions/relu.py", "autograder/gradcheck.py", "book/kit.py", "benchmarks/results.json"]
+IMPORTED = ["solutions/relu.py", "autograder/gradcheck.py", "book/_lib/page_helpers.py", "benchmarks/results.json"]
 READ = ["book/block1/softmax.md", "book/_static/book.css", "_config.yml", "_toc.yml", "tests/solutions/test_relu.py"]
 
 

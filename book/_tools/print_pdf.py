@@ -1,4 +1,6 @@
-"""The whole book as one PDF, by Chromium's print: `python -m book.pdf _build/html _build/backprop-by-hand.pdf`.
+"""The whole book as one PDF, printed by Chromium.
+
+    python -m book._tools.print_pdf _build/html _build/backprop-by-hand.pdf
 
 The built pages are put one after another into one, in the order of the contents, their formulas are set and fitted to
 the paper, and what is folded on the screen stands open. The PDF has bookmarks, and links lead to its own pages.

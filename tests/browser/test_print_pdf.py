@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from book.pdf import write
+from book._tools.print_pdf import write
 from tests.browser.serving import NEEDED, SITES, site_of
 
 pytestmark = NEEDED

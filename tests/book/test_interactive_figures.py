@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from docutils import nodes
 
-from book import moving
-from book.draw import draw
-from book.edition import equations
-from book.kit import NODES, SYMBOLS
+from book._ext import interactive_figures
+from book._ext.editions import equations
+from book._lib.example_network import draw
+from book._lib.page_helpers import NODES, SYMBOLS
 from solutions import two_branch_backward, two_branch_forward
 from tests.answers import ROOT, answer_equations
 
@@ -21,8 +21,8 @@ def gradients():
 
 
 def test_the_steps_are_measured_and_the_two_terms_tell_the_error():
-    found = moving.measured()
-    name, index = moving.WEIGHT
+    found = interactive_figures.measured()
+    name, index = interactive_figures.WEIGHT
     right = gradients()[f"d{name}"][index]
     for each in found:
         assert each["true"] == pytest.approx(right, rel=1e-12)
@@ -36,15 +36,15 @@ def test_the_steps_are_measured_and_the_two_terms_tell_the_error():
 
 
 def test_the_curve_goes_through_its_two_points():
-    for each in moving.measured():
-        low, high = (each["curve"][np.flatnonzero(at == moving.ALONG).item()] for at in (-1, 1))
+    for each in interactive_figures.measured():
+        low, high = (each["curve"][np.flatnonzero(at == interactive_figures.ALONG).item()] for at in (-1, 1))
         assert (high - low) / 2 == pytest.approx(each["estimate"] / each["true"], rel=1e-12)
-        assert each["curve"][len(moving.ALONG) // 2] == 0
+        assert each["curve"][len(interactive_figures.ALONG) // 2] == 0
 
 
 @pytest.mark.parametrize("name", ["step", "influence"])
 def test_a_picture_is_whole_without_its_script(name):
-    (node,) = moving.PICTURES[name](None)
+    (node,) = interactive_figures.PICTURES[name](None)
     text = node.astext()
     assert text.count("<svg") == text.count("<desc>") == text.count("<title>") > 1
     assert 'class="moving-controls" hidden' in text and 'role="status">' in text
@@ -53,9 +53,9 @@ def test_a_picture_is_whole_without_its_script(name):
 
 
 def test_the_walk_is_the_backward_pass_in_its_order():
-    assert list(moving.WALK) == [name for name in gradients() if not re.match("d.*_d", name)]
+    assert list(interactive_figures.WALK) == [name for name in gradients() if not re.match("d.*_d", name)]
     marked = {symbol for *_, symbol in SYMBOLS}
-    for lit, symbol, label, _ in moving.WALK.values():
+    for lit, symbol, label, _ in interactive_figures.WALK.values():
         assert set(lit.split()) <= NODES.keys() and symbol in {"", *marked}
         assert label in answer_equations()
 
@@ -74,12 +74,12 @@ def walked(edition):
     """The text of the walk that Sphinx gets to parse, a step each."""
     parsed = []
     state = SimpleNamespace(nested_parse=lambda lines, offset, node: parsed.append("\n".join(lines)))
-    moving.walk(SimpleNamespace(env=environment(edition), state=state, content_offset=0))
+    interactive_figures.walk(SimpleNamespace(env=environment(edition), state=state, content_offset=0))
     return parsed
 
 
 def test_the_walk_shows_the_pages_own_equations():
-    for text, (_, _, label, _) in zip(walked("full"), moving.WALK.values(), strict=True):
+    for text, (_, _, label, _) in zip(walked("full"), interactive_figures.WALK.values(), strict=True):
         assert answer_equations()[label] in re.sub(r"\s", "", text) and f"{{eq}}`{label}`" in text
 
 
@@ -93,7 +93,7 @@ def test_the_student_editions_walk_gives_nothing_away():
 def test_a_picture_that_is_not_there_is_an_error_that_names_those_that_are():
     directive = SimpleNamespace(arguments=["dance"], error=ValueError)
     with pytest.raises(ValueError, match=r"no picture 'dance' to move; there are step, influence, walk"):
-        moving.Moving.run(directive)
+        interactive_figures.Moving.run(directive)
 
 
 @pytest.mark.parametrize(("markup", "scripts"), [("", 0), ('<div data-picture="step">', 1)])
@@ -101,6 +101,6 @@ def test_only_a_page_that_has_a_picture_gets_the_script(markup, scripts):
     added = []
     app = SimpleNamespace(add_js_file=added.append, add_css_file=lambda file: None)
     page = nodes.container("", nodes.raw("", markup, format="html"))
-    moving._add_script(app, "page", "page.html", {}, page)
-    moving._add_script(app, "search", "search.html", {}, None)
+    interactive_figures._add_script(app, "page", "page.html", {}, page)
+    interactive_figures._add_script(app, "search", "search.html", {}, None)
     assert len(added) == scripts

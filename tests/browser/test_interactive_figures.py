@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from autograder.gradcheck import numerical_jacobian
-from book import moving
-from book.draw import draw, draw_features
+from book._ext import interactive_figures
+from book._lib.example_network import draw, draw_features
 from solutions import batch_norm_forward, two_branch_backward, two_branch_forward
 from tests.browser.serving import NEEDED, PICTURES, ROOT, SITES
 
@@ -18,7 +18,7 @@ PAGES = {
     "influence": "book/block1/batch_norm.html",
     "walk": "book/block2/summary.html",
 }
-SCRIPT = ROOT / "book/_static/moving/moving.js"
+SCRIPT = ROOT / "book/_static/interactive_figures/interactive_figures.js"
 
 pytestmark = NEEDED
 
@@ -54,7 +54,11 @@ def numbers(figure, what, name):
 
 def test_a_page_without_a_picture_gets_no_script_and_the_script_is_small(site):
     _, folder = site
-    pages = {str(page.relative_to(folder)) for page in folder.glob("book/**/*.html") if "moving.js" in page.read_text()}
+    pages = {
+        str(page.relative_to(folder))
+        for page in folder.glob("book/**/*.html")
+        if "interactive_figures.js" in page.read_text()
+    }
     assert pages == set(PAGES.values())
     assert len(gzip.compress(SCRIPT.read_bytes())) < 4_000
 
@@ -107,7 +111,7 @@ def test_the_slider_moves_the_step(picture):
     slider.fill("40")
     assert status.inner_text() != before and status.get_attribute("role") == "status"
     assert figure.locator(".loss").first.get_attribute("points") != curve
-    slider.fill(str(moving.FIRST))
+    slider.fill(str(interactive_figures.FIRST))
     assert status.inner_text() == before and figure.locator(".loss").first.get_attribute("points") == curve
 
 
@@ -184,7 +188,9 @@ def test_a_broken_formula_is_seen(picture, right, wrong):
     figure = picture("influence")
     judge_influence(figure)
     body = SCRIPT.read_text().replace(right, wrong)
-    figure.page.route("**/moving.js*", lambda route: route.fulfill(body=body, content_type="text/javascript"))
+    figure.page.route(
+        "**/interactive_figures.js*", lambda route: route.fulfill(body=body, content_type="text/javascript")
+    )
     with pytest.raises(AssertionError):
         judge_influence(picture("influence"))
 
@@ -202,7 +208,7 @@ def test_the_walk_goes_back_node_by_node(picture, site):
     sizes = {"m": 7, "n": 5, "n_h": 4, "K": 3}
     following = figure.get_by_role("button", name="Next")
     following.focus()
-    for i, (name, (lit, _, label, _)) in enumerate(moving.WALK.items(), 1):
+    for i, (name, (lit, _, label, _)) in enumerate(interactive_figures.WALK.items(), 1):
         shown = figure.locator("li.step:visible")
         assert shown.count() == 1 and shown.locator("code").inner_text() == name
         shape = (
@@ -371,5 +377,7 @@ def test_a_line_too_faint_is_noticed(picture):
 
 def test_the_numbers_of_the_page_are_those_of_the_build(picture):
     frames = json.loads(picture("step").locator("script").text_content())["frames"]
-    assert len(frames) == len(moving.STEPS)
-    assert frames[moving.FIRST]["said"] == moving._said(moving.measured()[moving.FIRST])
+    assert len(frames) == len(interactive_figures.STEPS)
+    assert frames[interactive_figures.FIRST]["said"] == interactive_figures._said(
+        interactive_figures.measured()[interactive_figures.FIRST]
+    )

@@ -1,4 +1,5 @@
-// Pictures that a reader can move. They are drawn already, by book/moving.py; here they are moved. No library.
+// Pictures that a reader can move. They are drawn already, by book/_ext/interactive_figures.py; here they are moved.
+// No library.
 "use strict";
 (() => {
   const make = (tag, attributes = {}, ...children) => {

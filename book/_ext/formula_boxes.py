@@ -3,10 +3,10 @@ r"""Boxes: a reader writes a formula in LaTeX, sees it typeset and its shapes, a
     ```{formula} 2-2 beta, 2-2 gamma
     ```
 
-asks for these targets of `autograder.formula.reader`, one at a time. The page's Python (see `book.live`) reads and
-judges with the students' half of the autograder, on stored draws: what every symbol is and what each target comes to,
-in numbers. The full edition's draws hold the bank's wrong values too, as three numbers each, so that a mistake has its
-name. The student edition's do not, and neither holds a formula.
+asks for these targets of `autograder.formula.reader`, one at a time. The page's Python (see `book._ext.live_cells`)
+reads and judges with the students' half of the autograder, on stored draws: what every symbol is and what each target
+comes to, in numbers. The full edition's draws hold the bank's wrong values too, as three numbers each, so that a
+mistake has its name. The student edition's do not, and neither holds a formula.
 """
 
 import html
@@ -23,9 +23,9 @@ from sphinx.util.docutils import SphinxDirective
 from autograder.formula.judge import stored_draws, stored_mistakes
 from autograder.formula.reader import BLOCK1, TARGETS, Node, network, typeset, words
 
-AUTOGRADER = Path(__file__).parents[1] / "autograder"
+AUTOGRADER = Path(__file__).parents[2] / "autograder"
 LOADED = {"reader.py": AUTOGRADER / "formula/reader.py", "checks.py": AUTOGRADER / "questions/public.py"}
-PAGE_SIDE = runpy.run_path(str(Path(__file__).parent / "_static/live/formulas.py"))
+PAGE_SIDE = runpy.run_path(str(Path(__file__).parents[1] / "_static/live/formulas.py"))
 SEEDS = (0, 1)
 CLASS = "formula-box"
 WITHOUT = "With JavaScript this is a box: write your own formula for {} in LaTeX, and have it judged."

@@ -10,15 +10,16 @@ from types import SimpleNamespace
 import pytest
 from sphinx.errors import ConfigError
 
-from book import live, pyodide_copy
-from book.edition import _tags, closing, opening, student_edition
+from book._ext import live_cells
+from book._ext.editions import _tags, closing, opening, student_edition
+from book._tools import pyodide_copy
 from tests.answers import ROOT
 
 runner = SimpleNamespace(**runpy.run_path(str(ROOT / "book/_static/live/runner.py")))
 ALLOWED = {"numpy", "matplotlib.pyplot", "autograder.gradcheck"} | set(sys.stdlib_module_names)
 
 
-def live_cells(markdown):
+def live_cells_of(markdown):
     """The code of a page's cells that are tagged `live`, as a list."""
     lines, found = markdown.split("\n"), []
     i = 0
@@ -35,7 +36,7 @@ def live_cells(markdown):
     return found
 
 
-PAGES = {page: cells for page in sorted((ROOT / "book").rglob("*.md")) if (cells := live_cells(page.read_text()))}
+PAGES = {page: cells for page in sorted((ROOT / "book").rglob("*.md")) if (cells := live_cells_of(page.read_text()))}
 
 
 def alone(cells):
@@ -71,14 +72,14 @@ def test_live_cells_stand_on_their_own(page):
 
 def test_a_cell_that_needs_a_solution_or_a_hidden_cell_is_noticed():
     assert not_in_the_page(["import numpy as np\nfrom solutions import softmax_forward"]) == {"solutions"}
-    assert not_in_the_page(["from book.kit import compare"]) == {"book.kit"}
+    assert not_in_the_page(["from book._lib.page_helpers import compare"]) == {"book._lib.page_helpers"}
     ((kind, text),) = alone(["x.mean()"])
     assert kind == "error" and "NameError" in text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_both_editions_have_the_same_live_cells(page):
-    assert live_cells(student_edition(page.read_text())) == PAGES[page]
+    assert live_cells_of(student_edition(page.read_text())) == PAGES[page]
 
 
 @pytest.mark.parametrize(
@@ -157,32 +158,32 @@ def page_of(*classes):
 
 
 def test_only_a_page_with_live_cells_gets_the_script(tmp_path):
-    some = app(tmp_path, live.RELEASE)
-    live._add_script(some, "p", "page.html", {}, None)
-    live._add_script(some, "p", "page.html", {}, page_of("cell", "tag_answer"))
+    some = app(tmp_path, live_cells.RELEASE)
+    live_cells._add_script(some, "p", "page.html", {}, None)
+    live_cells._add_script(some, "p", "page.html", {}, page_of("cell", "tag_answer"))
     assert some.added == []
-    live._add_script(some, "p", "page.html", {}, page_of("cell", "tag_live"))
-    assert some.added == [("live/live.js", {"data-pyodide": live.RELEASE}), ("live/live.css", {})]
+    live_cells._add_script(some, "p", "page.html", {}, page_of("cell", "tag_live"))
+    assert some.added == [("live/live.js", {"data-pyodide": live_cells.RELEASE}), ("live/live.css", {})]
     some.added.clear()
-    live._add_script(some, "p", "page.html", {}, page_of("formula-box"))
+    live_cells._add_script(some, "p", "page.html", {}, page_of("formula-box"))
     assert [name for name, _ in some.added] == ["live/live.js", "live/live.css", "live/formulas.js"]
 
 
 def test_a_copy_is_laid_beside_the_site_by_one_setting(tmp_path):
     some = app(tmp_path, "copy")
     with pytest.raises(ConfigError, match="make pyodide"):
-        live._lay_out(some)
+        live_cells._lay_out(some)
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy/pyodide.js").write_text("// Pyodide")
-    live._lay_out(some)
+    live_cells._lay_out(some)
     assert (tmp_path / "html/_static/pyodide/pyodide.js").exists()
-    live._add_script(some, "p", "page.html", {}, page_of("cell", "tag_live"))
+    live_cells._add_script(some, "p", "page.html", {}, page_of("cell", "tag_live"))
     assert some.added[0][1] == {"data-pyodide": "_static/pyodide/"}
 
 
 def test_what_is_served_holds_no_solution(tmp_path):
-    some = app(tmp_path, live.RELEASE)
-    live._lay_out(some)
+    some = app(tmp_path, live_cells.RELEASE)
+    live_cells._lay_out(some)
     served = {path.name for path in (tmp_path / "html").rglob("*") if path.is_file()}
     served |= {path.name for path in (ROOT / "book/_static/live").iterdir() if path.is_file()}
     live_cells_need = {"gradcheck.py", "live.css", "live.js", "runner.py", "worker.js"}
@@ -190,9 +191,9 @@ def test_what_is_served_holds_no_solution(tmp_path):
 
 
 def test_the_setting_and_the_copy_are_of_the_same_release():
-    version = re.search(r"/v([\d.]+)/", live.RELEASE)[1]
+    version = re.search(r"/v([\d.]+)/", live_cells.RELEASE)[1]
     assert f"pyodide@{version}" == pyodide_copy.CORE
-    assert live.RELEASE in (ROOT / "_config.yml").read_text()
+    assert live_cells.RELEASE in (ROOT / "_config.yml").read_text()
 
 
 def test_a_wheel_that_is_not_the_locks_is_refused():

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from book.links import fault, main, outside_links
+from book._tools.external_links import fault, main, outside_links
 
 
 class Server(http.server.BaseHTTPRequestHandler):

@@ -1,5 +1,7 @@
-"""Asks every other site that a built book links to: `python -m book.links _build/html`. Links inside are checked by
-each build (`book.site`). Needs the internet."""
+"""Asks every other site that a built book links to: `python -m book._tools.external_links _build/html`.
+
+Links inside are checked by each build (`book._ext.publishing`). Needs the internet.
+"""
 
 import http.client
 import re

@@ -7,7 +7,7 @@ import pytest
 from docutils import nodes
 
 import solutions
-from book import badges
+from book._ext import verification_lines
 from tests.answers import ROOT, answer_equations
 from tests.book.test_stages import STEPS
 from tests.claims import error_of, judging_tests, labels_of, verifier
@@ -29,7 +29,7 @@ def test_the_lists_are_one():
     lists = {
         "marked": set().union(*map(labels_of, judging_tests().values())),
         "said": set(re.findall(r"\b(?:grad|jac)-[a-z0-9-]*[a-z0-9]", said)),
-        "stepped": {label for label in STEPS if badges.LABEL.fullmatch(label)},
+        "stepped": {label for label in STEPS if verification_lines.LABEL.fullmatch(label)},
     }
     assert {name: labels ^ set(LABELS) for name, labels in lists.items()} == {name: set() for name in lists}
     assert len(LABELS) > 30
@@ -37,13 +37,15 @@ def test_the_lists_are_one():
 
 @pytest.mark.parametrize("label", LABELS)
 def test_each_equation_has_its_line(label):
-    line = badges.words(label, answer_equations()[label])
+    line = verification_lines.words(label, answer_equations()[label])
     assert LINE.fullmatch(line.astext()) and line.astext().startswith(f"{label}, "), line.astext()
     assert not list(line.findall(nodes.reference))
 
 
 def test_the_line_leads_to_the_lines_that_check():
-    line = badges.words("grad-c", answer_equations()["grad-c"], "https://code.example.org/us/course/", "next")
+    line = verification_lines.words(
+        "grad-c", answer_equations()["grad-c"], "https://code.example.org/us/course/", "next"
+    )
     step, test = (node["refuri"] for node in line.findall(nodes.reference))
     for address, name in ((step, "def grad_c(v)"), (test, "verifies(")):
         base, path, number = re.fullmatch(r"(https://.*?)/blob/next/(.*)#L(\d+)", address).groups()
@@ -87,9 +89,11 @@ def page(*labels):
 
 def added(doctree, monkeypatch, builder="html", **options):
     warnings = []
-    monkeypatch.setattr(badges.LOGGER, "warning", lambda message, error, **place: warnings.append(str(error)))
+    monkeypatch.setattr(
+        verification_lines.LOGGER, "warning", lambda message, error, **place: warnings.append(str(error))
+    )
     app = SimpleNamespace(builder=SimpleNamespace(format=builder), config=SimpleNamespace(html_theme_options=options))
-    badges._add(app, doctree)
+    verification_lines._add(app, doctree)
     return [line.astext() for line in doctree.findall(nodes.paragraph)], warnings
 
 
@@ -112,21 +116,21 @@ def test_an_equation_that_was_changed_is_a_warning(monkeypatch):
 
 
 def test_a_step_that_is_not_exact_is_a_warning(monkeypatch):
-    badges.check.cache_clear()
+    verification_lines.check.cache_clear()
     step = STEPS["grad-softmax"]
     monkeypatch.setitem(STEPS, "grad-softmax", lambda v: tuple(-line for line in step(v)))
     lines, warnings = added(page("grad-softmax"), monkeypatch)
-    badges.check.cache_clear()
+    verification_lines.check.cache_clear()
     assert lines == [] and warnings == ["grad-softmax is not what SymPy derives"]
 
 
 def test_a_function_that_is_wrong_is_a_warning(monkeypatch):
-    badges.check.cache_clear()
+    verification_lines.check.cache_clear()
     right = solutions.softmax_backward
     test, _ = verifier("grad-softmax")
     monkeypatch.setattr("tests.claims.verifier", lambda label: (test, lambda *args: 1.001 * right(*args)))
     lines, warnings = added(page("grad-softmax"), monkeypatch)
-    badges.check.cache_clear()
+    verification_lines.check.cache_clear()
     assert lines == [] and len(warnings) == 1 and "off by 0.001 of its size" in warnings[0]
 
 

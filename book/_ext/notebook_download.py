@@ -5,7 +5,7 @@ import re
 import jupytext
 import nbformat
 
-from book.edition import TARGET, closing, opening
+from book._ext.editions import TARGET, closing, opening
 
 PAGE_ONLY = "*(The page has something to try here.)*"
 NOTE = """\
@@ -35,7 +35,7 @@ def notebook(markdown, title, address, book, titles, glued):
     """A page's text in MyST as a notebook without outputs, a nbformat NotebookNode.
 
     Args:
-        markdown: the page; for students, what `book.edition.student_edition` leaves of it.
+        markdown: the page; for students, what `book._ext.editions.student_edition` leaves of it.
         title, address, book: the page's title and where it stands on the web, and the book's title.
         titles: a function from a page's name, as this page's text writes it, to that page's title.
         glued: {name: text} of the values that were measured when the page was built.

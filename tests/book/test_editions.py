@@ -2,7 +2,7 @@
 
 import pytest
 
-from book.edition import AGAIN, hidden_labels, labels, student_edition
+from book._ext.editions import AGAIN, hidden_labels, labels, student_edition
 
 NOTICE = "This part holds an answer. It and the page's others appear here when the homework has closed."
 

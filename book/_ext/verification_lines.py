@@ -14,7 +14,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util import logging
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LABEL = re.compile(r"(?:grad|jac)-[\w-]+")
 LOGGER = logging.getLogger(__name__)
 

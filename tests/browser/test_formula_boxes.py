@@ -6,15 +6,15 @@ import re
 import pytest
 
 from tests.autograder.formula.test_formula import RIGHT, WRONG
-from tests.browser import test_live
+from tests.browser import test_live_cells
 from tests.browser.serving import NEEDED
-from tests.browser.test_live import COPY, PICTURES, READY, serve
+from tests.browser.test_live_cells import COPY, PICTURES, READY, serve
 
 pytestmark = [
     *NEEDED,
     pytest.mark.skipif(not (COPY / "pyodide.js").exists(), reason="make pyodide fetches what boxes run on"),
 ]
-site, one = test_live.site, test_live.one  # the fixtures
+site, one = test_live_cells.site, test_live_cells.one  # the fixtures
 
 SIDE = r"\frac1m \sum_i (\hat y_{b,i} - y_{b,i}) s_i^T"
 PAGES = {f"book/block1/{name}.html" for name in ("batch_norm", "dropout", "softmax")}
@@ -200,13 +200,13 @@ def test_one_box_asks_for_several_and_keeps_each_draft(one, visit):
 
 
 def test_a_cell_and_a_formula_share_one_python(page):
-    first, *_ = test_live.cells(page)
+    first, *_ = test_live_cells.cells(page)
     box = boxes(page)[3]
-    test_live.edit(first, "import time\ntime.sleep(1)\nprint('slept')")
-    test_live.button(first, "Run").click()
+    test_live_cells.edit(first, "import time\ntime.sleep(1)\nprint('slept')")
+    test_live_cells.button(first, "Run").click()
     write(page, box, SIDE)
     assert check(page, box).startswith("✓ Right.")
-    assert test_live.output(first).strip() == "slept"
+    assert test_live_cells.output(first).strip() == "slept"
     assert len(page.workers) == 1
 
 

@@ -2,7 +2,7 @@
 
 Each page can be had as a notebook, says what it is to those who show a link to it, and, where the settings name a
 repository, can be edited and complained of. Every link inside the site is followed. What a page asks for is made light
-(`book/light.py`). The settings are Jupyter Book's own: `html.baseurl`, `repository.url`.
+(`book/_ext/page_weight.py`). The settings are Jupyter Book's own: `html.baseurl`, `repository.url`.
 """
 
 import json
@@ -17,9 +17,9 @@ from docutils import nodes
 from matplotlib.figure import Figure
 from sphinx.util import logging
 
-from book.edition import student_edition
-from book.light import copy_mathjax, few_icons, few_rules
-from book.notebook import notebook
+from book._ext.editions import student_edition
+from book._ext.notebook_download import notebook
+from book._ext.page_weight import copy_mathjax, few_icons, few_rules
 
 LOGGER = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ def _finish(app, error):
 
 def setup(app):
     """Register the extension with Sphinx."""
-    app.add_js_file("reach.js", defer="defer")
+    app.add_js_file("keyboard_scroll.js", defer="defer")
     app.connect("config-inited", _repository)
     app.connect("builder-inited", _begin)
     app.connect("html-page-context", _page, priority=900)

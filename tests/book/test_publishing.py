@@ -16,9 +16,9 @@ import yaml
 from fontTools.ttLib import TTFont
 from PIL import Image
 
-from book.light import few_letters, icon_codes, used_rules
-from book.notebook import notebook, plain
-from book.site import broken_links
+from book._ext.notebook_download import notebook, plain
+from book._ext.page_weight import few_letters, icon_codes, used_rules
+from book._ext.publishing import broken_links
 from tests.answers import found_in, solution_lines
 from tests.browser.serving import SITES, site_of
 

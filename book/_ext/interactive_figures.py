@@ -2,7 +2,8 @@
 
 `{moving} step`, `{moving} influence` and `{moving} walk` stand where the picture shall be. It is drawn here, once, from
 numbers that are measured as the page is built, and stays like that in print and where no script runs.
-_static/moving/moving.js then moves what is drawn. It asks for no kernel and for nobody outside.
+`_static/interactive_figures/interactive_figures.js` then moves what is drawn, without a kernel and without a request to
+another site.
 """
 
 import json
@@ -14,9 +15,9 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 from autograder.gradcheck import numerical_gradient, numerical_jacobian
-from book.draw import draw, draw_features
-from book.edition import equations
-from book.kit import NODES, network
+from book._ext.editions import equations
+from book._lib.example_network import draw, draw_features
+from book._lib.page_helpers import NODES, network
 from solutions import batch_norm_forward, two_branch_backward, two_branch_forward
 
 # --------------------------------------------------------------------------------------- the step and the error curve
@@ -223,7 +224,7 @@ WALK = {
     "dz_1a": ("dropout relu_a", "z_1A", "grad-z-1a", f"{HANDED} dropout and ReLU"),
     "dtheta_1a": ("fc1a", "", "grad-theta-1a", ADDED),
 }
-SIZES = {7: "m", 5: "n", 4: "n_h", 3: "K"}  # of book.draw.draw
+SIZES = {7: "m", 5: "n", 4: "n_h", 3: "K"}  # of book._lib.example_network.draw
 
 
 def walk(directive):
@@ -323,8 +324,8 @@ class Moving(SphinxDirective):
 
 def _add_script(app, pagename, templatename, context, doctree):
     if doctree is not None and any(_is_moving(node) for node in doctree.findall()):
-        app.add_js_file("moving/moving.js")
-        app.add_css_file("moving/moving.css")
+        app.add_js_file("interactive_figures/interactive_figures.js")
+        app.add_css_file("interactive_figures/interactive_figures.css")
 
 
 def _is_moving(node):
