@@ -20,10 +20,10 @@ DONE := _build/.done
 files = $(shell find $(1) -type f $(2) -not -path '*/.*' -not -path '*/__pycache__/*' 2>/dev/null)
 SOLUTIONS := $(call files,solutions)
 AUTOGRADER := $(call files,autograder)
-# The line under an equation runs the tests that verify it.
-BOOK := _config.yml _toc.yml $(call files,book) $(wildcard tests/*.py tests/solutions/*.py tests/book/*stages.py)
-# What a page may import or read: the execution cache does not notice that one of these has changed.
-IMPORTED := $(SOLUTIONS) $(AUTOGRADER) $(call files,book,-name '*.py') book/_lib/source_formulas.txt benchmarks/results.json
+BOOK := _config.yml _toc.yml $(call files,book)
+# What a page or an extension may import or read: the execution cache does not notice that one of these has changed.
+IMPORTED := $(SOLUTIONS) $(AUTOGRADER) $(call files,verification) $(call files,book,-name '*.py') \
+  book/_lib/source_formulas.txt benchmarks/results.json
 
 step = @printf '\n== %s\n' "$(1)"
 done = @mkdir -p $(DONE) && touch $@

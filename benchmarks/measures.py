@@ -14,7 +14,7 @@ import numpy as np
 from autograder import diagnosis
 from autograder.questions.public import PARAMS
 from solutions import two_branch_backward, two_branch_forward
-from tests.autograder.variants import RIGHT
+from verification.student_variants import RIGHT
 
 from .networks import DRAWS, FIXED, by_hand, demanding, error, loss, ordinary, true_gradient
 from .peers import OURS, PEERS, anp, autograd, jax, jnp, torch

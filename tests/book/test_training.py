@@ -11,8 +11,8 @@ from book._ext.editions import student_edition
 from book._lib import training_helpers
 from solutions import two_branch_backward
 from tests.answers import ROOT
-from tests.draws import PROBLEMS
-from tests.witnesses import network
+from verification.problems import PROBLEMS
+from verification.reference_gradients import network
 
 PAGE = ROOT / "book/training.md"
 PROBLEM = PROBLEMS["arrays"]

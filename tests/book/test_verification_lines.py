@@ -9,25 +9,26 @@ from docutils import nodes
 import solutions
 from book._ext import verification_lines
 from tests.answers import ROOT, answer_equations
-from tests.book.test_stages import STEPS
-from tests.claims import error_of, judging_tests, labels_of, verifier
 from tests.solutions.mutants import mutants
-from tests.witnesses import automatic, oracle
+from verification import equation_registry
+from verification.equation_registry import CHECKS, check_of, error_of, labels_of
+from verification.reference_gradients import automatic, oracle
+from verification.symbolic_derivations import STEPS
 
 FULL, STUDENT = ROOT / "_build/html", ROOT / "_build/student/html"
 LABELS = sorted(answer_equations())
 MEASURED = r"(?:0|\de-1[3-9])"
 LINE = re.compile(
     r"(?:grad|jac)-[\w-]+, checked: SymPy, exactly · "
-    rf"oracle {MEASURED} · autograd {MEASURED} · test_\w+_(?:backward|jacobian)"
+    rf"oracle {MEASURED} · autograd {MEASURED} · check_\w+_(?:backward|jacobian)"
 )
 
 
 def test_the_lists_are_one():
-    """The book's equations, the tests' marks, the functions' docstrings, and the steps for SymPy."""
+    """The book's equations, the checks' marks, the functions' docstrings, and the steps for SymPy."""
     said = "\n".join(getattr(solutions, name).__doc__ for name in solutions.__all__)
     lists = {
-        "marked": set().union(*map(labels_of, judging_tests().values())),
+        "marked": set().union(*map(labels_of, CHECKS.values())),
         "said": set(re.findall(r"\b(?:grad|jac)-[a-z0-9-]*[a-z0-9]", said)),
         "stepped": {label for label in STEPS if verification_lines.LABEL.fullmatch(label)},
     }
@@ -56,12 +57,12 @@ def test_the_line_leads_to_the_lines_that_check():
 @pytest.mark.parametrize("witness", [oracle, automatic])
 @pytest.mark.parametrize("label", ["grad-batch-norm-x", "grad-theta-2b", "jac-softmax", "grad-relu"])
 def test_a_broken_function_is_not_called_checked(label, witness):
-    test, function = verifier(label)
-    assert error_of(label, test, function, witness) < 1e-13
+    check, function = check_of(label)
+    assert error_of(label, check, function, witness) < 1e-13
     seen = 0
     for _, broken in mutants(function):
         try:
-            error_of(label, test, broken, witness)
+            error_of(label, check, broken, witness)
         except AssertionError:
             seen += 1
         except Exception:
@@ -71,15 +72,15 @@ def test_a_broken_function_is_not_called_checked(label, witness):
 
 def test_the_error_is_that_of_the_gradient_itself():
     """Of a test that compares several, the one that the label names."""
-    test, function = verifier("grad-beta")
+    check, function = check_of("grad-beta")
 
     def off(dz_2b, cache):
         found = function(dz_2b, cache)
         return found | {"dbeta": found["dbeta"] * (1 + 1e-12)}
 
-    assert error_of("grad-beta", test, off, oracle) == pytest.approx(1e-12, rel=0.1)
-    assert error_of("grad-gamma", test, off, oracle) < 1e-14
-    assert error_of("jac-z-2b-c", test, off, oracle) < 1e-14
+    assert error_of("grad-beta", check, off, oracle) == pytest.approx(1e-12, rel=0.1)
+    assert error_of("grad-gamma", check, off, oracle) < 1e-14
+    assert error_of("jac-z-2b-c", check, off, oracle) < 1e-14
 
 
 def page(*labels):
@@ -106,31 +107,35 @@ def test_only_gradients_and_jacobians_get_a_line_and_it_follows_at_once(monkeypa
 
 def test_what_nobody_checks_is_a_warning(monkeypatch):
     lines, warnings = added(page("grad-nothing"), monkeypatch)
-    assert lines == [] and warnings == ["grad-nothing: no test is marked to verify it"]
+    assert lines == [] and warnings == ["grad-nothing: no check is marked to verify it"]
 
 
 def test_an_equation_that_was_changed_is_a_warning(monkeypatch):
     doctree = nodes.section("", nodes.math_block("", answer_equations()["grad-softmax"] + "+1", label="grad-softmax"))
     lines, warnings = added(doctree, monkeypatch)
-    assert lines == [] and warnings == ["grad-softmax: tests/book/stages.py has no step for this very equation"]
+    assert lines == [] and warnings == [
+        "grad-softmax: verification/derivation_steps.py has no step for this very equation"
+    ]
 
 
 def test_a_step_that_is_not_exact_is_a_warning(monkeypatch):
-    verification_lines.check.cache_clear()
+    equation_registry.verify.cache_clear()
     step = STEPS["grad-softmax"]
     monkeypatch.setitem(STEPS, "grad-softmax", lambda v: tuple(-line for line in step(v)))
     lines, warnings = added(page("grad-softmax"), monkeypatch)
-    verification_lines.check.cache_clear()
+    equation_registry.verify.cache_clear()
     assert lines == [] and warnings == ["grad-softmax is not what SymPy derives"]
 
 
 def test_a_function_that_is_wrong_is_a_warning(monkeypatch):
-    verification_lines.check.cache_clear()
+    equation_registry.verify.cache_clear()
     right = solutions.softmax_backward
-    test, _ = verifier("grad-softmax")
-    monkeypatch.setattr("tests.claims.verifier", lambda label: (test, lambda *args: 1.001 * right(*args)))
+    check, _ = check_of("grad-softmax")
+    monkeypatch.setattr(
+        "verification.equation_registry.check_of", lambda label: (check, lambda *args: 1.001 * right(*args))
+    )
     lines, warnings = added(page("grad-softmax"), monkeypatch)
-    verification_lines.check.cache_clear()
+    equation_registry.verify.cache_clear()
     assert lines == [] and len(warnings) == 1 and "off by 0.001 of its size" in warnings[0]
 
 

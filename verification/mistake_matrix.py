@@ -1,6 +1,6 @@
 """The matrix: every wrong formula of the bank against its questions, at home and graded, and every right variant.
 
-    python -m tests.autograder.matrix [--seeds 20] [--out _build/matrix]
+    python -m verification.mistake_matrix [--seeds 20] [--out _build/matrix]
 
 runs it and writes matrix.json (everything), matrix.md (with the equations) and matrix.html (in colour).
 """
@@ -17,7 +17,7 @@ import numpy as np
 import solutions
 from autograder import diagnosis
 from autograder.questions import QUESTIONS, private, public
-from tests.autograder.variants import RIGHT, student
+from verification.student_variants import RIGHT, student
 
 HIDDEN = 2**90 + 7
 QUESTION_IDS = tuple(private.REFERENCES)  # hw1
@@ -259,7 +259,7 @@ def write(cells, out):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m tests.autograder.matrix")
+    parser = argparse.ArgumentParser(prog="python -m verification.mistake_matrix")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--out", default="_build/matrix")
     args = parser.parse_args()

@@ -9,9 +9,9 @@ import pytest
 
 from autograder import diagnosis
 from autograder.questions import HW1, QUESTIONS, private, public
-from tests.autograder import matrix
-from tests.autograder.matrix import BEHAVIOURS, QUESTION_IDS
-from tests.autograder.variants import RIGHT, student
+from verification import mistake_matrix
+from verification.mistake_matrix import BEHAVIOURS, QUESTION_IDS
+from verification.student_variants import RIGHT, student
 
 # What cannot be named, and why.
 UNNAMED = {
@@ -39,13 +39,13 @@ def assert_as_it_should_be(cells):
 
 @pytest.mark.parametrize("question_id", QUESTION_IDS)
 def test_matrix(question_id):
-    assert_as_it_should_be(matrix.run(range(2), [question_id]))
+    assert_as_it_should_be(mistake_matrix.run(range(2), [question_id]))
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("question_id", QUESTION_IDS)
 def test_matrix_on_200_seeds(question_id):
-    assert_as_it_should_be(matrix.run(range(200), [question_id]))
+    assert_as_it_should_be(mistake_matrix.run(range(200), [question_id]))
 
 
 def test_every_mistake_of_the_steps_shows_in_the_whole_or_is_listed():
@@ -59,7 +59,7 @@ def test_every_mistake_of_the_steps_shows_in_the_whole_or_is_listed():
 def test_the_matrix_sees_a_false_failure(monkeypatch):
     monkeypatch.setitem(RIGHT, "loops", student(softmax_slope=np.diag))
     with pytest.raises(AssertionError, match="loops in 1-3: a right answer failed"):
-        assert_as_it_should_be(matrix.run([0], ["1-3"]))
+        assert_as_it_should_be(mistake_matrix.run([0], ["1-3"]))
 
 
 @pytest.mark.parametrize(("half", "words"), [(public, "missed at home"), (private, "missed in grading")])
@@ -67,7 +67,7 @@ def test_the_matrix_sees_a_half_that_passes_everything(half, words, monkeypatch)
     lenient = partial(replaced_tolerance, public.judge_draw)
     monkeypatch.setattr(half, "judge_draw", lenient)
     with pytest.raises(AssertionError, match=words):
-        assert_as_it_should_be(matrix.run([0], ["1-3"]))
+        assert_as_it_should_be(mistake_matrix.run([0], ["1-3"]))
 
 
 def replaced_tolerance(judge_draw, *args, **kwargs):
@@ -79,14 +79,14 @@ def test_the_matrix_sees_a_wrong_name(monkeypatch):
     judge = partial(private.judge, diagnose=lambda question_id, q, values, right: {"jacobian": liar})
     monkeypatch.setattr(diagnosis, "judge", judge)
     with pytest.raises(AssertionError, match="named wrongly"):
-        assert_as_it_should_be(matrix.run([0], ["1-3"]))
+        assert_as_it_should_be(mistake_matrix.run([0], ["1-3"]))
 
 
 def test_the_matrix_sees_a_wrong_formula_that_does_not_run(monkeypatch):
     broken = diagnosis.Mistake("dy_hat_b_dz_2b", "broken", lambda v: v.nothing, "What.", "Look.")
     monkeypatch.setattr(diagnosis, "bank", lambda question_id: ((broken,),))
     with pytest.raises(AssertionError, match="broken in 1-3: softmax_jacobian raised AttributeError"):
-        matrix.run([0], ["1-3"])
+        mistake_matrix.run([0], ["1-3"])
 
 
 def test_draws_that_hide_something_are_seen(monkeypatch):
@@ -100,7 +100,7 @@ def test_draws_that_hide_something_are_seen(monkeypatch):
     private._drawn.cache_clear()
     monkeypatch.setitem(public.DRAWS, "dropout", with_half)
     try:
-        half = matrix.run(range(2), ["1-2"])
+        half = mistake_matrix.run(range(2), ["1-2"])
     finally:
         private._drawn.cache_clear()
     cell = half["dropout divided by p", "1-2"]  # at p = 1/2 it is right
@@ -110,8 +110,8 @@ def test_draws_that_hide_something_are_seen(monkeypatch):
 
 
 def test_the_tables(tmp_path):
-    cells = matrix.run(range(1), ["1-2", "2-2 head"])
-    matrix.write(cells, tmp_path)
+    cells = mistake_matrix.run(range(1), ["1-2", "2-2 head"])
+    mistake_matrix.write(cells, tmp_path)
     found = json.loads((tmp_path / "matrix.json").read_text())
     assert found["summary"]["false failures"] == 0 and found["summary"]["named wrongly"] == 0
     assert len(found["cells"]) == len(cells)
@@ -184,5 +184,5 @@ def test_right_variants_at_home_on_seeds_without_stored_numbers(question_id):
     for name, functions in RIGHT.items():
         if (name, question_id) == ("float32", "2-2"):
             continue
-        result = public.at_home(QUESTIONS[question_id], student() | matrix.GIVEN | functions, range(1000, 1020))
+        result = public.at_home(QUESTIONS[question_id], student() | mistake_matrix.GIVEN | functions, range(1000, 1020))
         assert result.points == result.maximum, f"{name}\n{result}"

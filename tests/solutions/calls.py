@@ -3,15 +3,8 @@
 import numpy as np
 
 import solutions
-from tests.draws import EPS, P
-
-PARAMS = ("theta_1a", "theta_1b", "theta_2a", "theta_2b", "gamma", "beta")
-
-
-def two_branch_arguments(inputs):
-    """The arguments of two_branch_forward, which takes the parameters as one dict, from inputs by name."""
-    x, y_a, y_b, r, p, eps = (inputs[name] for name in ("x", "y_a", "y_b", "r", "p", "eps"))
-    return x, y_a, y_b, {name: inputs[name] for name in PARAMS}, r, p, eps
+from verification.checks.two_branch import two_branch_arguments
+from verification.problems import EPS, P
 
 
 def every_call(problem):

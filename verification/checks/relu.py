@@ -1,11 +1,11 @@
 """ReLU against its witnesses. At 0 the slope is 0: a central difference says 1/2 there, no other does."""
 
 import numpy as np
-import pytest
 
 from solutions import relu_backward, relu_forward
-from tests.agreement import agree, pulled, twice
-from tests.witnesses import central, relu
+from verification.agreement import agree, pulled, twice
+from verification.checks import verifies
+from verification.reference_gradients import central, relu
 
 
 def inputs_of(problem, kink=True):
@@ -15,14 +15,14 @@ def inputs_of(problem, kink=True):
     return dict(z=z)
 
 
-def test_relu_forward(problem, function=relu_forward):
+def check_relu_forward(problem, function=relu_forward):
     inputs = inputs_of(problem)
     out, _ = twice(function, *inputs.values())
     agree([out], [relu(np, **inputs)], "value")
 
 
-@pytest.mark.verifies("grad-relu")
-def test_relu_backward(witness, problem, function=relu_backward):
+@verifies("grad-relu")
+def check_relu_backward(witness, problem, function=relu_backward):
     inputs = inputs_of(problem, kink=witness is not central)
     dout = problem.normal("dout", problem.m, problem.n)
     _, cache = relu_forward(**inputs)

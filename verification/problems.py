@@ -11,7 +11,7 @@ from itertools import count
 
 import numpy as np
 
-from tests.witnesses import network
+from verification.reference_gradients import network
 
 P = 0.375  # not 1/2: keep and drop are told apart
 EPS = 2.0**-10  # not the default: an eps that is forgotten is seen

@@ -1,35 +1,21 @@
-"""Each labelled step of a derivation, not only the end, is exact: SymPy, on a small case with all sizes different.
+"""What each step of `derivation_steps` must be: SymPy derives it, on a small case with all sizes different.
 
-tests/book/stages.py says what the pages say. What is right is derived here, from the forward pass alone, with the
-gradient that arrives taken for any numbers. Then each step is broken, in each way of tests/solutions/mutants.py.
+It is derived from the forward pass alone, with an upstream gradient of arbitrary symbols. Neither the solutions nor any
+list of names is read.
 """
 
 import functools
 import inspect
-import re
-import zlib
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 import sympy as sp
 
-from tests import witnesses
-from tests.book import stages
-from tests.book.stages import SEALS, K, m, n, n_h, seal
-from tests.draws import Problem
-from tests.solutions.mutants import mutants
-from tests.solutions.test_identities import ELEMENTARY, FORWARD, derived, normalised, put, symbols
-from tests.solutions.test_mutations import outcome
-
-BOOK = Path(__file__).parents[2] / "book"
-PAGES = [BOOK / "notation.md", *sorted(BOOK.glob("block[12]/*.md")), *sorted(BOOK.glob("checking/*.md"))]
-LABELLED = re.compile(r"\$\$(?P<tex>(?:(?!\$\$).)+)\$\$\s*\((?P<label>[\w-]+)\)$", re.DOTALL | re.MULTILINE)
-# Definitions, which nothing precedes. The functions that compute them are tested against witnesses of their own.
-DEFINITIONS = {"batch-norm-forward", "batch-norm-pieces", "dropout-forward", "softmax-forward", "relu-forward", "z-1a"}
-DEFINITIONS |= {"a-1a", "mask", "d", "z-2a", "z-1b", "a-1b", "mu-b", "var-b", "x-hat", "c", "s", "z-2b", "y-hat-b"}
-DEFINITIONS |= {"squared-error", "cross-entropy", "loss", "delta-a", "delta-b", "difference-rule"}
+from verification import derivation_steps
+from verification import reference_gradients as references
+from verification.derivation_steps import K, m, n, n_h
+from verification.problems import Problem
+from verification.symbolic_arrays import ELEMENTARY, FORWARD, derived, normalised, put, symbols
 
 
 def label(function):
@@ -38,10 +24,11 @@ def label(function):
 
 # A step takes the stations v, and nothing else.
 STEPS = {
-    label(f): f for f in vars(stages).values() if inspect.isfunction(f) and [*inspect.signature(f).parameters] == ["v"]
+    label(f): f
+    for f in vars(derivation_steps).values()
+    if inspect.isfunction(f) and [*inspect.signature(f).parameters] == ["v"]
 }
 
-# ------------------------------------------------------------------------------------------------------- the stations
 
 ON_A, ON_B = np.array([[1, 0], [1, 1], [0, 1]]), np.array([[0, 1], [1, 1], [1, 0]])  # where the two ReLUs are on
 KEPT = np.array([[1, 0], [0, 1], [1, 1]])
@@ -107,7 +94,7 @@ def stations(x=None):
     v.c_lines = slopes((v.gamma * v.x_hat + v.beta)[:, 0], v.a[:, 0])
 
     # the head and the errors
-    v.softmax = np.stack([witnesses.softmax(FORWARD, z) for z in v.z_2b])
+    v.softmax = np.stack([references.softmax(FORWARD, z) for z in v.z_2b])
     v.softmax_slopes = np.stack([slopes(y, z) for y, z in zip(v.softmax, v.z_2b, strict=True)])
     v.dsoftmax = -v.y_b / v.softmax / v.m
     v.labels = np.concatenate([v.y_b[:, :-1], 1 - v.y_b[:, :-1].sum(axis=1, keepdims=True)], axis=1)
@@ -173,14 +160,11 @@ def taped(v):
 
 
 def batch_norm(v, x):
-    return witnesses.batch_norm(FORWARD, x, v.gamma, v.beta, v.eps)
+    return references.batch_norm(FORWARD, x, v.gamma, v.beta, v.eps)
 
 
 def linear(x, theta):
-    return witnesses.linear(FORWARD, x, theta)
-
-
-# ------------------------------------------------------------------------------------------------------ what is right
+    return references.linear(FORWARD, x, theta)
 
 
 def of_the_layer(v):
@@ -200,7 +184,7 @@ def of_u(v, u):
 
 def of_the_scores(v):
     """The cross-entropy, from the scores on."""
-    return witnesses.cross_entropy(FORWARD, v.z_2b, v.y_b)
+    return references.cross_entropy(FORWARD, v.z_2b, v.y_b)
 
 
 def of_theta_1a(v, dz_2a):
@@ -298,7 +282,7 @@ def counted(forward):
             total += len(x) * theta.size * (1 if forward else 1 + (x is not data))
             return np.einsum(rule, x, theta)
 
-        witnesses.network(SimpleNamespace(**vars(np) | {"einsum": einsum}), **inputs)
+        references.network(SimpleNamespace(**vars(np) | {"einsum": einsum}), **inputs)
         totals.append(total)
     return np.array(totals)
 
@@ -324,13 +308,13 @@ RIGHT = {
     "dropout-mean": lambda v: np.array(v.p * 0 + (1 - v.p) / (1 - v.p)),
     "jac-dropout": lambda v: np.stack([slopes(d, x) for d, x in zip(v.kept * v.a / (1 - v.p), v.a, strict=True)]),
     "grad-dropout": lambda v: derived((v.dy * v.kept * v.a / (1 - v.p)).sum(), v.a),
-    "softmax-shift": lambda v: witnesses.softmax(FORWARD, v.q),
+    "softmax-shift": lambda v: references.softmax(FORWARD, v.q),
     "softmax-sum-slope": lambda v: derived(v.S, v.q),
-    "softmax-own": lambda v: np.diag(slopes(witnesses.softmax(FORWARD, v.q), v.q)),
-    "softmax-other": lambda v: (1 - np.eye(K, dtype=int)) * slopes(witnesses.softmax(FORWARD, v.q), v.q),
-    "jac-softmax": lambda v: slopes(witnesses.softmax(FORWARD, v.q), v.q),
-    "softmax-apply": lambda v: derived((v.g_y * witnesses.softmax(FORWARD, v.q)).sum(), v.q),
-    "grad-softmax": lambda v: derived((v.g_y * witnesses.softmax(FORWARD, v.q)).sum(), v.q),
+    "softmax-own": lambda v: np.diag(slopes(references.softmax(FORWARD, v.q), v.q)),
+    "softmax-other": lambda v: (1 - np.eye(K, dtype=int)) * slopes(references.softmax(FORWARD, v.q), v.q),
+    "jac-softmax": lambda v: slopes(references.softmax(FORWARD, v.q), v.q),
+    "softmax-apply": lambda v: derived((v.g_y * references.softmax(FORWARD, v.q)).sum(), v.q),
+    "grad-softmax": lambda v: derived((v.g_y * references.softmax(FORWARD, v.q)).sum(), v.q),
     "linear-forward": lambda v: linear(v.x, v.theta),
     "linear-entry": lambda v: linear(v.x, v.theta),
     "linear-input-entry": lambda v: derived(of_the_layer(v), v.x),
@@ -366,9 +350,9 @@ RIGHT = {
         *[derived((v.dz_1b * linear(v.x, v.theta_1b)).sum(), v.theta_1b)] * 2,
         derived(of_theta_1b(v, v.dy), v.theta_1b),
     ),
-    "grad-squared-error": lambda v: derived(witnesses.squared_error(FORWARD, v.z_2a, v.y_a), v.z_2a),
+    "grad-squared-error": lambda v: derived(references.squared_error(FORWARD, v.z_2a, v.y_a), v.z_2a),
     "grad-z-2a": lambda v: derived(
-        witnesses.squared_error(FORWARD, v.z_2a, v.y_a) + of_c(v),
+        references.squared_error(FORWARD, v.z_2a, v.y_a) + of_c(v),
         v.z_2a,
     ),
     "grad-theta-2a": lambda v: derived((v.dz_2a * linear(v.d, v.theta_2a)).sum(), v.theta_2a),
@@ -397,7 +381,7 @@ RIGHT = {
     ),
     "difference-log-sum-exp": lambda v: v.log(v.exp(v.q + v.by_q).sum()) - v.log(v.S),
     "difference-softmax": lambda v: (
-        witnesses.softmax(FORWARD, v.q + v.by_q) - witnesses.softmax(FORWARD, v.q),
+        references.softmax(FORWARD, v.q + v.by_q) - references.softmax(FORWARD, v.q),
         entropies_apart(v, v.q, v.by_q, v.labels[0]),
     ),
     "difference-squared-error": lambda v: ((v.a + v.by_u) ** 2 - v.a**2) / 2,
@@ -410,9 +394,6 @@ RIGHT = {
     "cost-forward": lambda v: counted(forward=True),
     "cost-backward": lambda v: counted(forward=False),
 }
-
-
-# ---------------------------------------------------------------------------------------------------------- the tests
 
 
 def stations_of(name):
@@ -446,142 +427,3 @@ def is_exact(name, step):
         np.shape(line) == np.shape(expected) and all(map(is_zero, np.ravel(line - expected)))
         for line, expected in zip(step(stations_of(name)), right(name), strict=True)
     )
-
-
-@pytest.mark.parametrize("name", STEPS)
-def test_a_step_is_exact(name):
-    assert is_exact(name, STEPS[name])
-
-
-def equations():
-    """{label: TeX} of every labelled equation of the derivations."""
-    return {found["label"]: found["tex"] for page in PAGES for found in LABELLED.finditer(page.read_text("utf8"))}
-
-
-def test_every_labelled_equation_has_its_line():
-    assert sorted(equations()) == sorted({*STEPS, *DEFINITIONS})
-    assert STEPS.keys() == RIGHT.keys() and not STEPS.keys() & DEFINITIONS
-
-
-def equals_signs(tex):
-    """How many expressions an equation states, about equal ones too, without the signs of sums, of indices, of
-    conditions, of cases, and of a name that is given last."""
-    for inside in (
-        r"=:",
-        r"\\begin\{cases\}.*?\\end\{cases\}",
-        r"_\{[^{}]*\}",
-        r"_\\text\{[^{}]*\}",
-        r"\\mathbb\{1\}\[[^]]*\]",
-    ):
-        tex = re.sub(inside, "", tex, flags=re.DOTALL)
-    return tex.count("=") + tex.count(r"\approx")
-
-
-def test_the_way_back_costs_at_most_twice_the_way_forward():
-    """What stands behind the equals sign of cost-backward."""
-    sizes = SimpleNamespace(sizes=[sp.symbols("m n n_h K", positive=True)])
-    (forward,), (back,) = stages.cost_forward(sizes)[0], stages.cost_backward(sizes)[0]
-    assert sp.expand(2 * forward - back).is_positive
-    assert sp.expand(3 * forward - (forward + back)).is_positive
-
-
-@pytest.mark.parametrize("name", [*STEPS, *sorted(DEFINITIONS)])
-def test_the_line_was_written_for_this_very_equation(name):
-    """Nothing here reads TeX. So whoever changes an equation is asked to look at its line, and then to seal it anew."""
-    now = seal(equations()[name])
-    assert SEALS[name] == now, f"{name} is not what it was. Compare its step in stages.py, then write {now} there."
-
-
-# An expression stands to the left of the first sign too.
-LEFT_SIDES = {"batch-norm-close-variance", "softmax-shift", "softmax-apply", "central-difference", "complex-step"}
-LEFT_SIDES |= {"difference-root", "difference-linear", "difference-inverse-root", "difference-squared-error"}
-
-
-@pytest.mark.parametrize("name", STEPS)
-def test_no_line_of_an_equation_is_left_out(name):
-    left_side = name in LEFT_SIDES
-    assert len(STEPS[name](stations_of(name))) == equals_signs(equations()[name]) + left_side
-
-
-# ---------------------------------------------------------------------------------------------- the steps, broken
-
-
-def in_numbers(value, seed=7):
-    """The same with a number for each symbol, one for each name, between 0.25 and 1.75."""
-    draw = {}
-
-    def number(symbol):
-        return draw.setdefault(symbol, sp.Rational(zlib.crc32(f"{seed} {symbol}".encode()) % 193 + 33, 128))
-
-    def replaced(entry):
-        entry = sp.sympify(entry)
-        return float(entry.xreplace({symbol: number(symbol) for symbol in entry.free_symbols}))
-
-    if isinstance(value, SimpleNamespace):
-        return SimpleNamespace(**{name: in_numbers(inner) for name, inner in vars(value).items()})
-    if callable(value):
-        return {ELEMENTARY["exp"]: np.exp, ELEMENTARY["sqrt"]: np.sqrt, sp.log: np.log}.get(value)
-    return np.vectorize(replaced, otypes=[float])(value)[()]
-
-
-@functools.cache
-def numbers_of(name):
-    return in_numbers(stations_of(name)), [in_numbers(expected) for expected in right(name)]
-
-
-def judgement(name):
-    """Raises where a step's lines are not what they must be: at numbers, or where a line derives, as expressions."""
-
-    def judge(step):
-        if name in ("head-one-term", "central-difference", "complex-step", "exact-difference"):
-            assert is_exact(name, step)
-            return
-        v, expected = numbers_of(name)
-        for line, wanted in zip(step(v), expected, strict=True):
-            assert np.shape(line) == np.shape(wanted)
-            np.testing.assert_allclose(line, wanted, rtol=1e-9, atol=1e-11)
-
-    return judge
-
-
-# How many mistakes change nothing: a shift that softmax does not notice, nought times S, a symmetric matrix or an inner
-# product turned round.
-HARMLESS = {"softmax-shift": 2, "softmax-other": 2, "softmax-apply": 2, "grad-softmax": 1, "grad-dropout": 2}
-
-
-@pytest.mark.filterwarnings("ignore")  # a mistake may divide by zero
-@pytest.mark.parametrize("name", STEPS)
-def test_every_mistake_in_a_step_is_seen(name):
-    judge = judgement(name)
-    judge(STEPS[name])
-    outcomes = {change: outcome(judge, mutant) for change, mutant in mutants(STEPS[name])}
-    unseen = [change for change, seen in outcomes.items() if seen == "unseen"]
-    assert len(unseen) == HARMLESS.get(name, 0), unseen
-    assert "seen by its numbers" in outcomes.values()
-
-
-BROKEN = ["chain-rule", "batch-norm-stage-u", "head-any-labels", "branch-b-stage-line", "central-difference"]
-BROKEN += ["difference-inverse-root", "difference-softmax", "difference-rank-one", "tape", "cost-backward"]
-
-
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_step_is_not_exact(name):
-    """As an expression too, each line of it."""
-    exact = STEPS[name](stations_of(name))
-    for line in range(len(exact)):
-        broken = [*exact]
-        broken[line] = 2 * exact[line]
-        assert not is_exact(name, lambda v, broken=broken: broken)
-
-
-@pytest.mark.parametrize(
-    ("tex", "count"),
-    [
-        (r"a = b", 1),
-        (r"a &= \sum_{k=1}^m b_{i=j} \\ &= \mathbb{1}[i = k]", 2),
-        (r"a = \begin{cases} 1 & k = j \\ 0 & k \ne j \end{cases}", 1),
-        (r"a \approx b = c =: d", 2),
-    ],
-)
-def test_equals_signs_are_counted(tex, count):
-    assert equals_signs(tex) == count

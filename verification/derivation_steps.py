@@ -1,9 +1,8 @@
 """Every labelled step of the derivations: what stands to the right of each `=`, as the page has it.
 
 There is a function for each label of notation, of both blocks and of the pages on checking, called after it, but for
-the definitions. It takes
-the stations of the network and what comes back to them (tests/book/test_stages.py makes them, of symbols or of
-numbers), and returns what the equation says, in the order of its equals signs. `v.x[i]` is the page's column x_i; an
+the definitions. It takes the stations of the network and what comes back to them (`symbolic_derivations` makes them, of
+symbols), and returns what the equation says, in the order of its equals signs. `v.x[i]` is the page's column x_i; an
 array without an index has the samples in its rows, as the page's capital letters do.
 """
 
