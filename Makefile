@@ -20,10 +20,10 @@ DONE := _build/.done
 files = $(shell find $(1) -type f $(2) -not -path '*/.*' -not -path '*/__pycache__/*' 2>/dev/null)
 SOLUTIONS := $(call files,solutions)
 AUTOGRADER := $(call files,autograder)
-# The line under an equation runs the tests that verify it.
-BOOK := _config.yml _toc.yml $(call files,book) $(wildcard tests/*.py tests/solutions/*.py tests/book/*stages.py)
-# What a page may import or read: the execution cache does not notice that one of these has changed.
-IMPORTED := $(SOLUTIONS) $(AUTOGRADER) $(call files,book,-name '*.py') book/source_formulas.txt benchmarks/results.json
+BOOK := _config.yml _toc.yml $(call files,book)
+# What a page or an extension may import or read: the execution cache does not notice that one of these has changed.
+IMPORTED := $(SOLUTIONS) $(AUTOGRADER) $(call files,verification) $(call files,book,-name '*.py') \
+  book/_lib/source_formulas.txt benchmarks/results.json
 
 step = @printf '\n== %s\n' "$(1)"
 done = @mkdir -p $(DONE) && touch $@
@@ -57,11 +57,11 @@ book: $(DONE)/book-$(EDITION) ## the book; EDITION=full (default) or student, wi
 
 pdf: book ## the book as one PDF, printed by Chromium, in _build/ (EDITION=student: in _build/student/)
 	$(call step,Printing the book: a minute)
-	@$(BIN)/python -m book.pdf $(HTML_$(EDITION)) $(PDF_$(EDITION))
+	@$(BIN)/python -m book._tools.print_pdf $(HTML_$(EDITION)) $(PDF_$(EDITION))
 	@echo $(PDF_$(EDITION))
 
 links: book ## asks every other site that the book links to (needs the internet)
-	@$(BIN)/python -m book.links $(HTML_$(EDITION))
+	@$(BIN)/python -m book._tools.external_links $(HTML_$(EDITION))
 
 serve: book ## the book, at http://localhost:8000 (PORT=8000)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML_$(EDITION)) $(PORT)
@@ -117,9 +117,9 @@ $(KERNEL): kernel.lock $(READY)
 	@.venv-kernel/bin/python -m compileall -q .venv-kernel/lib > /dev/null || true
 	@touch $@
 
-_build/pyodide/pyodide.js: book/pyodide_copy.py | $(READY)
+_build/pyodide/pyodide.js: book/_tools/pyodide_copy.py | $(READY)
 	$(call step,Fetching Pyodide: 83 MB)
-	@$(BIN)/python -m book.pyodide_copy $(@D)
+	@$(BIN)/python -m book._tools.pyodide_copy $(@D)
 	@touch $@
 
 $(PEERS)/.ready: benchmarks/peers.txt

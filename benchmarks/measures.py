@@ -15,7 +15,7 @@ from autograder.hw1.mistakes import BANK
 from autograder.mistakes.diagnosis import entries_of
 from autograder.questions.public import PARAMS
 from solutions import two_branch_backward, two_branch_forward
-from tests.autograder.variants import RIGHT
+from verification.student_variants import RIGHT
 
 from .networks import DRAWS, FIXED, by_hand, demanding, error, loss, ordinary, true_gradient
 from .peers import OURS, PEERS, anp, autograd, jax, jnp, torch

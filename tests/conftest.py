@@ -1,7 +1,5 @@
-"""The marker that ties a test to the equations of the book which it verifies."""
+"""What the tests of every folder share."""
 
+import pytest
 
-def pytest_configure(config):
-    config.addinivalue_line(
-        "markers", "verifies(*labels): compares the function that computes these equations of the book with a witness"
-    )
+pytest.register_assert_rewrite("verification")  # its checks raise AssertionErrors that say what differs

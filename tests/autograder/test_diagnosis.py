@@ -15,9 +15,9 @@ from autograder.mistakes import diagnosis
 from autograder.mistakes.model import Named
 from autograder.questions import QUESTIONS, private, public
 from autograder.steps import Evaluation
-from tests.autograder import variants
-from tests.autograder.matrix import QUESTION_IDS, diagnose, judge
-from tests.autograder.variants import student
+from verification import student_variants
+from verification.mistake_matrix import QUESTION_IDS, diagnose, judge
+from verification.student_variants import student
 
 ROOT = Path(__file__).parents[2]
 SECRET = 2**80 + 11
@@ -113,7 +113,7 @@ def staged(*, mean=True, variance=True, power=3, two=2, eps=True, gamma=True, n=
 
 def batch_norm_gradients(dgamma=None, dbeta=None):
     def batch_norm_back(dout, cache):
-        da, right_gamma, right_beta = variants.batch_norm_back(dout, cache)
+        da, right_gamma, right_beta = student_variants.batch_norm_back(dout, cache)
         return da, dgamma(dout, cache) if dgamma else right_gamma, dbeta(dout) if dbeta else right_beta
 
     return batch_norm_back
@@ -121,7 +121,7 @@ def batch_norm_gradients(dgamma=None, dbeta=None):
 
 def transposing(shape_of):
     def linear_back(dout, x, theta):
-        dx, dtheta = variants.linear_back(dout, x, theta)
+        dx, dtheta = student_variants.linear_back(dout, x, theta)
         return (dout @ theta.T, dtheta) if shape_of(theta) else (dx, dtheta)
 
     return linear_back
@@ -196,7 +196,9 @@ PEOPLE = [
         "dz_1a",
         "a fresh mask on the way back",
         dict(
-            dropout_back=lambda dd, c: dd * variants.make_mask(np.random.default_rng(4).uniform(size=dd.shape), c["p"])
+            dropout_back=lambda dd, c: (
+                dd * student_variants.make_mask(np.random.default_rng(4).uniform(size=dd.shape), c["p"])
+            )
         ),
     ),
     ("2-2 branch a", "dd", "θ_2A transposed on the way back", dict(linear_back=SQUARE)),
@@ -494,7 +496,9 @@ def test_a_judgement_carries_the_names():
 
 def test_only_what_lost_points_is_named():
     """A right part in single precision is no mistake without a name, and a wrong one may still have one."""
-    functions = variants.dressed(student(relu_back_b=sign_of_z), given=variants.single, returned=variants.single)
+    functions = student_variants.dressed(
+        student(relu_back_b=sign_of_z), given=student_variants.single, returned=student_variants.single
+    )
     judgement = judge("2-2 branch b", public.call_in(functions), SECRET)
     assert {part: name.name for part, name in judgement.names.items()} == {"dz_1b": "sgn(z_1B) for ReLU's slope"}
     assert [part.name for part in judgement.result.parts if part.points < part.maximum] == ["dz_1b"]

@@ -28,7 +28,7 @@ from autograder.exact_difference import (
 )
 from autograder.gradcheck import check_gradient, numerical_gradient, numerical_jacobian
 from benchmarks import networks
-from tests.draws import EPS, P, Problem
+from verification.problems import EPS, P, Problem
 
 PARAMS = ("theta_1a", "theta_1b", "theta_2a", "theta_2b", "gamma", "beta")
 getcontext().prec = 50

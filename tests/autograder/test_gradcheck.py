@@ -18,7 +18,7 @@ from autograder.gradcheck import (
     quick_check,
     symptoms,
 )
-from tests.draws import EPS, Problem
+from verification.problems import EPS, Problem
 
 METHODS = ("auto", "complex", "central")
 PRECISION = {"auto": 1e-13, "complex": 1e-13, "central": 1e-7}

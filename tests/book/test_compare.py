@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from book.kit import Table, compare, influence
+from book._lib.page_helpers import Table, compare, influence
 
 rng = np.random.default_rng(4)
 x, a, dout = rng.normal(size=(3, 2, 4))

@@ -5,10 +5,10 @@ import re
 import jupytext
 import pytest
 
-import book.kit
+import book._lib.page_helpers
 from autograder.gradcheck import check_gradient
-from book import sheet
-from book.edition import student_edition
+from book._ext.editions import student_edition
+from book._lib import source_verdicts
 from tests.answers import ROOT
 
 PAGE = ROOT / "book/errata.md"
@@ -26,7 +26,7 @@ def asked():
                 found.append((words, words == "right" or blind, verdict.error))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(book.kit, "compare", compare)
+        patch.setattr(book._lib.page_helpers, "compare", compare)
         names = {}
         for cell in jupytext.read(PAGE).cells:
             if cell.cell_type == "code":
@@ -47,8 +47,8 @@ def test_the_source_is_off_by_far_and_the_right_is_right(asked):
 
 
 def test_the_sheet_has_the_counts_that_were_found():
-    lines = sheet.judged()
-    cells = [line.strip("| ").split(" | ") for line in sheet.counts(lines).splitlines()[2:]]
+    lines = source_verdicts.judged()
+    cells = [line.strip("| ").split(" | ") for line in source_verdicts.counts(lines).splitlines()[2:]]
     table = {words: (int(for_all), int(each)) for words, for_all, each in cells}
     assert table == {
         "right": (30, 30),
@@ -59,7 +59,7 @@ def test_the_sheet_has_the_counts_that_were_found():
         "a definition": (2, 2),
         "together": (57, 57),
     }
-    shown = sheet.every_line(lines).splitlines()
+    shown = source_verdicts.every_line(lines).splitlines()
     assert len(shown) == 59 and all(row.count("|") == 5 for row in shown)
     assert sum("the sum that should not be there" in row for row in shown) == 5
 
@@ -67,11 +67,12 @@ def test_the_sheet_has_the_counts_that_were_found():
 def test_the_verdicts_are_the_run_s_and_not_the_file_s(monkeypatch):
     """Another formula in the file is another count."""
     monkeypatch.setattr(
-        sheet, "formulas", lambda: [(("right", "right"), r"$$ \frac{\partial L}{\partial c_i} = c_i $$")]
+        source_verdicts, "formulas", lambda: [(("right", "right"), r"$$ \frac{\partial L}{\partial c_i} = c_i $$")]
     )
-    assert "| wrong | 1 | 1 |" in sheet.counts(sheet.judged())
+    assert "| wrong | 1 | 1 |" in source_verdicts.counts(source_verdicts.judged())
 
 
 def test_a_student_sees_how_many_lines_are_right_and_not_which():
     left = student_edition(PAGE.read_text())
-    assert "sheet.counts" in left and "sheet.every_line" not in left and "sheet.formulas" not in left
+    assert "source_verdicts.counts" in left
+    assert "source_verdicts.every_line" not in left and "source_verdicts.formulas" not in left

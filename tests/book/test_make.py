@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-IMPORTED = ["solutions/relu.py", "autograder/gradcheck.py", "book/kit.py", "benchmarks/results.json"]
-READ = ["book/block1/softmax.md", "book/_static/book.css", "_config.yml", "_toc.yml", "tests/solutions/test_relu.py"]
+IMPORTED = ["solutions/relu.py", "autograder/gradcheck.py", "book/_lib/page_helpers.py", "benchmarks/results.json"]
+IMPORTED += ["verification/checks/relu.py", "book/_lib/source_formulas.txt"]
+READ = ["book/block1/softmax.md", "book/_static/book.css", "_config.yml", "_toc.yml"]
 
 
 @pytest.fixture
 def make(tmp_path):
     """make(words) in a copy of the repository where everything counts as made."""
-    for part in ("solutions", "autograder", "book", "tests", "benchmarks"):
+    for part in ("solutions", "autograder", "book", "tests", "verification", "benchmarks"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ROOT.iterdir():
         if file.is_file():

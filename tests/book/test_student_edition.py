@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from book.edition import student_edition
+from book._ext.editions import student_edition
 from tests.answers import ROOT, answer_equations, found_in, solution_lines
 
 STUDENT = ROOT / "_build/student/html"

@@ -7,16 +7,16 @@ import matplotlib
 import numpy as np
 import pytest
 
-from book import learn
-from book.edition import student_edition
+from book._ext.editions import student_edition
+from book._lib import training_helpers
 from solutions import two_branch_backward
 from tests.answers import ROOT
-from tests.draws import PROBLEMS
-from tests.witnesses import network
+from verification.problems import PROBLEMS
+from verification.reference_gradients import network
 
 PAGE = ROOT / "book/training.md"
 PROBLEM = PROBLEMS["arrays"]
-SIX = learn.PARAMETERS
+SIX = training_helpers.PARAMETERS
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +74,13 @@ def test_in_use_with_the_batchs_own_statistics_and_nothing_dropped():
     """It says what the network of training says, as a witness has it; and what one sample gets depends on no other."""
     inputs, params = trained_network(p=0.0)
     seen = network(np, **inputs)
-    mu, var = learn.statistics(inputs["x"], params)
+    mu, var = training_helpers.statistics(inputs["x"], params)
     np.testing.assert_allclose(mu, seen["a_1b"].mean(axis=0), rtol=1e-13)
     np.testing.assert_allclose(var, seen["a_1b"].var(axis=0), rtol=1e-13)
-    z_2a, z_2b = learn.in_use(inputs["x"], params, mu, var, inputs["eps"])
+    z_2a, z_2b = training_helpers.in_use(inputs["x"], params, mu, var, inputs["eps"])
     np.testing.assert_allclose(z_2a, seen["z_2a"], rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(z_2b, seen["z_2b"], rtol=1e-12, atol=1e-13)
-    alone = learn.in_use(inputs["x"][2:3], params, mu, var, inputs["eps"])
+    alone = training_helpers.in_use(inputs["x"][2:3], params, mu, var, inputs["eps"])
     np.testing.assert_allclose(np.concatenate(alone, axis=1)[0], [*z_2a[2], *z_2b[2]], rtol=1e-12, atol=1e-13)
 
 
@@ -103,7 +103,7 @@ def test_the_sources_gradients_are_the_sources():
         into_b = params["gamma"] / root * g * np.sign(cache["z_1b"][i])
         source["theta_1b"] += 1.5 * np.outer(into_b, cache["x"][i]) / PROBLEM.m
     for named in ([], ["theta_1a"], ["theta_1b"], ["theta_1a", "theta_1b"]):
-        found = learn.source_backward(*named)(1.5, cache)
+        found = training_helpers.source_backward(*named)(1.5, cache)
         assert found.keys() == {f"d{name}" for name in SIX}
         for name in SIX:
             expected = source[name] if name in named else right[f"d{name}"]
@@ -112,5 +112,5 @@ def test_the_sources_gradients_are_the_sources():
 
 def test_the_student_edition_names_no_mistake():
     left = student_edition(PAGE.read_text())
-    for words in ["as constants", "sgn", "sum over units", "sign of", *chain(*learn.SOURCE.values())]:
+    for words in ["as constants", "sgn", "sum over units", "sign of", *chain(*training_helpers.SOURCE.values())]:
         assert words not in left

@@ -61,7 +61,7 @@ def test_opened_as_a_file_a_page_has_its_formulas(site, browser):
 
 
 def test_no_rule_is_left_out_that_a_page_needs(site, visit):
-    """What book/light.py takes from the theme's style sheets would match nothing."""
+    """What book/_ext/page_weight.py takes from the theme's style sheets would match nothing."""
     (base, folder), (tab, _) = site, visit
     left_out = set()
     for sheet in ("bootstrap", "pydata-sphinx-theme", "sphinx-book-theme"):

@@ -1,7 +1,7 @@
 """A test that takes a witness and a problem runs for every pair; one that takes a problem, for every problem."""
 
-from tests.claims import TRIALS
-from tests.draws import PROBLEMS
+from verification.equation_registry import TRIALS
+from verification.problems import PROBLEMS
 
 
 def pytest_generate_tests(metafunc):

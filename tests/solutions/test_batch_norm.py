@@ -1,42 +1,12 @@
-"""Batch normalisation against its witnesses, with one gamma and one beta a feature, and with scalars."""
+"""Batch normalisation with an array and a scalar, for one sample, for a constant feature, and with a wrong eps."""
 
 import numpy as np
 import pytest
 
 from solutions import batch_norm_backward, batch_norm_forward, batch_norm_jacobian
-from tests.agreement import agree, pulled, twice
-from tests.draws import EPS
-from tests.witnesses import automatic, batch_norm
-
-
-def inputs_of(problem):
-    return dict(x=problem.batch(), gamma=problem.gamma(), beta=problem.beta(), eps=EPS)
-
-
-def test_batch_norm_forward(problem, function=batch_norm_forward):
-    inputs = inputs_of(problem)
-    out, (x_hat, mu, var, *rest) = twice(function, *inputs.values())
-    x_hat_expected = batch_norm(np, inputs["x"], 1, 0, EPS)
-    expected = [batch_norm(np, **inputs), x_hat_expected, inputs["x"].mean(axis=0), inputs["x"].var(axis=0)]
-    agree([out, x_hat, mu, var], expected, "value")
-    agree(rest, [inputs["gamma"], inputs["beta"], EPS], "value")
-
-
-@pytest.mark.verifies("jac-batch-norm-gamma", "jac-batch-norm-beta")
-def test_batch_norm_jacobian(witness, problem, function=batch_norm_jacobian):
-    inputs = inputs_of(problem)
-    dy_dgamma, dy_dbeta = twice(function, *inputs.values())
-    expected = witness(batch_norm, inputs, ("gamma", "beta"))
-    agree(dict(gamma=dy_dgamma, beta=dy_dbeta), expected, witness.__name__)
-
-
-@pytest.mark.verifies("grad-batch-norm-x", "grad-batch-norm-gamma", "grad-batch-norm-beta")
-def test_batch_norm_backward(witness, problem, function=batch_norm_backward):
-    dout, inputs = problem.normal("dout", problem.m, problem.h), inputs_of(problem)
-    _, cache = batch_norm_forward(**inputs)
-    dx, dgamma, dbeta = twice(function, dout, cache)
-    expected = pulled(dout, witness(batch_norm, inputs, ("x", "gamma", "beta")))
-    agree(dict(x=dx, gamma=dgamma, beta=dbeta), expected, witness.__name__)
+from verification.agreement import agree, pulled
+from verification.checks.batch_norm import inputs_of
+from verification.reference_gradients import automatic, batch_norm
 
 
 def test_one_may_be_an_array_and_the_other_a_scalar(problem):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import solutions
-from tests.calls import changed, every_call, leaves
-from tests.draws import PROBLEMS
+from tests.solutions.calls import changed, every_call, leaves
+from verification.problems import PROBLEMS
 
 CALLS = {
     f"{name}-{kind}": (getattr(solutions, name), args)

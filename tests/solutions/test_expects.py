@@ -7,8 +7,8 @@ import pytest
 
 import solutions
 from solutions.expects import expects
-from tests.calls import changed, every_call, leaves
-from tests.draws import Problem
+from tests.solutions.calls import changed, every_call, leaves
+from verification.problems import Problem
 
 CALLS = every_call(Problem(seed=1))
 LABELS = {"y_a", "y_b", "y"}

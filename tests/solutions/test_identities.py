@@ -5,14 +5,12 @@ import inspect
 import types
 
 import numpy as np
-import pytest
 import sympy as sp
 
 import solutions
-from tests import witnesses
-
-ELEMENTARY = {name: np.vectorize(getattr(sp, name), otypes=[object]) for name in ("exp", "log", "sqrt")}
-FORWARD = types.SimpleNamespace(**ELEMENTARY, einsum=witnesses.Symbols.einsum)
+from verification import reference_gradients as references
+from verification.checks import verifies
+from verification.symbolic_arrays import ELEMENTARY, EPS, FORWARD, derived, normalised, put, symbols
 
 # What the lines of a function refer to: SymPy's arithmetic, and the other functions in it.
 NAMES = {"np": types.SimpleNamespace(**vars(np) | ELEMENTARY), "__builtins__": __builtins__}
@@ -28,22 +26,7 @@ NAMES |= {name: in_symbols(getattr(solutions, name)) for name in solutions.__all
 m, n, h, K = 3, 2, 2, 3
 ON_A, ON_B = np.array([[1, 0], [1, 1], [0, 1]]), np.array([[0, 1], [1, 1], [1, 0]])  # where the two ReLUs are on
 MASK = np.array([[1, 0], [0, 1], [1, 1]]) * sp.Rational(8, 5)
-EPS, DOUT = sp.Symbol("eps", positive=True), sp.Symbol("dout")
-
-
-def symbols(name, *shape):
-    """An array of symbols."""
-    return np.array(sp.symbols(f"{name}_:{int(np.prod(shape))}"), dtype=object).reshape(shape)
-
-
-def derived(loss, variable):
-    """SymPy's gradient, entry by entry."""
-    return np.vectorize(lambda v: sp.diff(loss, v), otypes=[object])(variable)
-
-
-def put(values, expressions):
-    """Put values in the place of symbols."""
-    return np.vectorize(lambda expression: sp.sympify(expression).subs(values), otypes=[object])(expressions)
+DOUT = sp.Symbol("dout")
 
 
 def same(yours, expected, var=None):
@@ -57,14 +40,7 @@ def same(yours, expected, var=None):
     return all(sp.numer(sp.together(entry)).expand() == 0 for entry in np.ravel(difference))
 
 
-def normalised(a):
-    """The statistics of a batch, and what batch norm makes of it before gamma and beta."""
-    mu = a.sum(axis=0) / sp.Integer(len(a))
-    var = ((a - mu) ** 2).sum(axis=0) / sp.Integer(len(a))
-    return mu, var, (a - mu) / ELEMENTARY["sqrt"](var + EPS)
-
-
-@pytest.mark.verifies("grad-linear-x", "grad-linear-theta")
+@verifies("grad-linear-x", "grad-linear-theta")
 def test_linear(lines=solutions.linear_backward):
     x, theta, dout = symbols("x", 3, 2), symbols("theta", 4, 2), symbols("dout", 3, 4)
     dx, dtheta = in_symbols(lines)(dout, (x, theta))
@@ -74,13 +50,13 @@ def test_linear(lines=solutions.linear_backward):
     assert not same(-dx, derived(loss, x))
 
 
-@pytest.mark.verifies("grad-batch-norm-x", "grad-batch-norm-gamma", "grad-batch-norm-beta")
+@verifies("grad-batch-norm-x", "grad-batch-norm-gamma", "grad-batch-norm-beta")
 def test_batch_norm(lines=solutions.batch_norm_backward):
     x, dout = symbols("x", 4, 2), symbols("dout", 4, 2)
     mu, var, x_hat = normalised(x)
     for gamma, beta in ((symbols("gamma", 2), symbols("beta", 2)), sp.symbols("gamma beta")):
         dx, dgamma, dbeta = in_symbols(lines)(dout, (x_hat, mu, var, gamma, beta, EPS))
-        loss = (dout * witnesses.batch_norm(FORWARD, x, gamma, beta, EPS)).sum()
+        loss = (dout * references.batch_norm(FORWARD, x, gamma, beta, EPS)).sum()
         assert same(dx, derived(loss, x), var)
         assert same(dgamma, derived(loss, gamma))
         assert same(dbeta, derived(loss, beta))
@@ -88,49 +64,49 @@ def test_batch_norm(lines=solutions.batch_norm_backward):
         assert not same(constant_statistics, derived(loss, x), var)
 
 
-@pytest.mark.verifies("jac-batch-norm-gamma", "jac-batch-norm-beta")
+@verifies("jac-batch-norm-gamma", "jac-batch-norm-beta")
 def test_batch_norm_jacobian(lines=solutions.batch_norm_jacobian):
     """At a point of fractions, since np.var knows no symbol."""
     x = np.array([[1, 5], [2, 7], [4, 3]]) * sp.Rational(1, 3)
     gamma, beta, eps = symbols("gamma", 2), symbols("beta", 2), sp.Rational(1, 7)
-    out = witnesses.batch_norm(FORWARD, x, gamma, beta, eps)
+    out = references.batch_norm(FORWARD, x, gamma, beta, eps)
     for found, variable in zip(in_symbols(lines)(x, gamma, beta, eps), (gamma, beta), strict=True):
         assert same(found, np.stack([derived(entry, variable) for entry in out.flat]).reshape(3, 2, 2))
 
 
-@pytest.mark.verifies("jac-softmax")
+@verifies("jac-softmax")
 def test_softmax_jacobian(lines=solutions.softmax_jacobian):
     """At logarithms of fractions, where softmax is a fraction; the shift by the largest needs numbers."""
     x, at = symbols("x", 4), ELEMENTARY["log"](np.array([sp.Rational(k, 7) for k in (2, 3, 11, 5)]))
-    expected = np.stack([derived(y, x) for y in witnesses.softmax(FORWARD, x)])
+    expected = np.stack([derived(y, x) for y in references.softmax(FORWARD, x)])
     assert same(in_symbols(lines)(at), put(dict(zip(x, at, strict=True)), expected))
 
 
-@pytest.mark.verifies("grad-softmax")
+@verifies("grad-softmax")
 def test_softmax(lines=solutions.softmax_backward):
     x, dout = symbols("x", 2, 3), symbols("dout", 2, 3)
-    y = witnesses.softmax(FORWARD, x)
+    y = references.softmax(FORWARD, x)
     assert same(in_symbols(lines)(dout, (y,)), derived((dout * y).sum(), x))
 
 
-@pytest.mark.verifies("grad-squared-error")
+@verifies("grad-squared-error")
 def test_squared_error(lines=solutions.squared_error_backward):
     y_hat, y = symbols("y_hat", m, h), symbols("y", m, h)
-    loss = DOUT * witnesses.squared_error(FORWARD, y_hat, y)
+    loss = DOUT * references.squared_error(FORWARD, y_hat, y)
     assert same(in_symbols(lines)(DOUT, (y_hat, y)), derived(loss, y_hat))
 
 
-@pytest.mark.verifies("grad-z-2b")
+@verifies("grad-z-2b")
 def test_cross_entropy_needs_labels_that_sum_to_one(lines=solutions.cross_entropy_backward):
     z, y = symbols("z", m, K), symbols("y", m, K)
-    found = in_symbols(lines)(DOUT, (witnesses.softmax(FORWARD, z), y))
-    expected = derived(DOUT * witnesses.cross_entropy(FORWARD, z, y), z)
+    found = in_symbols(lines)(DOUT, (references.softmax(FORWARD, z), y))
+    expected = derived(DOUT * references.cross_entropy(FORWARD, z, y), z)
     sum_to_one = {row[-1]: 1 - row[:-1].sum() for row in y}
     assert same(put(sum_to_one, found), put(sum_to_one, expected))
     assert not same(found, expected)
 
 
-@pytest.mark.verifies("grad-y-hat-b", "jac-y-hat-b", "grad-z-2b", "grad-theta-2b")
+@verifies("grad-y-hat-b", "jac-y-hat-b", "grad-z-2b", "grad-theta-2b")
 def test_head(lines=solutions.head_backward):
     s, theta_2b, y_b, y_hat_b = (symbols("s", m, h), symbols("theta", K, h), symbols("y", m, K), symbols("y_hat", m, K))
     hard = dict(zip(y_b.flat, [0, 1, 0, 0, 0, 1], strict=False)) | {y_b[2, 2]: 1 - y_b[2, 0] - y_b[2, 1]}
@@ -140,17 +116,17 @@ def test_head(lines=solutions.head_backward):
     found = in_symbols(lines)(DOUT, cache)
     assert same(found["dy_hat_b"], derived(-DOUT * (y_b * ELEMENTARY["log"](y_hat_b)).sum() / m, y_hat_b))
 
-    as_softmax = dict(zip(y_hat_b.flat, witnesses.softmax(FORWARD, z_2b).flat, strict=True))
-    rows = [[derived(y, z) for y in row] for row, z in zip(witnesses.softmax(FORWARD, z_2b), z_2b, strict=True)]
+    as_softmax = dict(zip(y_hat_b.flat, references.softmax(FORWARD, z_2b).flat, strict=True))
+    rows = [[derived(y, z) for y in row] for row, z in zip(references.softmax(FORWARD, z_2b), z_2b, strict=True)]
     assert same(put(as_softmax, found["dy_hat_b_dz_2b"]), np.array(rows))
-    assert same(put(as_softmax, found["dz_2b"]), derived(DOUT * witnesses.cross_entropy(FORWARD, z_2b, y_b), z_2b))
+    assert same(put(as_softmax, found["dz_2b"]), derived(DOUT * references.cross_entropy(FORWARD, z_2b, y_b), z_2b))
 
     as_scores = dict(zip(z_2b.flat, (s @ theta_2b.T).flat, strict=True))
-    loss = DOUT * witnesses.cross_entropy(FORWARD, s @ theta_2b.T, y_b)
+    loss = DOUT * references.cross_entropy(FORWARD, s @ theta_2b.T, y_b)
     assert same(put(as_scores, put(as_softmax, found["dtheta_2b"])), derived(loss, theta_2b))
 
 
-@pytest.mark.verifies("jac-z-2b-c", "grad-c", "grad-beta", "grad-gamma", "grad-a-1b", "grad-z-1b", "grad-theta-1b")
+@verifies("jac-z-2b-c", "grad-c", "grad-beta", "grad-gamma", "grad-a-1b", "grad-z-1b", "grad-theta-1b")
 def test_branch_b(lines=solutions.branch_b_backward):
     x, theta_1b, theta_2b, dz_2b = symbols("x", m, n), symbols("t1", h, n), symbols("t2", K, h), symbols("dz", m, K)
     gamma, beta = symbols("gamma", h), symbols("beta", h)
@@ -166,7 +142,7 @@ def test_branch_b(lines=solutions.branch_b_backward):
         return var, in_symbols(lines)(dz_2b, cache | dict(x=x, theta_1b=theta_1b, theta_2b=theta_2b))
 
     var, at_a = found(a)
-    loss_of_a = loss(witnesses.batch_norm(FORWARD, a, gamma, beta, EPS))
+    loss_of_a = loss(references.batch_norm(FORWARD, a, gamma, beta, EPS))
     assert same(at_a["dz_2b_dc"], np.stack([derived(score, c[0]) for score in (c @ theta_2b.T)[0]]))
     assert same(at_a["dc"], derived(loss(c), c))
     assert same(at_a["dbeta"], derived(loss_of_a, beta), var)
@@ -174,18 +150,18 @@ def test_branch_b(lines=solutions.branch_b_backward):
     assert same(at_a["da_1b"], derived(loss_of_a, a), var)
     assert same(at_a["dz_1b"], ON_B * derived(loss_of_a, a), var)
     var, at_z = found(ON_B * z)
-    loss_of_z = loss(witnesses.batch_norm(FORWARD, ON_B * z, gamma, beta, EPS))
+    loss_of_z = loss(references.batch_norm(FORWARD, ON_B * z, gamma, beta, EPS))
     assert same(at_z["dtheta_1b"].T, derived(loss_of_z, theta_1b).T, var)
 
 
-@pytest.mark.verifies("grad-z-2a", "grad-theta-2a", "grad-d", "grad-z-1a", "grad-theta-1a")
+@verifies("grad-z-2a", "grad-theta-2a", "grad-d", "grad-z-1a", "grad-theta-1a")
 def test_branch_a(lines=solutions.branch_a_backward):
     x, theta_1a, theta_2a, theta_2b = symbols("x", m, n), symbols("t1", h, n), symbols("ta", h, h), symbols("tb", K, h)
     dz_2b, y_a, c = symbols("dz", m, K), symbols("y", m, h), symbols("c", m, h)
     z_1a, d, z_2a = symbols("z1", m, h), symbols("d", m, h), symbols("z2", m, h)
 
     def loss(z_2a):
-        return DOUT * witnesses.squared_error(FORWARD, z_2a, y_a) + (dz_2b * ((c + z_2a) @ theta_2b.T)).sum()
+        return DOUT * references.squared_error(FORWARD, z_2a, y_a) + (dz_2b * ((c + z_2a) @ theta_2b.T)).sum()
 
     def found(d):
         cache = dict(x=x, theta_1a=theta_1a, theta_2a=theta_2a, theta_2b=theta_2b, mask=MASK, z_1a=2 * ON_A - 1, s=c)

@@ -3,10 +3,11 @@
 import pytest
 
 import solutions
-from tests.claims import TRIALS, judge, judging_tests, takes_witness
+from tests.solutions import test_identities
 from tests.solutions.mutants import mutants
+from verification.equation_registry import CHECKS, TRIALS, by_function, run_check, takes_witness
 
-JUDGES, IDENTITIES = judging_tests(), judging_tests("lines")
+IDENTITIES = by_function([test_identities], "lines")
 WITNESSES = {witness.__name__: witness for witness, _ in TRIALS.values()}
 
 # A mistake that changes nothing, so that no witness can see it: ReLU's value at 0 is 0 whichever side it counts to, and
@@ -46,15 +47,15 @@ BLIND = {
 
 
 def test_every_function_is_judged():
-    assert JUDGES.keys() == set(solutions.__all__)
+    assert CHECKS.keys() == set(solutions.__all__)
 
 
 @pytest.mark.filterwarnings("ignore")  # a mistake may divide by zero
-@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("name", CHECKS)
 def test_every_mistake_is_seen(name):
-    test = JUDGES[name]
-    for witness_name, witness in WITNESSES.items() if takes_witness(test) else [("values", None)]:
-        each_is_seen(name, witness_name, lambda function, witness=witness: judge(test, function, witness))
+    check = CHECKS[name]
+    for witness_name, witness in WITNESSES.items() if takes_witness(check) else [("values", None)]:
+        each_is_seen(name, witness_name, lambda function, witness=witness: run_check(check, function, witness))
 
 
 @pytest.mark.soak  # a difference that is not 0 is a long expression

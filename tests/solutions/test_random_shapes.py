@@ -4,11 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.claims import judging_tests, takes_witness
-from tests.draws import Problem
-from tests.witnesses import automatic, complex_step
+from verification.equation_registry import CHECKS, takes_witness
+from verification.problems import Problem
+from verification.reference_gradients import automatic, complex_step
 
-TESTS = judging_tests()
 PROBLEMS = st.builds(
     Problem,
     seed=st.integers(10, 10**6),
@@ -20,10 +19,10 @@ PROBLEMS = st.builds(
 )
 
 
-@pytest.mark.parametrize("name", TESTS)
+@pytest.mark.parametrize("name", CHECKS)
 @settings(max_examples=12, deadline=None, derandomize=True, database=None)
 @given(problem=PROBLEMS)
 def test_on_random_shapes(name, problem):
-    test = TESTS[name]
-    for witness in (complex_step, automatic) if takes_witness(test) else (None,):
-        test(**dict(witness=witness) if witness else {}, problem=problem)
+    check = CHECKS[name]
+    for witness in (complex_step, automatic) if takes_witness(check) else (None,):
+        check(**dict(witness=witness) if witness else {}, problem=problem)

@@ -20,8 +20,8 @@ def fingerprint(value):
 
 
 class Formulas:
-    """The formulas of a page. draws: a file as `book.boxes` stores it; reader: the module; shown_by: of the questions'
-    public half, what the numbers of a wrong formula show."""
+    """The formulas of a page. draws: a file as `book._ext.formula_boxes` stores it; reader: the module; shown_by: of
+    the questions' public half, what the numbers of a wrong formula show."""
 
     def __init__(self, draws, reader, shown_by):
         self.reader, self.shown_by, self.draws = reader, shown_by, {}

@@ -3,7 +3,7 @@
 import pytest
 
 from autograder import cli
-from book.sheet import FILE as SHEET
+from book._lib.source_verdicts import FILE as SHEET
 
 RIGHT = r"\frac1m \sum_i (\theta_{2B}^T (\hat y_{b,i} - y_{b,i})) \circ \hat x_i"
 DEFINED = "g_i = \\theta_{2B}^T (\\hat y_{b,i} - y_{b,i})\n\\frac1m \\sum_i g_i \\circ \\hat x_i"

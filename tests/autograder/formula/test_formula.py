@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from autograder.formula import judge, reader
 from autograder.formula.judge import judge_formula, judge_sheet
 from autograder.formula.reader import TARGETS, FormulaError, Node, evaluate, network, point, read, shapes, typeset
-from book.sheet import formulas
+from book._lib.source_verdicts import formulas
 
 HERE = Path(__file__).parent
 FINAL = tuple(f"2-2 {name}" for name in ("theta_2b", "theta_2a", "theta_1a", "gamma", "beta", "theta_1b"))

@@ -1,0 +1,1 @@
+"""What the code cells of the pages import."""

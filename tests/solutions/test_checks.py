@@ -1,0 +1,18 @@
+"""Every function of solutions/ agrees with its references: the checks that the book runs too, for its equations."""
+
+import pytest
+
+from verification.equation_registry import CHECKS, takes_witness
+
+GRADIENTS = {name: check for name, check in CHECKS.items() if takes_witness(check)}
+VALUES = {name: check for name, check in CHECKS.items() if not takes_witness(check)}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients_agree(name, witness, problem):
+    GRADIENTS[name](witness=witness, problem=problem)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_forward_values_agree(name, problem):
+    VALUES[name](problem=problem)
