@@ -1,4 +1,4 @@
-"""How a function under test is called, and when its answer agrees with a witness's."""
+"""How a function under test is called, and when its answer agrees with a reference's."""
 
 import copy
 from contextlib import contextmanager
@@ -51,7 +51,7 @@ def agree(yours, expected, kind):
     for name, right in expected.items():
         assert np.shape(yours[name]) == np.shape(right), f"{name}: shape {np.shape(yours[name])}, not {np.shape(right)}"
         size = np.linalg.norm(right)
-        assert size > 0, f"{name}: the witness is 0 everywhere and would see nothing"
+        assert size > 0, f"{name}: the reference is 0 everywhere and would see nothing"
         error = np.linalg.norm(yours[name] - right) / size
         for found in _heard:
             found.append((name, kind, error))

@@ -15,9 +15,9 @@ from verification.reference_gradients import automatic, central, complex_step, o
 
 MODULES = (batch_norm, dropout, linear, loss, relu, softmax, two_branch)
 TRIALS = {
-    f"{witness.__name__}-{name}": (witness, problem)
+    f"{reference.__name__}-{name}": (reference, problem)
     for name, problem in PROBLEMS.items()
-    for witness in (central, complex_step, automatic, oracle)
+    for reference in (central, complex_step, automatic, oracle)
 } | {"symbolic": (symbolic, TINY)}
 
 
@@ -43,20 +43,20 @@ def labels_of(check):
     return set(getattr(check, "labels", ()))
 
 
-def takes_witness(check):
-    """A forward pass is compared with another's values; a gradient, with a witness."""
-    return "witness" in inspect.signature(check).parameters
+def takes_reference(check):
+    """A forward pass is compared with another's values; a gradient, with a reference."""
+    return "reference" in inspect.signature(check).parameters
 
 
-def run_check(check, function, witness=None):
-    """Run a check on a function, on every problem, with every witness or with one. Raises where it fails."""
-    if not takes_witness(check):
+def run_check(check, function, reference=None):
+    """Run a check on a function, on every problem, with every reference or with one. Raises where it fails."""
+    if not takes_reference(check):
         for problem in PROBLEMS.values():
             check(problem=problem, function=function)
         return
     for one, problem in TRIALS.values():
-        if witness in (None, one):
-            check(witness=one, problem=problem, function=function)
+        if reference in (None, one):
+            check(reference=one, problem=problem, function=function)
 
 
 def check_of(label):
@@ -74,15 +74,15 @@ def check_of(label):
 JACOBIANS = {"jac-y-hat-b": "dy_hat_b_dz_2b", "jac-z-2b-c": "dz_2b_dc"}  # beside the gradients in one answer
 
 
-def error_of(label, check, function, witness):
+def error_of(label, check, function, reference):
     """The largest relative error that a check sees: of the gradient that the label names, or else of all it compares.
 
     Raises:
         AssertionError: the check fails.
     """
     with measuring() as found:
-        run_check(check, function, witness)
-    errors = [(str(name), error) for name, kind, error in found if kind == witness.__name__]
+        run_check(check, function, reference)
+    errors = [(str(name), error) for name, kind, error in found if kind == reference.__name__]
     wanted = label.split("-", 1)[1].replace("-", "_")
     ours = JACOBIANS.get(label)
     named = [error for name, error in errors if name == ours or (not ours and wanted.endswith(name.removeprefix("d")))]
@@ -125,5 +125,5 @@ def verify(label, tex):
     step = symbolic_derivations.STEPS[label]
     if not symbolic_derivations.is_exact(label, step):
         raise AssertionError(f"{label} is not what SymPy derives")
-    errors = (error_of(label, check, function, witness) for witness in (oracle, automatic))
+    errors = (error_of(label, check, function, reference) for reference in (oracle, automatic))
     return Verification(*errors, check, step)

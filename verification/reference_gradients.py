@@ -1,7 +1,8 @@
-"""Witnesses that know nothing of solutions/: the forward passes, written anew, and five ways to differentiate them.
+"""References that know nothing of solutions/: the forward passes, written anew, and five ways to differentiate them.
 
-A forward pass takes `xp`, the arithmetic to use, and its inputs by name. A witness, called as witness(forward, inputs,
-names), returns {name: Jacobian} of the output along each of the named inputs, of shape output.shape + input.shape.
+A forward pass takes `xp`, the arithmetic to use, and its inputs by name. A reference, called as
+`reference(forward, inputs, names)`, returns {name: Jacobian} of the output with respect to each of the named inputs, of
+shape output.shape + input.shape.
 """
 
 import functools
@@ -89,20 +90,20 @@ def network_loss_a(xp, **inputs):
     return network(xp, **inputs)["loss_a"]
 
 
-# --------------------------------------------------------------------------------------------------- the witnesses
+# --------------------------------------------------------------------------------------------------- the references
 
 
-def remember(witness):
-    """A witness is asked the same thing many times (once for each broken function): compute it once."""
+def remember(reference):
+    """A reference is asked the same thing many times (once for each broken function): compute it once."""
     known = {}
 
-    @functools.wraps(witness)
+    @functools.wraps(reference)
     def remembering(forward, inputs, along):
         arrays = {name: np.asarray(value) for name, value in inputs.items()}
         data = tuple((name, value.shape, value.tobytes()) for name, value in sorted(arrays.items()))
         for name in along:
             if (forward, name, data) not in known:
-                known[forward, name, data] = witness(forward, arrays, name)
+                known[forward, name, data] = reference(forward, arrays, name)
         return {name: known[forward, name, data].copy() for name in along}
 
     return remembering

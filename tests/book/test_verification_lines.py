@@ -54,15 +54,15 @@ def test_the_line_leads_to_the_lines_that_check():
         assert name in (ROOT / path).read_text().split("\n")[int(number) - 1]
 
 
-@pytest.mark.parametrize("witness", [oracle, automatic])
+@pytest.mark.parametrize("reference", [oracle, automatic])
 @pytest.mark.parametrize("label", ["grad-batch-norm-x", "grad-theta-2b", "jac-softmax", "grad-relu"])
-def test_a_broken_function_is_not_called_checked(label, witness):
+def test_a_broken_function_is_not_called_checked(label, reference):
     check, function = check_of(label)
-    assert error_of(label, check, function, witness) < 1e-13
+    assert error_of(label, check, function, reference) < 1e-13
     seen = 0
     for _, broken in mutants(function):
         try:
-            error_of(label, check, broken, witness)
+            error_of(label, check, broken, reference)
         except AssertionError:
             seen += 1
         except Exception:

@@ -2,15 +2,15 @@
 
 import pytest
 
-from verification.equation_registry import CHECKS, takes_witness
+from verification.equation_registry import CHECKS, takes_reference
 
-GRADIENTS = {name: check for name, check in CHECKS.items() if takes_witness(check)}
-VALUES = {name: check for name, check in CHECKS.items() if not takes_witness(check)}
+GRADIENTS = {name: check for name, check in CHECKS.items() if takes_reference(check)}
+VALUES = {name: check for name, check in CHECKS.items() if not takes_reference(check)}
 
 
 @pytest.mark.parametrize("name", GRADIENTS)
-def test_gradients_agree(name, witness, problem):
-    GRADIENTS[name](witness=witness, problem=problem)
+def test_gradients_agree(name, reference, problem):
+    GRADIENTS[name](reference=reference, problem=problem)
 
 
 @pytest.mark.parametrize("name", VALUES)

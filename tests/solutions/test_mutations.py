@@ -1,17 +1,17 @@
-"""The tests, tested: every small mistake in a function must be seen, by each witness by itself."""
+"""The tests, tested: every small mistake in a function must be seen, by each reference by itself."""
 
 import pytest
 
 import solutions
 from tests.solutions import test_identities
 from tests.solutions.mutants import mutants
-from verification.equation_registry import CHECKS, TRIALS, by_function, run_check, takes_witness
+from verification.equation_registry import CHECKS, TRIALS, by_function, run_check, takes_reference
 
 IDENTITIES = by_function([test_identities], "lines")
-WITNESSES = {witness.__name__: witness for witness, _ in TRIALS.values()}
+REFERENCES = {reference.__name__: reference for reference, _ in TRIALS.values()}
 
-# A mistake that changes nothing, so that no witness can see it: ReLU's value at 0 is 0 whichever side it counts to, and
-# linear_backward reads s and theta for two gradients of which these lines keep one.
+# A mistake that changes nothing, so that no reference can see it: ReLU's value at 0 is 0 whichever side it counts to,
+# and linear_backward reads s and theta for two gradients of which these lines keep one.
 HARMLESS = {
     "relu_forward": ["return (np.where(z.real > 0, z, 0), (z,))  ->  return (np.where(z.real >= 0, z, 0), (z,))"],
     "head_backward": [
@@ -31,7 +31,7 @@ HARMLESS = {
         "_, dtheta_1a = linear_backward(dz_1a, (cache['x'], -1.0 * cache['theta_1a']))",
     ],
 }
-# What one witness cannot see. A central difference straddles ReLU's kink, so its test keeps away from it. In exact
+# What one reference cannot see. A central difference straddles ReLU's kink, so its test keeps away from it. In exact
 # arithmetic no exponential overflows, and a generator unpacks like a tuple where nothing checks it.
 BLIND = {
     ("relu_backward", "central"): ["dz = np.where(z > 0, dout, 0)  ->  dz = np.where(z >= 0, dout, 0)"],
@@ -54,8 +54,8 @@ def test_every_function_is_judged():
 @pytest.mark.parametrize("name", CHECKS)
 def test_every_mistake_is_seen(name):
     check = CHECKS[name]
-    for witness_name, witness in WITNESSES.items() if takes_witness(check) else [("values", None)]:
-        each_is_seen(name, witness_name, lambda function, witness=witness: run_check(check, function, witness))
+    for reference_name, reference in REFERENCES.items() if takes_reference(check) else [("values", None)]:
+        each_is_seen(name, reference_name, lambda function, reference=reference: run_check(check, function, reference))
 
 
 @pytest.mark.soak  # a difference that is not 0 is a long expression
@@ -65,13 +65,13 @@ def test_every_mistake_breaks_the_identity(name):
     each_is_seen(name, "identity", IDENTITIES[name])
 
 
-def each_is_seen(name, witness_name, judgement):
+def each_is_seen(name, reference_name, judgement):
     """Most by their numbers: a mistake that ends in another error is seen too, but proves little."""
     judgement(getattr(solutions, name))
     outcomes = {change: outcome(judgement, mutant) for change, mutant in mutants(getattr(solutions, name))}
     unseen = {change for change, seen in outcomes.items() if seen == "unseen"}
-    assert unseen == {*HARMLESS.get(name, []), *BLIND.get((name, witness_name), [])}, witness_name
-    assert sum(seen == "seen by its numbers" for seen in outcomes.values()) >= 3, witness_name
+    assert unseen == {*HARMLESS.get(name, []), *BLIND.get((name, reference_name), [])}, reference_name
+    assert sum(seen == "seen by its numbers" for seen in outcomes.values()) >= 3, reference_name
 
 
 def outcome(judgement, function):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verification.equation_registry import CHECKS, takes_witness
+from verification.equation_registry import CHECKS, takes_reference
 from verification.problems import Problem
 from verification.reference_gradients import automatic, complex_step
 
@@ -24,5 +24,5 @@ PROBLEMS = st.builds(
 @given(problem=PROBLEMS)
 def test_on_random_shapes(name, problem):
     check = CHECKS[name]
-    for witness in (complex_step, automatic) if takes_witness(check) else (None,):
-        check(**dict(witness=witness) if witness else {}, problem=problem)
+    for reference in (complex_step, automatic) if takes_reference(check) else (None,):
+        check(**dict(reference=reference) if reference else {}, problem=problem)

@@ -24,7 +24,7 @@ from verification.symbolic_derivations import RIGHT, STEPS, is_exact, right, sta
 BOOK = Path(__file__).parents[2] / "book"
 PAGES = [BOOK / "notation.md", *sorted(BOOK.glob("block[12]/*.md")), *sorted(BOOK.glob("checking/*.md"))]
 LABELLED = re.compile(r"\$\$(?P<tex>(?:(?!\$\$).)+)\$\$\s*\((?P<label>[\w-]+)\)$", re.DOTALL | re.MULTILINE)
-# Definitions, which nothing precedes. The functions that compute them are tested against witnesses of their own.
+# Definitions, which nothing precedes. The functions that compute them are tested against references of their own.
 DEFINITIONS = {"batch-norm-forward", "batch-norm-pieces", "dropout-forward", "softmax-forward", "relu-forward", "z-1a"}
 DEFINITIONS |= {"a-1a", "mask", "d", "z-2a", "z-1b", "a-1b", "mu-b", "var-b", "x-hat", "c", "s", "z-2b", "y-hat-b"}
 DEFINITIONS |= {"squared-error", "cross-entropy", "loss", "delta-a", "delta-b", "difference-rule"}

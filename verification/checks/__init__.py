@@ -1,8 +1,8 @@
 """Checks of the functions of solutions/ against reference gradients, a module for each module there.
 
-A check is called `check_` and the function's name. It takes a `problem`, for a gradient also the `witness`, one of the
-five differentiators of `reference_gradients`, and `function`: the function of solutions/ by default, or another in its
-place, such as a broken one. It raises AssertionError where they disagree.
+A check is called `check_` and the function's name. It takes a `problem`; for a gradient also the `reference`, one of
+the five differentiators in `reference_gradients`; and `function`, which is the function of solutions/ by default, or
+another in its place, such as a broken one. It raises AssertionError where they disagree.
 """
 
 

@@ -1,4 +1,4 @@
-"""Batch normalisation against its witnesses, with one gamma and one beta a feature, and with scalars."""
+"""Batch normalisation against its references, with one gamma and one beta a feature, and with scalars."""
 
 import numpy as np
 
@@ -23,17 +23,17 @@ def check_batch_norm_forward(problem, function=batch_norm_forward):
 
 
 @verifies("jac-batch-norm-gamma", "jac-batch-norm-beta")
-def check_batch_norm_jacobian(witness, problem, function=batch_norm_jacobian):
+def check_batch_norm_jacobian(reference, problem, function=batch_norm_jacobian):
     inputs = inputs_of(problem)
     dy_dgamma, dy_dbeta = twice(function, *inputs.values())
-    expected = witness(batch_norm, inputs, ("gamma", "beta"))
-    agree(dict(gamma=dy_dgamma, beta=dy_dbeta), expected, witness.__name__)
+    expected = reference(batch_norm, inputs, ("gamma", "beta"))
+    agree(dict(gamma=dy_dgamma, beta=dy_dbeta), expected, reference.__name__)
 
 
 @verifies("grad-batch-norm-x", "grad-batch-norm-gamma", "grad-batch-norm-beta")
-def check_batch_norm_backward(witness, problem, function=batch_norm_backward):
+def check_batch_norm_backward(reference, problem, function=batch_norm_backward):
     dout, inputs = problem.normal("dout", problem.m, problem.h), inputs_of(problem)
     _, cache = batch_norm_forward(**inputs)
     dx, dgamma, dbeta = twice(function, dout, cache)
-    expected = pulled(dout, witness(batch_norm, inputs, ("x", "gamma", "beta")))
-    agree(dict(x=dx, gamma=dgamma, beta=dbeta), expected, witness.__name__)
+    expected = pulled(dout, reference(batch_norm, inputs, ("x", "gamma", "beta")))
+    agree(dict(x=dx, gamma=dgamma, beta=dbeta), expected, reference.__name__)

@@ -1,4 +1,4 @@
-"""Dropout against its witnesses. One draw of r is p itself, where the entry is kept."""
+"""Dropout against its references. One draw of r is p itself, where the entry is kept."""
 
 import numpy as np
 
@@ -25,15 +25,16 @@ def check_dropout_forward(problem, function=dropout_forward):
 
 
 @verifies("jac-dropout")
-def check_dropout_jacobian(witness, problem, function=dropout_jacobian):
+def check_dropout_jacobian(reference, problem, function=dropout_jacobian):
     inputs = inputs_of(problem, problem.n)
-    agree(dict(x=twice(function, inputs["r"], P)), witness(dropout, inputs, ("x",)), witness.__name__)
+    agree(dict(x=twice(function, inputs["r"], P)), reference(dropout, inputs, ("x",)), reference.__name__)
 
 
 @verifies("grad-dropout")
-def check_dropout_backward(witness, problem, function=dropout_backward):
+def check_dropout_backward(reference, problem, function=dropout_backward):
     for shape in shapes_of(problem):
         inputs = inputs_of(problem, *shape)
         dout = problem.normal("dout", *shape)
         _, cache = dropout_forward(**inputs)
-        agree(dict(x=twice(function, dout, cache)), pulled(dout, witness(dropout, inputs, ("x",))), witness.__name__)
+        expected = pulled(dout, reference(dropout, inputs, ("x",)))
+        agree(dict(x=twice(function, dout, cache)), expected, reference.__name__)

@@ -1,4 +1,4 @@
-"""The fully connected layer against its witnesses."""
+"""The fully connected layer against its references."""
 
 import numpy as np
 
@@ -19,9 +19,9 @@ def check_linear_forward(problem, function=linear_forward):
 
 
 @verifies("grad-linear-x", "grad-linear-theta")
-def check_linear_backward(witness, problem, function=linear_backward):
+def check_linear_backward(reference, problem, function=linear_backward):
     inputs = inputs_of(problem)
     dout = problem.normal("dout", problem.m, problem.h)
     _, cache = linear_forward(**inputs)
     dx, dtheta = twice(function, dout, cache)
-    agree(dict(x=dx, theta=dtheta), pulled(dout, witness(linear, inputs, ("x", "theta"))), witness.__name__)
+    agree(dict(x=dx, theta=dtheta), pulled(dout, reference(linear, inputs, ("x", "theta"))), reference.__name__)

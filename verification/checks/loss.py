@@ -1,4 +1,4 @@
-"""The two losses against their witnesses."""
+"""The two losses against their references."""
 
 import numpy as np
 
@@ -24,11 +24,11 @@ def check_squared_error_forward(problem, function=squared_error_forward):
 
 
 @verifies("grad-squared-error")
-def check_squared_error_backward(witness, problem, function=squared_error_backward):
+def check_squared_error_backward(reference, problem, function=squared_error_backward):
     inputs, dout = squared_error_inputs(problem), problem.scalar("dout")
     _, cache = squared_error_forward(**inputs)
-    expected = pulled(dout, witness(squared_error, inputs, ("y_hat",)))
-    agree(dict(y_hat=twice(function, dout, cache)), expected, witness.__name__)
+    expected = pulled(dout, reference(squared_error, inputs, ("y_hat",)))
+    agree(dict(y_hat=twice(function, dout, cache)), expected, reference.__name__)
 
 
 def check_cross_entropy_forward(problem, function=cross_entropy_forward):
@@ -42,8 +42,8 @@ def check_cross_entropy_forward(problem, function=cross_entropy_forward):
 
 
 @verifies("grad-z-2b")
-def check_cross_entropy_backward(witness, problem, function=cross_entropy_backward):
+def check_cross_entropy_backward(reference, problem, function=cross_entropy_backward):
     inputs, dout = cross_entropy_inputs(problem), problem.scalar("dout")
     _, cache = cross_entropy_forward(**inputs)
-    expected = pulled(dout, witness(cross_entropy, inputs, ("z",)))
-    agree(dict(z=twice(function, dout, cache)), expected, witness.__name__)
+    expected = pulled(dout, reference(cross_entropy, inputs, ("z",)))
+    agree(dict(z=twice(function, dout, cache)), expected, reference.__name__)

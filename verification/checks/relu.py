@@ -1,4 +1,4 @@
-"""ReLU against its witnesses. At 0 the slope is 0: a central difference says 1/2 there, no other does."""
+"""ReLU against its references. At 0 the slope is 0: a central difference says 1/2 there, no other does."""
 
 import numpy as np
 
@@ -22,8 +22,8 @@ def check_relu_forward(problem, function=relu_forward):
 
 
 @verifies("grad-relu")
-def check_relu_backward(witness, problem, function=relu_backward):
-    inputs = inputs_of(problem, kink=witness is not central)
+def check_relu_backward(reference, problem, function=relu_backward):
+    inputs = inputs_of(problem, kink=reference is not central)
     dout = problem.normal("dout", problem.m, problem.n)
     _, cache = relu_forward(**inputs)
-    agree(dict(z=twice(function, dout, cache)), pulled(dout, witness(relu, inputs, ("z",))), witness.__name__)
+    agree(dict(z=twice(function, dout, cache)), pulled(dout, reference(relu, inputs, ("z",))), reference.__name__)

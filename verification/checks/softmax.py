@@ -1,4 +1,4 @@
-"""Softmax against its witnesses."""
+"""Softmax against its references."""
 
 import numpy as np
 
@@ -23,16 +23,17 @@ def check_softmax_forward(problem, function=softmax_forward):
 
 
 @verifies("jac-softmax")
-def check_softmax_jacobian(witness, problem, function=softmax_jacobian):
+def check_softmax_jacobian(reference, problem, function=softmax_jacobian):
     inputs = inputs_of(problem)[1]
-    agree(dict(x=twice(function, inputs["x"])), witness(softmax, inputs, ("x",)), witness.__name__)
+    agree(dict(x=twice(function, inputs["x"])), reference(softmax, inputs, ("x",)), reference.__name__)
     for far in (FAR, -FAR[:3]):
         agree(dict(x=function(far)), symbolic(softmax, dict(x=far), ("x",)), "symbolic")
 
 
 @verifies("grad-softmax")
-def check_softmax_backward(witness, problem, function=softmax_backward):
+def check_softmax_backward(reference, problem, function=softmax_backward):
     for inputs in inputs_of(problem):
         dout = problem.normal("dout", *inputs["x"].shape)
         _, cache = softmax_forward(**inputs)
-        agree(dict(x=twice(function, dout, cache)), pulled(dout, witness(softmax, inputs, ("x",))), witness.__name__)
+        expected = pulled(dout, reference(softmax, inputs, ("x",)))
+        agree(dict(x=twice(function, dout, cache)), expected, reference.__name__)

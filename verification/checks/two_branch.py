@@ -1,5 +1,7 @@
-"""The two-branch network against its witnesses: each step by itself, with an upstream gradient that is any numbers, and
-the whole. The gradient of an intermediate is the witness's gradient along a nudge that is added to it."""
+"""The two-branch network against its references: each step by itself, with any upstream gradient, and the whole.
+
+The gradient with respect to an intermediate is the reference's gradient along a nudge that is added to it.
+"""
 
 import numpy as np
 
@@ -25,24 +27,24 @@ def call(inputs, forward=two_branch_forward):
     return twice(forward, *two_branch_arguments(inputs))
 
 
-def gradients(witness, forward, upstream, inputs, along):
+def gradients(reference, forward, upstream, inputs, along):
     """{dname: gradient}; what is no input is an intermediate, and gets a nudge of zeros."""
     seen = network(np, **inputs)
     nudges = {name: np.zeros_like(seen[name]) for name in HEAD + BRANCH_B + BRANCH_A if name not in inputs}
-    found = pulled(upstream, witness(forward, inputs | nudges, along))
+    found = pulled(upstream, reference(forward, inputs | nudges, along))
     return {f"d{name}": found[name] for name in along}
 
 
-def head_jacobian(witness, inputs):
+def head_jacobian(reference, inputs):
     """Along a score, a sample at a time."""
     z_2b = network(np, **inputs)["z_2b"]
-    return dict(dy_hat_b_dz_2b=per_sample(witness(softmax, dict(x=z_2b), ("x",))["x"]))
+    return dict(dy_hat_b_dz_2b=per_sample(reference(softmax, dict(x=z_2b), ("x",))["x"]))
 
 
-def branch_b_jacobian(witness, inputs):
+def branch_b_jacobian(reference, inputs):
     """Along c, and the same for every sample."""
     nudge = dict(c=np.zeros_like(inputs["y_a"]))
-    first, *others = per_sample(witness(network_scores, inputs | nudge, ("c",))["c"])
+    first, *others = per_sample(reference(network_scores, inputs | nudge, ("c",))["c"])
     for other in others:
         np.testing.assert_allclose(other, first, rtol=1e-7)
     return dict(dz_2b_dc=first)
@@ -60,39 +62,39 @@ def check_two_branch_forward(problem, function=two_branch_forward):
 
 
 @verifies("grad-y-hat-b", "jac-y-hat-b", "grad-z-2b", "grad-theta-2b")
-def check_head_backward(witness, problem, function=head_backward):
+def check_head_backward(reference, problem, function=head_backward):
     dout = problem.scalar("dout")
     inputs = problem.network()
     _, cache = call(inputs)
-    expected = gradients(witness, network_loss, dout, inputs, HEAD) | head_jacobian(witness, inputs)
-    agree(twice(function, dout, cache), expected, witness.__name__)
+    expected = gradients(reference, network_loss, dout, inputs, HEAD) | head_jacobian(reference, inputs)
+    agree(twice(function, dout, cache), expected, reference.__name__)
 
 
 @verifies("jac-z-2b-c", "grad-c", "grad-beta", "grad-gamma", "grad-a-1b", "grad-z-1b", "grad-theta-1b")
-def check_branch_b_backward(witness, problem, function=branch_b_backward):
+def check_branch_b_backward(reference, problem, function=branch_b_backward):
     dz_2b = problem.normal("dz_2b", problem.m, problem.K)
     inputs = problem.network()
     _, cache = call(inputs)
-    expected = gradients(witness, network_scores, dz_2b, inputs, BRANCH_B) | branch_b_jacobian(witness, inputs)
-    agree(twice(function, dz_2b, cache), expected, witness.__name__)
+    expected = gradients(reference, network_scores, dz_2b, inputs, BRANCH_B) | branch_b_jacobian(reference, inputs)
+    agree(twice(function, dz_2b, cache), expected, reference.__name__)
 
 
 @verifies("grad-z-2a", "grad-theta-2a", "grad-d", "grad-z-1a", "grad-theta-1a")
-def check_branch_a_backward(witness, problem, function=branch_a_backward):
+def check_branch_a_backward(reference, problem, function=branch_a_backward):
     dout, dz_2b = problem.scalar("dout"), problem.normal("dz_2b", problem.m, problem.K)
     inputs = problem.network()
     _, cache = call(inputs)
-    through_loss = gradients(witness, network_loss_a, dout, inputs, BRANCH_A)
-    through_s = gradients(witness, network_scores, dz_2b, inputs, BRANCH_A)
+    through_loss = gradients(reference, network_loss_a, dout, inputs, BRANCH_A)
+    through_s = gradients(reference, network_scores, dz_2b, inputs, BRANCH_A)
     expected = {name: through_loss[name] + through_s[name] for name in through_loss}
-    agree(twice(function, dout, dz_2b, cache), expected, witness.__name__)
+    agree(twice(function, dout, dz_2b, cache), expected, reference.__name__)
 
 
 @verifies("grad-summary", "grad-summary-batch")
-def check_two_branch_backward(witness, problem, function=two_branch_backward):
+def check_two_branch_backward(reference, problem, function=two_branch_backward):
     dout = problem.scalar("dout")
     inputs = problem.network()
     _, cache = call(inputs)
-    expected = gradients(witness, network_loss, dout, inputs, HEAD + BRANCH_B + BRANCH_A)
-    expected |= head_jacobian(witness, inputs) | branch_b_jacobian(witness, inputs)
-    agree(twice(function, dout, cache), expected, witness.__name__)
+    expected = gradients(reference, network_loss, dout, inputs, HEAD + BRANCH_B + BRANCH_A)
+    expected |= head_jacobian(reference, inputs) | branch_b_jacobian(reference, inputs)
+    agree(twice(function, dout, cache), expected, reference.__name__)
