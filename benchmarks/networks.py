@@ -5,7 +5,8 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from autograder.exact_difference import no_variance, two_branch
+from autograder.exact_difference import no_variance
+from autograder.hw1.exact_gradients import two_branch
 from autograder.questions.public import PARAMS, draw_network
 from solutions import two_branch_backward, two_branch_forward
 

@@ -58,7 +58,7 @@ def _through_softmax(v: Evaluation) -> np.ndarray:
 
 def _jacobian(name: str, formula: Callable[[np.ndarray], np.ndarray], what: str, look: str) -> Mistake:
     """A mistake in the Jacobian of softmax, and in the gradient that is taken through it."""
-    steps = {"dy_hat_b_dz_2b": lambda v: formula(v.y_hat_b), "dz_2b": _through_softmax}
+    steps: Steps = {"dy_hat_b_dz_2b": lambda v: formula(v.y_hat_b), "dz_2b": _through_softmax}
     return declare("dy_hat_b_dz_2b", name, steps, what, look)
 
 
@@ -71,8 +71,8 @@ def _other_mask(v: Evaluation, part: str) -> np.ndarray:
     if v.actual is None:
         kept = np.random.default_rng(5).uniform(size=v.r.shape) >= v.p
     else:
-        answer = v.actual.get(part)
-        kept = (answer if np.shape(answer) == v.r.shape else np.zeros(v.r.shape)) != 0
+        answer = np.asarray(v.actual.get(part, 0.0))
+        kept = (answer if answer.shape == v.r.shape else np.zeros(v.r.shape)) != 0
     visible = v.z_1a > 0 if part == "dz_1a" else np.full(v.r.shape, True)
     r_kept, r_dropped = v.r[kept & visible], v.r[~kept & visible]
     is_threshold = r_kept.min(initial=1) >= r_dropped.max(initial=0) or r_kept.max(initial=0) <= r_dropped.min(

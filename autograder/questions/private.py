@@ -5,8 +5,10 @@ not those that follow it.
 """
 
 import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,33 +19,35 @@ from .references import REFERENCES, truth
 from .references import loss as _loss
 
 TOLERANCE = 1e-9  # complex steps of float64 passes are right to 1e-13, a right answer's own noise is below 1e-11
-CLUES = {
-    "1a": "z_1A < 0",
-    "1b": "z_1B < 0",
-    "d": "the mask is 0",
-}  # what an error may follow, by the part's last letters
+CLUES = {"1a": "z_1A < 0", "1b": "z_1B < 0", "d": "the mask is 0"}  # what an error may follow, by a part's last letters
 NUMERIC_GROWTH = 1.2  # a power of the parameters: honest code was measured at up to 1.0, numeric at 1.4 to 2
 
 
-def carried(question_id, q, values, right):
+CallFunction = Callable[[str, tuple], Answer]  # runs a student's function by name on these arguments, twice
+Diagnose = Callable[[str, Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+
+
+def carried(
+    question_id: str, q: Mapping[str, Any], values: Mapping[str, Any], right: Mapping[str, Any]
+) -> dict[str, Any]:
     """What is right for each part after the student's own earlier parts, where these can be told from nothing.
 
     An earlier part that is all zero, tiny, or the same for every sample would make an empty answer right: it is not
     carried, and neither is what would then be all but zero.
     """
-    own = {name: values[name] for name in values if name in right and _usable(values[name], right[name])}
+    own = {name: np.asarray(values[name]) for name in values if name in right and _usable(values[name], right[name])}
     own = {name: value for name, value in own.items() if _tells_something(value, right[name], name)}
     after = {}
     with np.errstate(all="ignore"):  # a student's variance may be negative
         for part in QUESTIONS[question_id].parts:
             if part.after and all(name in own for name in part.after):
-                expected = REFERENCES[question_id][part.name](q, right | own)
+                expected = REFERENCES[question_id][part.name](q, {**right, **own})
                 if _tells_something(expected, right[part.name], part.name):
                     after[part.name] = expected
     return after
 
 
-def _tells_something(value, right, name):
+def _tells_something(value: Any, right: Any, name: str) -> bool:
     """Whether an array is as large as the right one, within a factor, and varies as much from sample to sample (but for
     the mask: one for all samples is a mistake that people make).
     """
@@ -54,7 +58,7 @@ def _tells_something(value, right, name):
     return all(1e-2 * wanted <= size < np.inf for size, wanted in sizes)
 
 
-def _usable(value, right):
+def _usable(value: Any, right: Any) -> bool:
     try:
         value = np.asarray(value)
     except ValueError:  # lists of different lengths
@@ -66,37 +70,55 @@ def _usable(value, right):
 class Judgement:
     """What grading a question found.
 
-    result: what a student reads. seed: a public seed that shows the same failure, or None. errors: what the function
-    raised, and what was wrong on hidden inputs alone, for the teacher alone. names: {part: what `diagnose` calls its
-    mistake, or None}. pictures: {part: Picture} of parts that are wrong on the public seed.
+    result: what a student reads.
+    seed: a public seed that shows the same failure, or None.
+    errors: what the function raised, and what was wrong on hidden inputs alone, for the teacher alone.
+    names: {part: what `diagnose` calls its mistake, or None}.
+    pictures: {part: Picture} of parts that are wrong on the public seed.
     """
 
     result: public.Result
     seed: int | None
     errors: tuple[str, ...]
-    names: dict = field(default_factory=dict)
-    pictures: dict = field(default_factory=dict)
+    names: Mapping[str, Any] = field(default_factory=dict)
+    pictures: Mapping[str, "Picture"] = field(default_factory=dict)
+
+
+class Clue(NamedTuple):
+    """What an error follows. condition: "z_1B < 0", say. inside, outside: the mean size of the error where it holds and
+    elsewhere, the larger being 1."""
+
+    condition: str
+    inside: float
+    outside: float
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Where an error sits. error: an array over 0 to 1, the largest being 1. clue: None, or (words, inside, outside):
-    where something holds ("z_1B < 0"), and the mean size of the error there and elsewhere, the larger being 1.
-    """
+    """Where an error sits. error: an array over 0 to 1, the largest being 1. clue: what it follows, if anything."""
 
     error: np.ndarray
-    clue: tuple[str, float, float] | None = None
+    clue: Clue | None = None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What some draws have shown: the Result over all of them, and by part the names of mistakes and the Pictures."""
+
+    result: public.Result
+    names: Mapping[str, Any]
+    pictures: Mapping[str, Picture]
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What public draws have shown: {seed: what `_judge` says}, and what the functions raised."""
+    """What the public draws have shown, by seed, and what the functions raised."""
 
-    draws: dict
+    draws: Mapping[int, Findings]
     errors: tuple[str, ...]
 
 
-def look(question_id, call):
+def look(question_id: str, call: CallFunction) -> Seen:
     """Judge a student's functions on the public draws, before any hidden input is shown to any of that student's code.
 
     No answer to them can then hold anything of the hidden ones, and so it may be shown.
@@ -105,14 +127,14 @@ def look(question_id, call):
         question_id: a key of QUESTIONS.
         call: call(function_name, arguments) -> Answer runs the function wherever it lives, twice.
     """
-    errors = []
+    errors: list[str] = []
     return Seen({seed: _judge(question_id, _quiet(call, errors), [seed]) for seed in SEEDS}, tuple(errors))
 
 
-def _quiet(call, errors):
+def _quiet(call: CallFunction, errors: list[str]) -> CallFunction:
     """A call that says of an error no more than its kind; the rest goes into `errors`."""
 
-    def quiet(name, given):
+    def quiet(name: str, given: tuple) -> Answer:
         answer = call(name, given)
         if answer.error:
             errors.append(f"{name} {answer.error}")
@@ -122,7 +144,15 @@ def _quiet(call, errors):
     return quiet
 
 
-def judge(question_id, call, seed, *, draws=3, diagnose=None, seen=None):
+def judge(
+    question_id: str,
+    call: CallFunction,
+    seed: int,
+    *,
+    draws: int = 3,
+    diagnose: Diagnose | None = None,
+    seen: Seen | None = None,
+) -> Judgement:
     """Judge a student's functions on hidden inputs, in the trusted process.
 
     Args:
@@ -139,25 +169,27 @@ def judge(question_id, call, seed, *, draws=3, diagnose=None, seen=None):
     seen = seen or look(question_id, call)
     index, errors = list(QUESTIONS).index(question_id), list(seen.errors)
     seeds = [(seed, index, k) for k in range(draws)]
-    hidden, names, _ = _judge(question_id, _quiet(call, errors), seeds, diagnose)
+    findings = _judge(question_id, _quiet(call, errors), seeds, diagnose)
+    hidden = findings.result
     if hidden.points == hidden.maximum:
         return Judgement(hidden, None, ())
-    lost = {part.name for part in hidden.parts if part.points < part.maximum}
-    names = {part: name for part, name in names.items() if part in lost}
-    public_seed = max(SEEDS, key=lambda seed: len(_lost(seen.draws[seed][0]) & lost))
-    home, _, pictures = seen.draws[public_seed]
-    if not _lost(home) & lost:
-        public_seed = None
+    lost = _lost(hidden)
+    names = {part: name for part, name in findings.names.items() if part in lost}
+    closest = max(SEEDS, key=lambda seed: len(_lost(seen.draws[seed].result) & lost))
+    home = seen.draws[closest].result
+    public_seed = closest if _lost(home) & lost else None
     result, only_hidden = _shown(question_id, hidden, home, public_seed)
-    pictures = {part: picture for part, picture in pictures.items() if part in lost}
+    pictures = {part: picture for part, picture in seen.draws[closest].pictures.items() if part in lost}
     return Judgement(result, public_seed, tuple(dict.fromkeys(errors + only_hidden)), names, pictures)
 
 
-def _lost(result):
+def _lost(result: public.Result) -> set[str]:
     return {part.name for part in result.parts if part.points < part.maximum}
 
 
-def _shown(question_id, hidden, home, public_seed):
+def _shown(
+    question_id: str, hidden: public.Result, home: public.Result, public_seed: int | None
+) -> tuple[public.Result, list[str]]:
     """What a student reads: the points that the hidden draws gave, and the numbers and words of a public draw.
 
     What a function returns on hidden inputs is not shown, for it could be those inputs. Returns the Result, and the
@@ -185,7 +217,7 @@ def _shown(question_id, hidden, home, public_seed):
 
 
 @lru_cache(maxsize=64)
-def _drawn(question_id, seed):
+def _drawn(question_id: str, seed: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """A draw and its truth, once for all students."""
     q = draw(question_id, seed)
     for value in q.values():
@@ -194,16 +226,17 @@ def _drawn(question_id, seed):
     return q, truth(question_id, q)
 
 
-def _agreed(names):
+def _agreed(names: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """{part: name} of several draws, where those that name the part say the same; else {part: None}."""
     found = {part: [draw[part] for draw in names if part in draw] for draw in names for part in draw}
     return {part: said[0] if all(name == said[0] for name in said) else None for part, said in found.items()}
 
 
-def _judge(question_id, call, seeds, diagnose=None):
-    """The Result of some draws, the names of its mistakes, and pictures of its errors: {part: Picture}."""
+def _judge(question_id: str, call: CallFunction, seeds: Sequence, diagnose: Diagnose | None = None) -> Findings:
+    """What some draws show."""
     question = QUESTIONS[question_id]
-    drawn, words, named, pictures = [], [], [], []
+    words: list[str] = []
+    drawn, named, pictures = [], [], []
     for seed in seeds:
         q, right = _drawn(question_id, seed)
         values, complaints = collect(question, call, q)
@@ -216,27 +249,36 @@ def _judge(question_id, call, seeds, diagnose=None):
         named.append(diagnose(question_id, q, values, right) if diagnose else {})
         pictures.append(_pictures(question, q, values, right | after, drawn[-1]))
     result = public.Result(question.id, question.functions, worst_of(drawn), tuple(words))
-    return result, _agreed(named), {name: picture for found in reversed(pictures) for name, picture in found.items()}
+    first = {name: picture for of_draw in reversed(pictures) for name, picture in of_draw.items()}
+    return Findings(result, _agreed(named), first)
 
 
-def _pictures(question, q, values, expected, parts):
+def _pictures(
+    question: public.Question,
+    q: Mapping[str, Any],
+    values: Mapping[str, Any],
+    expected: Mapping[str, Any],
+    parts: Collection[public.PartResult],
+) -> dict[str, Picture]:
     """A Picture of each part that is wrong by itself. expected: what is right after the student's own earlier parts."""
     where, _ = public.clues(question, q)
-    wrong = {part.name for part in parts if part.status == "not yet" and part.verdict.worst is not None}
-    found = {}
+    wrong = {
+        part.name for part in parts if part.status == "not yet" and part.verdict and part.verdict.worst is not None
+    }
+    pictures = {}
     for name in wrong:
         error = np.abs(np.asarray(values[name], float) - expected[name])
         if error.ndim and np.isfinite(error).all() and error.max() > 0:
-            clue = next((words for suffix, words in CLUES.items() if name.endswith(suffix)), None)
-            found[name] = Picture(error / error.max(), _contrast(error, clue, where.get(clue)))
-    return found
+            clue = next((condition for suffix, condition in CLUES.items() if name.endswith(suffix)), "")
+            pictures[name] = Picture(error / error.max(), _clue(error, clue, where.get(clue)))
+    return pictures
 
 
-def _contrast(error, words, holds):
+def _clue(error: np.ndarray, condition: str, holds: np.ndarray | None) -> Clue | None:
     if holds is None or holds.shape != error.shape or holds.all() or not holds.any():
         return None
     inside, outside = error[holds].mean(), error[~holds].mean()
-    return words, float(inside / max(inside, outside)), float(outside / max(inside, outside))
+    return Clue(condition, float(inside / max(inside, outside)), float(outside / max(inside, outside)))
 
 
 def _right_along_a_line(question_id, answer, q, seed):

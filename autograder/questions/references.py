@@ -68,6 +68,11 @@ def loss(q: Values, **params: Any) -> Any:
     return value
 
 
+def _loss_gradient(name: str) -> Reference:
+    """The gradient of the network's loss with respect to one parameter."""
+    return lambda q, a: _vjp(lambda **params: loss(q, **params), q["dout"], **{name: q[name]})
+
+
 def _step(name: str) -> Reference:
     """A step of hw1's network as a reference."""
     return lambda q, a: STEPS[name](Evaluation(STEPS, {**q, **a}))
@@ -114,10 +119,7 @@ REFERENCES: dict[str, dict[str, Reference]] = {
         "dz_1a": lambda q, a: _vjp(lambda z: relu_forward(z)[0] * q["mask"], a["dd"], z=q["z_1a"]),
         "dtheta_1a": lambda q, a: _vjp(lambda theta: linear_forward(q["x"], theta), a["dz_1a"], theta=q["theta_1a"]),
     },
-    "2-2": {
-        f"d{name}": lambda q, a, name=name: _vjp(lambda **p: loss(q, **p), q["dout"], **{name: q[name]})
-        for name in PARAMS
-    },
+    "2-2": {f"d{name}": _loss_gradient(name) for name in PARAMS},
 }
 
 

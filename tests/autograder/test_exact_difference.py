@@ -23,10 +23,10 @@ from autograder.exact_difference import (
     relu_difference,
     softmax_difference,
     squared_error_difference,
-    two_branch,
-    two_branch_gradients,
 )
 from autograder.gradcheck import check_gradient, numerical_gradient, numerical_jacobian
+from autograder.hw1 import exact_gradients
+from autograder.hw1.exact_gradients import two_branch, two_branch_gradients
 from benchmarks import networks
 from verification.problems import EPS, P, Problem
 
@@ -283,7 +283,7 @@ def test_the_cache_of_the_forward_pass_will_do():
 def test_blocks_change_nothing(block, monkeypatch):
     fixed, params = wide(5, 4, 6, 3)
     whole = two_branch_gradients(fixed | params)
-    monkeypatch.setattr(exact_difference, "BLOCK", block)
+    monkeypatch.setattr(exact_gradients, "BLOCK", block)
     pieces = two_branch_gradients(fixed | params)
     assert max(errors(pieces, whole).values()) < 1e-15
 
@@ -364,11 +364,16 @@ def test_a_column_without_variance_is_no_verdict():
     assert no_variance(np.array([[1.0, 2.0, 0.0, 1e-9], [1.0, 3.0, 0.0, 0.0]])).tolist() == [0, 2]
 
 
-def test_it_knows_nothing_of_the_solutions():
-    imports = [
-        node for node in ast.walk(ast.parse(inspect.getsource(exact_difference))) if isinstance(node, ast.ImportFrom)
-    ]
-    assert {node.module for node in imports} == {"functools", "gradcheck"}
+@pytest.mark.parametrize(
+    ("module", "known"),
+    [
+        (exact_difference, {"collections.abc", "functools", "typing", "gradcheck"}),
+        (exact_gradients, {"collections.abc", "typing", "autograder"}),
+    ],
+)
+def test_it_knows_nothing_of_the_solutions(module, known):
+    imports = [node for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.ImportFrom)]
+    assert {node.module for node in imports} == known
 
 
 # What it costs, and what many draws say

@@ -1,6 +1,7 @@
 """The questions: the truth agrees with the solutions; right answers pass, at home and graded; wrong ones do not."""
 
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -136,6 +137,24 @@ def test_a_mistake_is_not_paid_for_twice():
         ]
         == "not yet"
     )
+
+
+def test_parts_after_a_wrong_one_are_judged_where_the_cache_holds_nested_lists():
+    def forward(*args, as_lists):
+        _, cache = solutions.two_branch_forward(*args)
+        mask = (cache["mask"] > 0).astype(float)  # without its scale
+        d = cache["a_1a"] * mask
+        z_2a = d @ cache["theta_2a"].T
+        s = cache["c"] + z_2a
+        z_2b = s @ cache["theta_2b"].T
+        y_hat_b = np.exp(z_2b) / np.exp(z_2b).sum(axis=1, keepdims=True)
+        loss = ((z_2a - args[1]) ** 2).sum() / (2 * len(s)) - (args[2] * np.log(y_hat_b)).sum() / len(s)
+        cache |= dict(mask=mask, d=d, z_2a=z_2a, s=s, z_2b=z_2b, y_hat_b=y_hat_b)
+        return loss, {name: np.asarray(value).tolist() if as_lists else value for name, value in cache.items()}
+
+    results = [graded("2-1", two_branch_forward=partial(forward, as_lists=lists)).result for lists in (False, True)]
+    assert [status(result)["mask"] for result in results] == ["not yet"] * 2
+    assert status(results[0]) == status(results[1]) and status(results[0])["d"] == "carried"
 
 
 def test_a_wrong_part_that_others_use_does_not_excuse_their_own_mistakes():
