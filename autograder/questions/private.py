@@ -24,9 +24,8 @@ from solutions import (
 )
 
 from . import public
-from .public import PARAMS, QUESTIONS, SEEDS, Answer, arguments, collect, judge_draw, worst_of
+from .public import PARAMS, QUESTIONS, SEEDS, TOLERANCE, Answer, arguments, collect, judge_draw, worst_of
 
-TOLERANCE = 1e-9  # complex steps of float64 passes are right to 1e-13, a right answer's own noise is below 1e-11
 CLUES = {
     "1a": "z_1A < 0",
     "1b": "z_1B < 0",
@@ -135,14 +134,26 @@ REFERENCES = {
 }
 
 
-def draw(question_id, seed, **sizes):
-    """The inputs of one draw, the intermediates of the trusted forward pass among them. `seed` is any numpy seed."""
+def draw(question_id, seed, **options):
+    """The inputs of one draw, the intermediates of the trusted forward pass among them. `seed` is any numpy seed.
+
+    options: sizes, and of the network kink, see `public.draw_network`.
+    """
     family, rng = QUESTIONS[question_id].family, np.random.default_rng(seed)
     if family != "network":
-        return public.DRAWS[family](rng, **sizes)
-    while not _tells(q := run(public.DRAWS[family](rng, **sizes))):
+        return public.DRAWS[family](rng, **options)
+    while not _tells(q := run(public.DRAWS[family](rng, **options))):
         pass
     return q
+
+
+def graded_draw(question_id, seed):
+    """A draw as it is stored in checks.py and as it is graded. The last of three has equal sizes, and z is exactly 0 at
+    one entry of each branch. What is right there comes from complex steps, which take ReLU's slope by z's real part.
+    """
+    special = public.sizes_of(QUESTIONS[question_id].family, seed)
+    kink = {"kink": True} if special and QUESTIONS[question_id].family == "network" else {}
+    return draw(question_id, seed, **special, **kink)
 
 
 def run(q):
@@ -218,7 +229,7 @@ def stored_numbers():
         inputs = stored["inputs"].setdefault(question.family, {})
         stored[question.id] = {}
         for seed in SEEDS:
-            inputs[seed] = draw(question.id, seed)
+            inputs[seed] = graded_draw(question.id, seed)
             stored[question.id][seed] = truth(question.id, inputs[seed])
     return stored
 
@@ -348,7 +359,7 @@ def _shown(question_id, hidden, home, public_seed):
 @lru_cache(maxsize=64)
 def _drawn(question_id, seed):
     """A draw and its truth, once for all students."""
-    q = draw(question_id, seed)
+    q = graded_draw(question_id, seed)
     for value in q.values():
         if isinstance(value, np.ndarray):
             value.setflags(write=False)
@@ -364,7 +375,7 @@ def _agreed(names):
 def _judge(question_id, call, seeds, diagnose=None):
     """The Result of some draws, the names of its mistakes, and pictures of its errors: {part: Picture}."""
     question = QUESTIONS[question_id]
-    drawn, words, named, pictures = [], [], [], []
+    drawn, words, named, special, pictures = [], [], [], [], []
     for seed in seeds:
         q, right = _drawn(question_id, seed)
         values, complaints = collect(question, call, q)
@@ -374,10 +385,12 @@ def _judge(question_id, call, seeds, diagnose=None):
             parts = judge_draw(question, values, right, q, tolerance=TOLERANCE, carried=after)
         drawn.append(parts)
         words += public.new_words(complaints, words)
-        named.append(diagnose(question_id, q, values, right) if diagnose else {})
+        names = diagnose(question_id, q, values, right) if diagnose else {}
+        (special if public.sizes_of(question.family, seed) else named).append(names)
         pictures.append(_pictures(question, q, values, right | after, drawn[-1]))
     result = public.Result(question.id, question.functions, worst_of(drawn), tuple(words))
-    return result, _agreed(named), {name: picture for found in reversed(pictures) for name, picture in found.items()}
+    names = _agreed(special) | _agreed(named)  # what is wrong at equal sizes and at z = 0 alone is named by these
+    return result, names, {name: picture for found in reversed(pictures) for name, picture in found.items()}
 
 
 def _pictures(question, q, values, expected, parts):
