@@ -3,6 +3,7 @@
 import argparse
 import math
 import re
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -116,6 +117,15 @@ def _parser():
     export.add_argument("--partial", action="store_true", help="even while derivations wait to be read")
 
     _place(command(_report, "write a page on the class: scores, questions, what to teach again"))
+    preview = command(
+        _preview,
+        "run notebooks from top to bottom, as when they are graded, and say what is missing",
+        epilog="It runs the notebooks' code on this machine, without a sandbox: use it for your own work.",
+    )
+    preview.add_argument(
+        "folder", metavar="FOLDER", help="the folder with the notebooks, and with checks.py beside them"
+    )
+
     formula = command(
         _formula,
         "say whether a written formula is right, or every formula of a written solution",
@@ -294,6 +304,20 @@ def _person(needs):
     if needs:
         print(f"\nneeds you  {len(needs)}", *needs, sep="\n  * ")
     return NEEDS_A_PERSON if needs else GRADED
+
+
+PREVIEW = "import sys, checks; checks.before_you_hand_in(sys.argv[1])"
+
+
+def _preview(args):
+    """Have each notebook of a folder previewed by the checks.py that lies beside it."""
+    folder = Path(args.folder)
+    notebooks = sorted(folder.glob("*.ipynb"))
+    if not notebooks or not (folder / "checks.py").is_file():
+        raise ValueError(f"{folder} holds no notebook with checks.py beside it; the release has them together")
+    for path in notebooks:
+        subprocess.run([sys.executable, "-c", PREVIEW, path.name], cwd=folder, check=True)
+    return GRADED
 
 
 VERDICTS = {"right": "right", "repaired": "right after a repair", "wrong": "wrong", "asked": "ambiguous"}

@@ -594,7 +594,9 @@ def _whole_symptoms(yours, expected, level, factors):
             return [f"Your diagonal is right; everything beside it is {'off' if beside.any() else 'zero'}."]
     if yours.ndim == 2 and len(yours) > 2:
         ratios = (yours * expected).sum(axis=0) / np.maximum((expected**2).sum(axis=0), np.finfo(float).tiny)
-        if np.abs(yours - ratios * expected).max() <= level * max(1, np.abs(ratios).max()):
+        several = ((np.abs(expected) > level).sum(axis=0) > 1).all()  # one number is a constant times any other
+        scaled = several and (np.abs(np.abs(ratios) - 1) > 1e-6).any() and (np.abs(ratios) > 1e-6).all()
+        if scaled and np.abs(yours - ratios * expected).max() <= level * max(1, np.abs(ratios).max()):
             return ["Column by column, yours is a constant times the expected: each column has its own factor."]
         if np.ptp(yours - expected, axis=0).max() <= level:
             return ["Within a column, yours is off by the same amount in every row: a term that rows share."]
@@ -630,7 +632,10 @@ def _part_symptoms(yours, expected, wrong, level, where):
     else:
         words.append(f"Off at {count}.{right}")
     for name, mask in where.items():
-        if np.shape(mask) == wrong.shape and not np.all(mask) and not (wrong & ~np.asarray(mask, bool)).any():
+        mask = np.asarray(mask, bool)
+        if mask.shape != wrong.shape or mask.all() or (wrong & ~mask).any():
+            continue
+        if wrong.sum() > max(1, mask.sum() / 2):  # a few that lie there may do so by chance
             return [*words, f"Off only where {name}."]
     for axis, kind in enumerate(("row", "column")) if wrong.ndim == 2 else ():
         lines = np.flatnonzero(wrong.any(axis=1 - axis))

@@ -1,7 +1,8 @@
 """The assignment: text notebooks and solutions/ in, nbgrader's source and the students' version out.
 
 A placeholder in the text, `{{ softmax_jacobian }}`, stands for that function's source in solutions/, its docstring
-without the errors that a student's function need not raise; `{{ network.svg }}` for the picture. nbgrader then strips
+without the errors that a student's function need not raise; `{{ network.svg }}` for the picture; `{{ page notation }}`
+for the title of a page of the book, a link where _config.yml says where the book is published. nbgrader then strips
 what stands between the markers BEGIN SOLUTION and END SOLUTION.
 """
 
@@ -31,6 +32,7 @@ TEACHERS = re.compile(
     r"|; \(m, n\) where \w+ is a scalar|, or a scalar for all( features)?| or scalars"
 )
 FORMULA = re.compile(r'formula\("[^"]+", r"')  # how a formula's cell begins in the texts
+BASEURL = r'^ +baseurl: *"?(https?://[^"\s#]+)'  # in _config.yml
 PLACEHOLDER = re.compile(r"\{\{ ([\w .]+) \}\}")
 MARKER = re.compile(r" *### (BEGIN|END) SOLUTION\n")
 
@@ -52,11 +54,22 @@ def _source_notebook(path):
 
 
 def _filled_in(names, around):
+    if names.startswith("page "):
+        return book_page(names.removeprefix("page ").replace(".", "/"))
     if names.endswith(".svg"):
         data = base64.b64encode((TEXTS / names).read_bytes()).decode()
         return f'<img alt="The network of two branches" width="900" src="data:image/svg+xml;base64,{data}">'
     text = "\n\n".join(function_source(name) for name in names.split())
     return MARKER.sub("", text) if "BEGIN SOLUTION" in around else text
+
+
+def book_page(name):
+    """The title of book/<name>.md, a link in Markdown where the site's address is known (html.baseurl)."""
+    text = (HERE.parent / "book" / f"{name}.md").read_text(encoding="utf8")
+    title = re.search(r"^# (.+)$", text, re.MULTILINE)[1]
+    settings = HERE.parent / "_config.yml"
+    known = re.search(BASEURL, settings.read_text(encoding="utf8"), re.MULTILINE) if settings.is_file() else None
+    return f"[{title}]({known[1].rstrip('/')}/book/{name}.html)" if known else f'"{title}"'
 
 
 def function_source(name):

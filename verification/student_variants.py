@@ -444,3 +444,32 @@ RIGHT = {
     "−0.0 where ReLU is flat": student(relu_back_a=negative_zeros, relu_back_b=negative_zeros),
     "(1, n) for (n,)": with_axis_in_front(student()),
 }
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Answers that are wrong on some inputs alone, which the draws must therefore contain
+
+
+def turned_where_it_does_not_fit(dout, x, theta):
+    """The gradient of theta the wrong way round, and turned where the shape says so: a square one stays wrong."""
+    dtheta = x.T @ dout
+    return dout @ theta, dtheta if dtheta.shape == theta.shape else dtheta.T
+
+
+def slope_one_at_zero(dout, z, a):
+    return dout * (z >= 0)
+
+
+def features_by_length(x, gamma, beta, eps=1e-5):
+    """Which axis holds the features is told from gamma's length: where both are as long it is the wrong one."""
+    x = x.T if len(x) == len(gamma) else x
+    return student()["batch_norm_jacobian"](x, gamma, beta, eps)
+
+
+BACKWARD = ("2-2 branch b", "2-2 branch a", "2-2")
+WRONG_ON_SOME = {  # {name: (functions, the questions that must see it)}
+    "r > p for r >= p": (student(make_mask=lambda r, p: (r > p) / (1 - p)), ("1-2", "2-1")),
+    "slope 1 at z = 0": (student(relu_back_a=slope_one_at_zero, relu_back_b=slope_one_at_zero), BACKWARD),
+    "a square gradient transposed": (student(linear_back=turned_where_it_does_not_fit), ("2-2 head", *BACKWARD)),
+    "features told by their number": (student() | {"batch_norm_jacobian": features_by_length}, ("1-1",)),
+}

@@ -262,8 +262,7 @@ def _run_cell(client, cell, index, graded, formulas, runs, found, sandbox):
             if name in runs:
                 runs[name] = client.run_id
         if client.stopped:
-            stopped = f"stopped after {client.timeout:g} s; the other cells count"
-            found.needs.append(f"endless loop in {place} ({stopped})")
+            found.needs.append(f"{place} took longer than {client.timeout:g} s and was stopped (the other cells count)")
         if client.interrupting:
             cell.outputs.append(new_output("stream", name="stderr", text="\nCut: it printed too much.\n"))
             found.needs.append(f"{place} printed more than {sandbox.limits.output:g} MiB; what came after was cut")
@@ -273,7 +272,8 @@ def _run_cell(client, cell, index, graded, formulas, runs, found, sandbox):
         )
     except (CellTimeoutError, CellControlSignal):
         client.kill()
-        found.lose(f"an endless loop in {_place(name, graded, index)} did not stop when told to")
+        where = _place(name, graded, index)
+        found.lose(f"{where} took longer than {client.timeout:g} s and did not stop when told to")
     except RuntimeError as error:
         client.kill()
         found.lose(sandbox.ended or str(error))

@@ -198,7 +198,7 @@ class Functions:
             reply = self.door.ask(name, wire.pack(tuple(given)), self.timeout)
         except TimeoutError:
             self._stop(name)
-            self._shut(f"an endless loop in {name} did not stop when told to")
+            self._shut(f"{name} took longer than {self.timeout:g} s and did not stop when told to")
             return self.call(name, given)
         except (ValueError, OSError):
             self._shut(f"what came from {name} could not be read")
@@ -214,7 +214,7 @@ class Functions:
 
     def _stop(self, name):
         self.stopped.add(name)
-        self.needs.append(f"endless loop in {name} (stopped after {self.timeout:g} s; the other functions count)")
+        self.needs.append(f"{name} took longer than {self.timeout:g} s and was stopped (the other functions count)")
 
     def _shut(self, why):
         self.door.close()

@@ -1,6 +1,6 @@
 """The graded questions, each in a public half that students get and a private half that they do not."""
 
-from .draws import draw, run
+from .draws import draw, graded_draw, run
 from .private import Judgement, judge, look, looks_numeric
 from .public import QUESTIONS, WRITTEN, Answer, Question, Result, ask
 from .references import REFERENCES, stored_numbers, truth
@@ -17,6 +17,7 @@ __all__ = [
     "Result",
     "ask",
     "draw",
+    "graded_draw",
     "judge",
     "look",
     "looks_numeric",

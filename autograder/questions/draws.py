@@ -7,23 +7,35 @@ import numpy as np
 
 from solutions import two_branch_forward
 
-from .public import DRAWS, PARAMS, QUESTIONS
+from .public import DRAWS, PARAMS, QUESTIONS, sizes_of
 
 
-def draw(question_id: str, seed: Any, **sizes: Any) -> dict[str, Any]:
+def draw(question_id: str, seed: Any, **options: Any) -> dict[str, Any]:
     """The inputs of one draw by name, those of the network with every intermediate of its forward pass.
 
     Args:
         question_id: a key of QUESTIONS.
         seed: what numpy.random.default_rng takes: an int of any size, or a sequence of them.
-        sizes: for the function of DRAWS, where sizes are not to be drawn.
+        options: for the function of DRAWS: sizes, where they are not to be drawn, and for the network `kink`.
     """
     family, rng = QUESTIONS[question_id].family, np.random.default_rng(seed)
     if family != "network":
-        return DRAWS[family](rng, **sizes)
-    while not _is_informative(q := run(DRAWS[family](rng, **sizes))):
+        return DRAWS[family](rng, **options)
+    while not _is_informative(q := run(DRAWS[family](rng, **options))):
         pass
     return q
+
+
+def graded_draw(question_id: str, seed: Any) -> dict[str, Any]:
+    """A draw as it is stored in checks.py and as it is graded.
+
+    The last of three has equal sizes, and z is exactly 0 at one entry of each branch. What is right there comes from
+    complex steps, which take ReLU's slope by z's real part.
+    """
+    family = QUESTIONS[question_id].family
+    special = sizes_of(family, seed)
+    kink = {"kink": True} if special and family == "network" else {}
+    return draw(question_id, seed, **special, **kink)
 
 
 def run(q: Mapping[str, Any]) -> dict[str, Any]:

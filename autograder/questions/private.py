@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import public
-from .draws import draw
-from .public import PARAMS, QUESTIONS, SEEDS, Answer, arguments, collect, judge_draw, worst_of
+from .draws import draw, graded_draw
+from .public import PARAMS, QUESTIONS, SEEDS, TOLERANCE, Answer, arguments, collect, judge_draw, worst_of
 from .references import REFERENCES, truth
 from .references import loss as _loss
 
-TOLERANCE = 1e-9  # complex steps of float64 passes are right to 1e-13, a right answer's own noise is below 1e-11
 CLUES = {"1a": "z_1A < 0", "1b": "z_1B < 0", "d": "the mask is 0"}  # what an error may follow, by a part's last letters
 NUMERIC_GROWTH = 1.2  # a power of the parameters: honest code was measured at up to 1.0, numeric at 1.4 to 2
 
@@ -219,7 +218,7 @@ def _shown(
 @lru_cache(maxsize=64)
 def _drawn(question_id: str, seed: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """A draw and its truth, once for all students."""
-    q = draw(question_id, seed)
+    q = graded_draw(question_id, seed)
     for value in q.values():
         if isinstance(value, np.ndarray):
             value.setflags(write=False)
@@ -236,7 +235,7 @@ def _judge(question_id: str, call: CallFunction, seeds: Sequence, diagnose: Diag
     """What some draws show."""
     question = QUESTIONS[question_id]
     words: list[str] = []
-    drawn, named, pictures = [], [], []
+    drawn, named, special, pictures = [], [], [], []
     for seed in seeds:
         q, right = _drawn(question_id, seed)
         values, complaints = collect(question, call, q)
@@ -246,11 +245,13 @@ def _judge(question_id: str, call: CallFunction, seeds: Sequence, diagnose: Diag
             parts = judge_draw(question, values, right, q, tolerance=TOLERANCE, carried=after)
         drawn.append(parts)
         words += public.new_words(complaints, words)
-        named.append(diagnose(question_id, q, values, right) if diagnose else {})
+        names = diagnose(question_id, q, values, right) if diagnose else {}
+        (special if public.sizes_of(question.family, seed) else named).append(names)
         pictures.append(_pictures(question, q, values, right | after, drawn[-1]))
     result = public.Result(question.id, question.functions, worst_of(drawn), tuple(words))
+    names = _agreed(special) | _agreed(named)  # what is wrong at equal sizes and at z = 0 alone is named by these
     first = {name: picture for of_draw in reversed(pictures) for name, picture in of_draw.items()}
-    return Findings(result, _agreed(named), first)
+    return Findings(result, names, first)
 
 
 def _pictures(

@@ -1,19 +1,27 @@
 """The questions of hw1, as a student meets them: what is wanted, how inputs are drawn, what is compared with what.
 
-This file travels with the notebooks, as checks.py, beside gradcheck.py and formulas.py. It knows no answer. A forward
-pass that a question asks for, what follows from it, and every written formula, is compared with numbers that were
-stored at release; every other gradient, and seeds that have no stored numbers, with the finite difference of a forward
-pass that the notebook gives or that the student wrote.
+This file travels with the notebooks, as checks.py, beside gradcheck.py and formulas.py. It knows no answer. Dropout,
+the network and every written formula are compared with numbers that were stored at release. Where no number is stored,
+as in 1-1 and 1-3 and for other seeds of 2-2, the reference is the finite difference of a forward pass that the notebook
+gives or that the student wrote.
 """
 
+import ast
 import copy
 import difflib
+import hashlib
+import json
+import os
 import re
 import sys
+import tempfile
+import time
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +35,8 @@ from autograder.gradcheck import (
     symptoms,
 )
 
+TOLERANCE = 1e-6  # at home and when graded: right code is right to 1e-11, differences with a step of 1e-6 to 1e-7, the
+# smallest mistake that real code was seen to make is off by 5e-3
 SEEDS = (0, 1, 2)  # what check() runs at home, and the seeds that have stored numbers
 STORED = {}  # {question id: {seed: {part: array}}}; under "inputs" {family: {seed: inputs}}, under "formulas" draws by
 # number, {family: {number: draw}}; filled in at release
@@ -63,10 +73,13 @@ def draw_softmax(rng):
     return dict(x=rng.normal(size=rng.integers(4, 7)) * 1.5)
 
 
-def draw_network(rng, sizes=None):
+def draw_network(rng, sizes=None, kink=False):
     """The inputs and parameters of the two-branch network, with upstream gradients dout (scalar) and dz_2b (m, K).
 
-    sizes: (m, n, n_h, K), where they are not drawn.
+    Args:
+        sizes: (m, n, n_h, K), where they are not drawn.
+        kink: True makes z_1a and z_1b exactly 0 for the first sample and the second unit. A finite difference of the
+            loss has no meaning there; only a reference that knows that ReLU's slope at 0 is 0 may judge such a draw.
     """
     m, n, n_h, K = sizes or (int(size) for size in rng.permutation([4, 5, 6, 7]))
 
@@ -76,13 +89,18 @@ def draw_network(rng, sizes=None):
         q |= dict(r=rng.uniform(size=(m, n_h)), p=_probability(rng), eps=1e-3)
         q |= dict(theta_1a=rng.normal(size=(n_h, n)), theta_1b=scale * rng.normal(size=(n_h, n)))
         q |= dict(theta_2a=rng.normal(size=(n_h, n_h)) / n_h, theta_2b=rng.normal(size=(K, n_h)) / n_h)
+        if kink:  # one feature alone is not 0 in this sample, and this unit does not look at it
+            q["x"][0, 1:] = q["theta_1a"][1, 0] = q["theta_1b"][1, 0] = 0
         return q | dict(gamma=_of_both_signs(rng, n_h), beta=_of_both_signs(rng, n_h))
 
-    def fair(q):  # every unit is on for some samples and off for others, of both some dropped, none sits on a kink
+    def fair(q):  # every unit is on for some samples and off for others, of both some dropped, no other sits on a kink
         units = [q["x"] @ q[theta].T for theta in ("theta_1a", "theta_1b")]
         kept, on = q["r"] >= q["p"], units[0] > 0
         return (
-            all(((z > 0).any(axis=0) & (z < 0).any(axis=0)).all() and np.abs(z).min() > 1e-4 for z in units)
+            all(
+                ((z > 0).any(axis=0) & (z < 0).any(axis=0)).all() and np.sort(np.abs(z), axis=None)[int(kink)] > 1e-4
+                for z in units
+            )
             and ((units[1] > 0).sum(axis=0) >= 2).all()
             and (kept & on).any(axis=0).sum() >= 2
             and all(entries.any() for entries in (kept & ~on, ~kept & on, ~kept & ~on))
@@ -91,7 +109,19 @@ def draw_network(rng, sizes=None):
         )
 
     upstream = dict(dout=_of_both_signs(rng, 2)[0], dz_2b=rng.normal(size=(m, K)) / m)  # as large as a real one
-    return _until(fair, draw) | upstream
+    q = _until(fair, draw)
+    kept_and_on = (q["r"] >= q["p"]) & (q["x"] @ q["theta_1a"].T > 0)
+    q["r"][tuple(np.argwhere(kept_and_on)[0])] = q["p"]  # one that is kept lies on the border
+    return q | upstream
+
+
+def sizes_of(family, seed):
+    """{"sizes": all equal} for the last of three draws, where a square matrix that is transposed by mistake has the
+    right shape; {} for the others, whose sizes all differ. seed: an int, or a tuple that ends with the draw's number.
+    """
+    last = seed[-1] if isinstance(seed, tuple) else seed
+    equal = {"network": (5, 5, 5, 5), "batch_norm": (5, 5)}
+    return {"sizes": equal[family]} if family in equal and last % len(SEEDS) == len(SEEDS) - 1 else {}
 
 
 DRAWS = {"batch_norm": draw_batch_norm, "dropout": draw_dropout, "softmax": draw_softmax, "network": draw_network}
@@ -316,10 +346,18 @@ def clues(question, q):
     if question.family == "network" and q:
         where = {"the mask is 0": q["mask"] == 0, "z_1A < 0": q["z_1a"] < 0, "z_1B < 0": q["z_1b"] < 0}
         m, K = q["y_b"].shape
-        factors = {"m": m, "1 - p": 1 - q["p"], "K": K, "n_h": q["gamma"].size, "dout": q["dout"]}
+        sizes = {"m": m, "K": K, "n_h": q["gamma"].size}
+        factors = {"1 - p": 1 - q["p"], "dout": q["dout"]}
+        factors |= sizes if len(set(sizes.values())) == len(sizes) else {}  # equal ones cannot be told apart
     elif question.family == "dropout" and q:
         factors = {"1 - p": 1 - q["p"]}
     return where, factors
+
+
+def concerns(clue, part):
+    """Whether a part lies on the branch whose mask or ReLU a clue of `clues` is about; its gradient does too."""
+    branch = {"the mask is 0": BRANCH_A, "z_1A < 0": BRANCH_A, "z_1B < 0": BRANCH_B}.get(clue, ())
+    return part in branch or part in {f"d{name}" for name in branch}
 
 
 def ask(question_id, forward, draw, points):
@@ -470,7 +508,7 @@ def _missing(question, wanted, found):
     """The names that a dict lacks, and those that nobody asked for: one may be the other, misspelt."""
     if wanted.unpack not in (_entries, _loss_and_cache):
         return []
-    asked = [part.name for part in question.parts] + list(CACHE) * (wanted.unpack is _loss_and_cache)
+    asked = dict.fromkeys([part.name for part in question.parts] + list(CACHE) * (wanted.unpack is _loss_and_cache))
     missing = [repr(name) for name in asked if name not in found]
     known = {part.name for other in QUESTIONS.values() for part in other.parts} | set(asked)
     others = [repr(name) for name in found if name not in known and name.isidentifier() and len(name) <= 40]
@@ -506,7 +544,7 @@ def _same(a, b):
         return type(a) is type(b)
 
 
-def judge_draw(question, values, expected, q, *, tolerance, carried=None):
+def judge_draw(question, values, expected, q, *, tolerance=TOLERANCE, carried=None):
     """Judge the parts of one draw.
 
     Args:
@@ -521,7 +559,7 @@ def judge_draw(question, values, expected, q, *, tolerance, carried=None):
     for part in question.parts:
         status, verdict = "missing", None
         if part.name in values and part.name in expected:
-            fitting = {words: mask for words, mask in where.items() if mask.shape == np.shape(expected[part.name])}
+            fitting = {words: mask for words, mask in where.items() if concerns(words, part.name)}
             judged = dict(tolerance=tolerance, where=fitting, factors=factors)
             verdict = compare_arrays(part.name, values[part.name], expected[part.name], **judged)
             if verdict.verdict == "pass":
@@ -619,10 +657,12 @@ def inputs_for(question, functions, seed):
     stored = STORED.get("inputs", {}).get(question.family, {})
     if seed in stored:
         return copy.deepcopy(stored[seed])
-    q = DRAWS[question.family](np.random.default_rng(seed))
+    q = DRAWS[question.family](np.random.default_rng(seed), **sizes_of(question.family, seed))
     if question.family == "network":
         forward = Call("two_branch_forward", _NETWORK, _loss_and_cache)
         cache = forward.unpack(functions[forward.function](*arguments(forward, q)))
+        if lacking := [repr(name) for name in CACHE if name not in cache]:
+            raise ValueError(f"the cache that {forward.function} returns lacks {', '.join(lacking)}")
         q |= {name: cache[name] for name in CACHE}
     return q
 
@@ -639,7 +679,7 @@ def at_home(question, functions, seeds):
         except Exception as error:  # the student's own forward pass, or one that the notebook gives and that was edited
             q, values, expected = {}, {}, {}
             complaints = [f"The forward pass that this is compared with failed: {type(error).__name__}: {error}."]
-        draws.append(judge_draw(question, values, expected, q, tolerance=1e-6))
+        draws.append(judge_draw(question, values, expected, q))
         words += new_words(complaints, words)
     parts = worst_of(draws)
     words += _what_waits(question, {part.name: part.status for part in parts})
@@ -803,6 +843,7 @@ def shown_by(target, draw, value):
     if value.shape != truth.shape:
         return ()
     where, factors = clues(QUESTIONS[target.question], dict(draw, gamma=np.asarray(draw.get("gamma"))))
+    where = {words: mask for words, mask in where.items() if concerns(words, target.part)}
     return symptoms(value, truth, where=where, factors=factors)
 
 
@@ -846,5 +887,183 @@ def check(question_id, seed=None):
         if seed is not None and seed not in SEEDS and question.reference is None:
             raise ValueError(f"question {question_id!r} is checked with stored numbers: its seeds are {SEEDS}")
         result = at_home(question, functions, SEEDS if seed is None else (seed,))
+    CHECKED[question_id] = result.points, result.maximum
     print(result)
     return result.points
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Before you hand in
+
+CHECKED = {}  # {question id: (points, maximum)} of the last check() of each question
+PLACEHOLDER = "YOUR DERIVATION HERE"
+ALONE = "AUTOGRADER_RUNS_ALONE"  # the environment variable that is set while a notebook is run by before_you_hand_in
+CELL_SECONDS, RUN_SECONDS = 10, 300  # that a cell may take when it is graded, and that a notebook may take here
+PROVIDED = {"numpy", "matplotlib", "checks", "gradcheck", "formulas"}  # what exists when graded, beside Python's own
+
+
+def before_you_hand_in(notebook):
+    """Run a saved notebook from top to bottom in a Python of its own, as when it is graded, and print what came of it:
+    the points of the checks, derivations that are missing, given cells that were edited, imports that will not exist.
+
+    Args:
+        notebook: the name of its file, "problem1.ipynb".
+
+    It does nothing where the notebook is being run like that, or graded, and no point depends on it.
+    """
+    if os.environ.get(ALONE) or "autograder_kernel" in sys.modules:
+        return
+    path = Path(notebook)
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
+        cells = [dict(cell, source="".join(cell["source"])) for cell in cells]
+    except FileNotFoundError:
+        print(f"There is no file {path} beside checks.py: save the notebook, and give the name that its file has.")
+        return
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        print(f"{path} cannot be read as a notebook: {type(error).__name__}: {error}. Save it again.")
+        return
+    age = time.time() - path.stat().st_mtime
+    saved = time.strftime("%H:%M:%S", time.localtime(path.stat().st_mtime))
+    print(f"{path.name}, as it was saved at {saved}, run from top to bottom")
+    if age > 60:
+        print(f"    It was saved {age / 60:.0f} minutes ago: if you have changed it since, save it and run this again.")
+    if not any(cell["cell_type"] == "code" and "before_you_hand_in(" in cell["source"] for cell in cells):
+        print("    The saved file has no cell before_you_hand_in(...): is it the notebook that you look at?")
+    for line in [*_shown_run(path), *_shown_cells(cells)]:
+        print(f"    {line}")
+
+
+def _shown_run(path):
+    """Lines on what came of running a notebook."""
+    import subprocess  # where Python runs in a browser there is none to start
+
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        code = f"import {__name__} as module; module._run_alone({path.name!r}, {str(log)!r})"
+        how = dict(cwd=path.parent, env=os.environ | {ALONE: "1", "MPLBACKEND": "Agg"}, stdin=subprocess.DEVNULL)
+        how |= dict(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+        try:
+            ended = subprocess.run([sys.executable, "-c", code], timeout=RUN_SECONDS, **how)
+            why = f"Python ended itself: {(ended.stderr.strip() or 'without a word').splitlines()[-1][:200]}"
+        except subprocess.TimeoutExpired:
+            why = f"it took longer than {RUN_SECONDS} s"
+        except OSError as error:
+            return [f"It could not be run: no Python could be started ({error})."]
+        said = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    lines = []
+    if not said or "points" not in said[-1]:
+        at = f"in cell {said[-1]['cell']}" if said else "before the first cell"
+        return [f"The run stopped {at}: {why}. What comes after that cell would not be graded."]
+    points = said.pop()["points"]
+    total, maximum = (sum(pair[k] for pair in points.values()) for k in (0, 1))
+    lines.append(f"checks       {total:g} of {maximum:g} points")
+    lines += [f"             {name}: {got:g} of {most:g}" for name, (got, most) in points.items() if got < most]
+    chapters = {name.split("-")[0] for name in points}
+    absent = [name for name in (*QUESTIONS, *WRITTEN) if name.split("-")[0] in chapters and name not in points]
+    lines += [f'             check("{name}") was not run: is its cell gone?' for name in absent]
+    for one in said:
+        if one.get("error"):
+            lines.append(f"error        in cell {one['cell']}: {one['error']}")
+        elif one.get("seconds", 0) > CELL_SECONDS:
+            lines.append(
+                f"slow         cell {one['cell']} took {one['seconds']:.0f} s; it is stopped after {CELL_SECONDS} s"
+            )
+    return lines
+
+
+def _run_alone(notebook, log):
+    """Run a notebook's code cells in this process, and write a line of JSON on each into a file."""
+    cells = json.loads(Path(notebook).read_text(encoding="utf-8-sig"))["cells"]
+    run = _shell()
+    checked = sys.modules["checks"].CHECKED if "checks" in sys.modules else CHECKED
+    with open(log, "w", encoding="utf8", buffering=1) as file:
+        for number, cell in enumerate((cell for cell in cells if cell["cell_type"] == "code"), 1):
+            file.write(json.dumps({"cell": number}) + "\n")
+            begun = time.monotonic()
+            error = run("".join(cell["source"]))
+            words = error and f"{type(error).__name__}: {error}"[:200]
+            file.write(json.dumps({"cell": number, "error": words, "seconds": time.monotonic() - begun}) + "\n")
+        checked = sys.modules["checks"].CHECKED if "checks" in sys.modules else checked
+        file.write(json.dumps({"points": checked}) + "\n")
+
+
+def _shell():
+    """A function that runs a cell and returns the error that ended it, or None: IPython's, where it is installed."""
+    try:
+        from IPython.core.interactiveshell import InteractiveShell
+        from traitlets.config import Config
+    except ImportError:
+        space = {"__name__": "__main__"}
+
+        def run(source):
+            try:
+                exec(compile(source, "<cell>", "exec"), space)
+            except (Exception, SystemExit) as error:
+                return error
+            return None
+
+        return run
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+
+    def run_cell(source):
+        done = shell.run_cell(source, store_history=True)
+        return done.error_before_exec or done.error_in_exec
+
+    return run_cell
+
+
+def _shown_cells(cells):
+    """Lines on what the cells show without being run."""
+    named = [(cell, cell.get("metadata", {}).get("nbgrader") or {}) for cell in cells]
+    lines = []
+    if not any(nbgrader for _, nbgrader in named):
+        lines.append("cells        their names were removed, as some platforms do: given cells cannot be compared here")
+    missing = [
+        nbgrader.get("grade_id", "?")
+        for cell, nbgrader in named
+        if cell["cell_type"] == "markdown" and cell["source"].strip() in ("", PLACEHOLDER) and nbgrader.get("grade")
+    ]
+    missing += ["one"] * (not any(nbgrader for _, nbgrader in named) and any(PLACEHOLDER in c["source"] for c in cells))
+    lines += [f"derivations  not written: {', '.join(missing)}"] * bool(missing)
+    edited = [
+        nbgrader.get("grade_id", "?")
+        for cell, nbgrader in named
+        if nbgrader.get("locked") and nbgrader.get("checksum") not in (None, _checksum(cell, nbgrader))
+    ]
+    lines += [f"given cells  edited: {', '.join(edited)}; when graded they are as they were handed out"] * bool(edited)
+    given = {
+        name
+        for cell, nbgrader in named
+        if nbgrader.get("locked") and nbgrader.get("grade_id", "?") not in edited
+        for name in _imported(cell)
+    }
+    for number, cell in enumerate((cell for cell in cells if cell["cell_type"] == "code"), 1):
+        absent = sorted(_imported(cell) - given - PROVIDED - sys.stdlib_module_names)
+        lines += [f"imports      {name}, in cell {number}, does not exist when graded" for name in absent]
+        if re.search(r"^\s*(!|%pip|%conda)", cell["source"], re.MULTILINE):
+            lines.append(f"imports      cell {number} installs or calls a program: when graded there is no network")
+    return lines
+
+
+def _checksum(cell, nbgrader):
+    """nbgrader's checksum of a cell, which a given cell has carried since the release."""
+    parts = [cell["source"], cell["cell_type"], *(bool(nbgrader.get(key)) for key in ("grade", "solution", "locked"))]
+    parts += [nbgrader.get("grade_id", ""), *([float(nbgrader["points"])] if nbgrader.get("grade") else [])]
+    return hashlib.md5("".join(map(str, parts)).encode(), usedforsecurity=False).hexdigest()
+
+
+def _imported(cell):
+    """The top-level modules that a code cell imports."""
+    if cell["cell_type"] != "code":
+        return set()
+    source = re.sub(r"^(\s*)[%!].*$", r"\1pass", cell["source"], flags=re.MULTILINE)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return set()
+    names = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    return {name.split(".")[0] for name in names}

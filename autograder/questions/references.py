@@ -25,7 +25,7 @@ from solutions import (
     two_branch_forward,
 )
 
-from .draws import draw
+from .draws import graded_draw
 from .public import INTERMEDIATES, PARAMS, QUESTIONS, SEEDS
 
 Values = Mapping[str, Any]
@@ -145,6 +145,6 @@ def stored_numbers() -> dict[str, dict]:
         inputs = stored["inputs"].setdefault(question.family, {})
         stored[question.id] = {}
         for seed in SEEDS:
-            inputs[seed] = draw(question.id, seed)
+            inputs[seed] = graded_draw(question.id, seed)
             stored[question.id][seed] = truth(question.id, inputs[seed])
     return stored

@@ -26,7 +26,7 @@ def softmax(line):
     }
 
 
-STUBBORN = "did not stop when told to|CellTimeoutError|endless loop"
+STUBBORN = "did not stop when told to|CellTimeoutError|took longer than"
 LOOPS = [
     ends(
         "a loop that swallows interrupts",
@@ -55,7 +55,7 @@ LOOPS = [
             "while True:\n        try:\n            time.sleep(60)\n        except BaseException:\n            pass"
         ),
         deserves={"1-3": 0},
-        says="endless loop in softmax_jacobian",
+        says="softmax_jacobian took longer than",
         student="slow answers",
     ),
     Attack(
@@ -67,7 +67,7 @@ LOOPS = [
             "    time.sleep(60)"
         },
         deserves={"2-2": 0},
-        says="endless loop in two_branch_backward|took more than",
+        says="two_branch_backward took longer than|took more than",
         student="slow answers",
     ),
     Attack(
@@ -158,7 +158,7 @@ DEATHS = [
             "    os.kill(os.getpid(), signal.SIGSTOP)"
         },
         deserves={"2-2": 0},
-        says="endless loop in two_branch_backward|took more than",
+        says="two_branch_backward took longer than|took more than",
         student="dies when asked",
     ),
 ]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograder.questions import draw
+from autograder.questions import draw, graded_draw
 from tests.attacks import looks
 from tests.attacks.attack import (
     SEED,
@@ -56,8 +56,8 @@ def test_the_search_would_find_hidden_numbers():
 )
 def test_feedback_shows_no_number_that_was_made_of_hidden_inputs(of_looks, attack, question_id, index, number):
     seen = of_looks.seen_by_student("echoers")
-    told = {number(draw(question_id, (SEED, index, k))) for k in range(3)}
-    told -= {number(draw(question_id, public_seed)) for public_seed in range(3)}
+    told = {number(graded_draw(question_id, (SEED, index, k))) for k in range(3)}
+    told -= {number(graded_draw(question_id, public_seed)) for public_seed in range(3)}
     assert [text for text in told if text in seen] == []
 
 

@@ -771,3 +771,34 @@ def test_no_right_answer_fails_in_many_draws(method):
         gradients = chained(upstream, cache), dgamma, dbeta
         report = check_gradient(batch_norm_forward, params, gradients, upstream, method=method)
         assert report.passed, (seed, report)
+
+
+# A sentence is said only where it holds
+
+
+def test_no_constant_is_told_of_columns_that_show_none():
+    """Of a column with one number that is not 0, or whose sign alone is wrong, no factor can be told."""
+    mask = np.array([[2.0, 0, 0, 2], [0, 2, 0, 0], [0, 0, 2, 2], [0, 0, 0, 2]])
+    dropped = mask.copy()
+    dropped[0, 0] = 0  # r > p for r >= p
+    assert symptoms(dropped, mask) == [
+        "Yours is zero where it should not be, at 1 of 16 entries. The others are right.",
+        "Off in row 0 alone.",
+        "Off in column 0 alone.",
+    ]
+    full = np.random.default_rng(0).normal(size=(5, 3))
+    flipped = full * [1, -1, 1]
+    assert symptoms(flipped, full)[0] == "The sign is flipped at 5 of 15 entries. The others are right."
+    assert "Column by column" in symptoms(full * [2, 3, -0.5], full)[0]
+    assert not any("Column by column" in words for words in symptoms(full * [2, 0, 3], full))
+
+
+def test_where_an_error_sits_is_told_only_if_it_is_most_of_that_place():
+    expected = np.ones((4, 5))
+    mask = np.zeros((4, 5), bool)
+    mask[:, :2] = True
+    few, most = expected.copy(), expected.copy()
+    few[0, 0] = 3  # lies there by chance
+    most[mask] = np.arange(2, 10)
+    assert not any("Off only where" in words for words in symptoms(few, expected, where={"z < 0": mask}))
+    assert "Off only where z < 0." in symptoms(most, expected, where={"z < 0": mask})

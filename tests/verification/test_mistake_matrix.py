@@ -10,10 +10,10 @@ import pytest
 from autograder.hw1.mistakes import BANK, declare
 from autograder.mistakes import diagnosis
 from autograder.mistakes.model import Named
-from autograder.questions import HW1, QUESTIONS, private, public, run, truth
+from autograder.questions import HW1, QUESTIONS, private, public, run, stored_numbers, truth
 from verification import mistake_matrix
 from verification.mistake_matrix import BEHAVIOURS, QUESTION_IDS
-from verification.student_variants import RIGHT, student
+from verification.student_variants import RIGHT, WRONG_ON_SOME, student
 
 # What cannot be named, and why.
 UNNAMED = {
@@ -58,6 +58,60 @@ def test_every_mistake_of_the_steps_shows_in_the_whole_or_is_listed():
     }
     assert whole <= steps
     assert {mistake.part for mistake in steps - whole} == SHOWN_IN_STEPS_ALONE
+
+
+@pytest.fixture
+def released_numbers():
+    """What the release fills in, so that at_home() judges as it does for students."""
+    kept = dict(public.STORED)
+    public.STORED.update(stored_numbers())
+    yield
+    public.STORED.clear()
+    public.STORED.update(kept)
+
+
+def points_of(question_id, functions):
+    """The points at home, on the seeds that check() runs, and graded."""
+    space = RIGHT["plain"] | mistake_matrix.GIVEN | functions
+    home = public.at_home(QUESTIONS[question_id], space, public.SEEDS)
+    return home.points, private.judge(question_id, public.call_in(space), mistake_matrix.HIDDEN).result.points
+
+
+@pytest.mark.parametrize("name", WRONG_ON_SOME)
+def test_what_is_wrong_on_some_inputs_alone_is_seen(released_numbers, name):
+    """r = p, z = 0 and equal sizes are among the draws, at home and when graded."""
+    functions, question_ids = WRONG_ON_SOME[name]
+    for question_id in question_ids:
+        full = QUESTIONS[question_id].points
+        assert all(points < full for points in points_of(question_id, functions)), question_id
+
+
+def with_errors(value, size, rng):
+    """The same arrays with a relative error in each entry."""
+    if isinstance(value, dict):
+        return {name: with_errors(inner, size, rng) for name, inner in value.items()}
+    if isinstance(value, tuple):
+        return tuple(with_errors(inner, size, rng) for inner in value)
+    return value * (1 + size * rng.normal(size=np.shape(value)))
+
+
+def inexact(functions, size):
+    """The same functions, whose answers have errors of this size; the same ones at each call."""
+
+    def spoil(function):
+        return lambda *args: with_errors(function(*args), size, np.random.default_rng(5))
+
+    names = {call.function for question_id in QUESTION_IDS for call in QUESTIONS[question_id].calls}
+    return {name: spoil(function) if name in names else function for name, function in functions.items()}
+
+
+@pytest.mark.parametrize("question_id", QUESTION_IDS)
+@pytest.mark.parametrize("size", [1e-9, 1e-8, 1e-7, 3e-6, 1e-4])
+def test_what_is_green_at_home_is_green_when_graded(released_numbers, question_id, size):
+    """With the errors of differences of a step of 1e-6 both are full, and with larger ones neither is."""
+    full = QUESTIONS[question_id].points
+    expected = full if size < 1e-6 else 0
+    assert points_of(question_id, inexact(RIGHT["plain"], size)) == (expected, expected)
 
 
 def test_the_matrix_sees_a_false_failure(monkeypatch):

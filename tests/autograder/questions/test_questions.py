@@ -8,7 +8,8 @@ import pytest
 
 import solutions
 from autograder import questions
-from autograder.questions import HW1, QUESTIONS, public
+from autograder.questions import HW1, QUESTIONS, private, public
+from tests.autograder.variants import student
 
 SECRET = 2**100 + 12345
 RIGHT = {name: getattr(solutions, name) for name in solutions.__all__}
@@ -429,3 +430,29 @@ def test_an_empty_answer_is_not_right_after_an_empty_answer(question_id, fill):
     result = graded(question_id, **filled(question_id, fill)).result
     assert result.points <= 1, str(result)
     assert not any(part.status == "carried" for part in result.parts)
+
+
+def test_a_clue_is_told_of_its_own_branch_alone():
+    assert public.concerns("the mask is 0", "dz_1a") and public.concerns("the mask is 0", "dd")
+    assert public.concerns("z_1B < 0", "dz_1b") and public.concerns("z_1B < 0", "c")
+    for part in ("dz_1b", "da_1b", "dc", "x_hat", "dtheta_1b", "s", "loss"):
+        assert not public.concerns("the mask is 0", part), part
+
+
+def test_factors_that_are_equal_are_not_told_apart():
+    q = private.draw("2-2", 1, sizes=(5, 5, 5, 5))
+    assert public.clues(QUESTIONS["2-2"], q)[1].keys() == {"1 - p", "dout"}
+    assert public.clues(QUESTIONS["2-2"], private.draw("2-2", 1))[1].keys() == {"1 - p", "dout", "m", "K", "n_h"}
+
+
+def test_an_incomplete_cache_is_told_once_and_by_its_keys():
+    def forward(*args):
+        loss, cache = student()["two_branch_forward"](*args)
+        del cache["r"], cache["z_2b"]
+        return loss, cache
+
+    functions = student() | {"two_branch_forward": forward}
+    (words,) = public.at_home(QUESTIONS["2-2"], functions, (9,)).words
+    assert "the cache that two_branch_forward returns lacks 'r', 'z_2b'." in words and "KeyError" not in words
+    _, words = public.collect(QUESTIONS["2-1"], public.call_in(functions), private.draw("2-1", 0))
+    assert words == ["two_branch_forward returned a dict without 'z_2b', 'r'."]
