@@ -8,8 +8,9 @@ import json
 from dataclasses import replace
 
 from autograder.diagnosis import MISTAKES
-from autograder.formula.judge import judge_formula
-from autograder.formula.reader import LENGTH, FormulaVerdict
+from autograder.formula.tokens import MAX_CHARACTERS as LENGTH
+from autograder.formula.verdict import FormulaVerdict
+from autograder.hw1.formula_verdicts import judge_formula
 from autograder.questions import WRITTEN
 from autograder.release import PUBLIC
 from autograder.report import formula_html, place

@@ -16,7 +16,10 @@ from functools import partial
 
 import numpy as np
 
-from autograder.formula.reader import TARGETS, FormulaError, FormulaVerdict, compare, named_target, read, typeset
+from autograder.formula.errors import FormulaError
+from autograder.formula.parser import read
+from autograder.formula.typesetting import typeset
+from autograder.formula.verdict import FormulaVerdict, compare
 from autograder.gradcheck import (
     NEGATIVE_ZERO,
     Verdict,
@@ -25,6 +28,7 @@ from autograder.gradcheck import (
     numerical_jacobian,
     symptoms,
 )
+from autograder.hw1.targets import NOTATION, TARGETS, named_target
 
 SEEDS = (0, 1, 2)  # what check() runs at home, and the seeds that have stored numbers
 STORED = {}  # {question id: {seed: {part: array}}}; under "inputs" {family: {seed: inputs}}, under "formulas" draws by
@@ -676,7 +680,7 @@ class Formula(str):
 
     def _repr_latex_(self):
         try:
-            lines = " \\\\ ".join(map(typeset, read(self).args))
+            lines = " \\\\ ".join(typeset(line, NOTATION) for line in read(self, NOTATION).statements)
         except FormulaError:
             return None
         return rf"$$ \begin{{gathered}} {lines} \end{{gathered}} $$"
