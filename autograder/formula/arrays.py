@@ -118,7 +118,7 @@ class Unpacked:
     """An array's axes in another order: those of the letters `first`, then rows and columns, then those of `more`.
 
     first: {letter: its size}. kept: which of rows (0) and columns (1) are axes. turned: columns come before rows.
-    name: of the definition that the array is, with the direction, or None.
+    name: of the definition that the array is, with the direction, or None; it is computed once.
     """
 
     array: Array
@@ -219,12 +219,16 @@ class Reduction(Array):
 
 @dataclass(frozen=True)
 class Choice(Array):
-    """yes where the test is not 0, no elsewhere; turned: as of `Elementwise`, of yes and no."""
+    """yes where the test is not 0, no elsewhere.
+
+    turned: as of `Elementwise`, of yes and no. test_turned: the same of the test, and of yes and no together.
+    """
 
     test: Array
     yes: Array
     no: Array
     turned: str | None
+    test_turned: str | None
 
 
 @dataclass(frozen=True)
@@ -232,7 +236,6 @@ class Reading:
     """One meaning of a formula.
 
     repair: what was changed, in words, or None. parts: (LaTeX, shape in words) of each statement. array: the answer.
-    definitions: ((name, direction), array) of those that are used, after those that they build upon.
     positions: {index letter: its axis}. order: for each axis of what is asked its letter, or None where rows or columns
     are it. axes: of what is asked, or None.
     """
@@ -240,7 +243,6 @@ class Reading:
     repair: str | None
     parts: tuple
     array: Array
-    definitions: tuple
     positions: dict
     order: tuple
     axes: str | None

@@ -83,10 +83,8 @@ def evaluate(reading, draw):
     """
     names = reading.notation.size_names.items()
     lengths = {axis: draw[name] for axis, name in names if name in draw}
-    context = _Context(draw, lengths, reading.sizes, reading.positions)
+    context = _Context(draw, lengths, reading.sizes, reading.positions, reading.notation.size_names)
     with np.errstate(all="ignore"):
-        for name, array in reading.definitions:  # those that others build upon come first
-            context.definitions[name] = _run(array, context)
         array = _run(reading.array, context)
     if not np.isfinite(array).all():
         raise FormulaError("Somewhere this divides by zero, or takes a root or a logarithm of what has none.")
@@ -103,25 +101,31 @@ def _in_order(array, reading, context):
     front = [reading.positions[letter] if letter else end + free.pop(0) for letter in reading.order]
     rest = [axis for axis in range(end + 2) if axis not in front]
     array = array.transpose(*front, *rest)
-    counts = [context.lengths[axis] for axis in reading.axes]
+    counts = [context.length_of_axis(axis) for axis in reading.axes]
     return np.array(np.broadcast_to(array.reshape(array.shape[: len(front)]), counts))
 
 
 @dataclass(frozen=True)
 class _Context:
-    """lengths: {axis: its length in this draw}. positions: {index letter: its axis}. definitions: computed before."""
+    """lengths: {axis: its length in this draw}. positions: {index letter: its axis}. definitions: computed so far."""
 
     draw: dict
     lengths: dict
     sizes: Sizes
     positions: dict
+    size_names: dict
     definitions: dict = field(default_factory=dict)
 
     def length(self, size, problem, at):
         size = self.sizes.of(size)
         if type(size) is Unknown:
             raise FormulaError(problem, at)
-        return self.lengths[size]
+        return self.length_of_axis(size)
+
+    def length_of_axis(self, axis):
+        if axis not in self.lengths:
+            raise FormulaError(f"There is no {self.size_names[axis]} in this question.")
+        return self.lengths[axis]
 
     def length_of_range(self, letter, size, at):
         return self.length(size, f"How far {letter} runs cannot be told.", at)
@@ -178,8 +182,14 @@ def _run_stored(source, context):
     return array.reshape(array.shape + (1,) * len(axes)) + 1j * STEP * slope
 
 
+def _run_definition(source, context):
+    if source.name not in context.definitions:
+        context.definitions[source.name] = _run(source.array, context)
+    return context.definitions[source.name]
+
+
 def _run_unpacked(source: Unpacked, context):
-    whole = _run(source.array, context) if source.name is None else context.definitions[source.name]
+    whole = _run(source.array, context) if source.name is None else _run_definition(source, context)
     positions, end = context.positions, len(context.positions)
     for letter, size in source.first.items():
         if whole.shape[positions[letter]] == 1:
@@ -233,7 +243,10 @@ def _turned(left, right, turned):
 
 def _run_choice(array, context):
     yes, no = _turned(_run(array.yes, context), _run(array.no, context), array.turned)
-    return np.where(_run(array.test, context) != 0, yes, no)
+    test = _run(array.test, context)
+    test, yes = _turned(test, yes, array.test_turned)
+    _, no = _turned(test, no, "right" if array.test_turned == "right" else None)
+    return np.where(test != 0, yes, no)
 
 
 def _run_norm(array, context):
@@ -261,7 +274,7 @@ def _run_reduction(array, context):
 
 _RUN = {
     Constant: lambda array, context: _filled(context, array.number),
-    SizeNumber: lambda array, context: _filled(context, float(context.lengths[array.axis])),
+    SizeNumber: lambda array, context: _filled(context, float(context.length_of_axis(array.axis))),
     OnesColumn: _run_ones,
     IdentityMatrix: _run_ones,
     Position: _run_position,

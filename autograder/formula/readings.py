@@ -222,12 +222,10 @@ def _reading(around, left, body, axes, transposed):
     array = shape(body, around)
     if axes is not None:
         order = _fitted(around, array, body, axes, order)
-    definitions = tuple((name, defined) for name, (defined, _, _) in around.progress.defined.items())
     return Reading(
         _told(around, transposed),
         _parts(around, left, array),
         array,
-        definitions,
         around.progress.positions,
         tuple(order),
         axes,

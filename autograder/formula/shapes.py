@@ -510,7 +510,8 @@ def _shape_cases(node, around):
             continue
         pair = _together(array, result, row.value, row.value, around, "compared")
         whole = _together(test, pair, row.condition, row.value, around, "compared")
-        result = _make(Choice, node, around, whole.shape, whole.letters, test, array, result, pair.turned)
+        turned = (pair.turned, whole.turned)
+        result = _make(Choice, node, around, whole.shape, whole.letters, test, array, result, *turned)
     return result
 
 

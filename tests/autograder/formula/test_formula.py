@@ -558,6 +558,21 @@ def test_a_whole_sheet_with_its_definitions_of_symbols():
     assert rows[2][2].name == "μ_B² where σ_B² belongs"
 
 
+def test_a_size_that_a_question_does_not_have_is_a_verdict():
+    for latex in (r"\mathbf 1_{n_h}", "K", r"\sum_{j=1}^{n_h} x"):
+        verdict = judge_formula("1-1 beta", latex)
+        assert verdict.verdict == "unread" and "in this question" in verdict.words[0], (latex, verdict)
+
+
+@pytest.mark.parametrize("sign", [">", "<"])
+def test_a_case_of_features_is_laid_along_a_batch(sign):
+    cases = rf"\begin{{cases}} X \theta_{{1A}}^T & \beta {sign} 0 \\ 0 & \text{{otherwise}} \end{{cases}}"
+    (reading, *_) = find_readings(read(cases), ANYTHING, repair=False)
+    draw = judge.drawn(0)[0]
+    kept = draw["beta"] > 0 if sign == ">" else draw["beta"] < 0
+    assert np.allclose(evaluate(reading, draw), np.where(kept, draw["x"] @ draw["theta_1a"].T, 0))
+
+
 @pytest.mark.parametrize("opens, closes", NESTS)
 def test_what_nests_does_not_explode(opens, closes):
     for depth in (8, 18, 38):
