@@ -325,7 +325,7 @@ VERDICTS |= {"unread": "not read", "definition": "defining something"}
 
 
 def _formula(args):
-    from .formula.judge import judge_formula, judge_sheet
+    from .hw1.formula_verdicts import judge_formula, judge_sheet
 
     if args.question:
         verdict = judge_formula(args.question, args.formula, scalars=args.scalars)

@@ -21,6 +21,8 @@ import numpy as np
 
 import solutions
 
+from .assemble import assemble
+
 HERE = Path(__file__).parent
 ASSIGNMENT = "hw1"
 PUBLIC = 0  # the seed of the draws that a formula is judged on at home
@@ -34,6 +36,15 @@ TEACHERS = re.compile(
 FORMULA = re.compile(r'formula\("[^"]+", r"')  # how a formula's cell begins in the texts
 BASEURL = r'^ +baseurl: *"?(https?://[^"\s#]+)'  # in _config.yml
 PLACEHOLDER = re.compile(r"\{\{ ([\w .]+) \}\}")
+FORMULA_MODULES = [path for path in sorted((HERE / "formula").glob("*.py")) if path.stem != "__init__"]
+TARGETS = HERE / ASSIGNMENT / "targets.py"
+FORMULAS_DOCSTRING = """Formulas in LaTeX: how they are read, and compared with numbers. Needs NumPy alone."""
+RELEASED_AS = {  # {module: the file that students get it in}
+    **{f"autograder.formula.{path.stem}": "formulas" for path in FORMULA_MODULES},
+    f"autograder.{ASSIGNMENT}.targets": "formulas",
+    "autograder.gradcheck": "gradcheck",
+    "autograder.questions.public": "checks",
+}
 MARKER = re.compile(r" *### (BEGIN|END) SOLUTION\n")
 
 
@@ -83,23 +94,24 @@ def function_source(name):
     return TEACHERS.sub("", source).rstrip()
 
 
-def checks_source(stored):
+def formulas_source():
+    """formulas.py, as students get it: all that reads formulas and judges them, with the targets of the assignment."""
+    return assemble([*FORMULA_MODULES, TARGETS], docstring=FORMULAS_DOCSTRING)
+
+
+def checks_source(stored=None):
     """checks.py, as students get it: the questions' public half with its numbers filled in.
 
     Args:
         stored: nested dicts of arrays and numbers, as `every_number` gives them.
     """
-    changes = {
-        "from autograder.gradcheck import": "from gradcheck import",
-        "STORED = {}": f"STORED = {_literal(stored)}",
-    }
-    changes |= {"from autograder.formula.reader import": "from formulas import"}
-    return _rewritten(HERE / "questions/public.py", changes)
+    values = {"STORED": _literal(stored)} if stored is not None else {}
+    return assemble([HERE / "questions/public.py"], elsewhere=RELEASED_AS, values=values)
 
 
 def every_number():
     """Every number that checks.py is given."""
-    from .formula.judge import seeds_of, stored_draws
+    from .hw1.formula_verdicts import seeds_of, stored_draws
     from .questions import stored_numbers
 
     formulas = {family: dict(enumerate(draws)) for family, draws in stored_draws(seeds_of(PUBLIC)).items()}
@@ -111,17 +123,7 @@ def own_sources(notebooks):
     code = "\n".join(cell.source for notebook in notebooks for cell in notebook.cells if cell.cell_type == "code")
     imported = set(re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE))
     files = (path for path in sorted((HERE / "own").glob("*.py")) if path.stem in imported)
-    return {f.name: _rewritten(f, {"from autograder.questions.public import": "from checks import"}) for f in files}
-
-
-def _rewritten(path, changes):
-    """A file's text, each change made at the one place where it must stand."""
-    text = path.read_text(encoding="utf8")
-    for old, new in changes.items():
-        if text.count(old) != 1:
-            raise RuntimeError(f"{path.parent.name}/{path.name} must hold {old!r} exactly once")
-        text = text.replace(old, new)
-    return text
+    return {path.name: assemble([path], elsewhere=RELEASED_AS) for path in files}
 
 
 def _literal(value):
@@ -170,8 +172,8 @@ def generate(course, db=None):
     for name, notebook in notebooks.items():
         nbformat.write(notebook, source / f"{name}.ipynb")
     shutil.copy(HERE / "gradcheck.py", source)
-    shutil.copy(HERE / "formula/reader.py", source / "formulas.py")
-    for name, text in (own_sources(notebooks.values()) | {"checks.py": checks_source(every_number())}).items():
+    files = {"formulas.py": formulas_source(), "checks.py": checks_source(every_number())}
+    for name, text in (own_sources(notebooks.values()) | files).items():
         (source / name).write_text(text, encoding="utf8")
     config = course_config(course)
     if db:

@@ -10,8 +10,9 @@ import re
 import warnings
 from dataclasses import dataclass, replace
 
-from autograder.formula.judge import judge_formula
-from autograder.formula.reader import LENGTH, FormulaVerdict
+from autograder.formula.tokens import MAX_CHARACTERS as LENGTH
+from autograder.formula.verdict import FormulaVerdict
+from autograder.hw1.formula_verdicts import judge_formula
 from autograder.hw1.mistakes import MISTAKES
 from autograder.questions import WRITTEN
 from autograder.release import PUBLIC

@@ -1,1 +1,1 @@
-"""hw1: its notebooks as text, its steps and its bank of mistakes."""
+"""The first homework: its notebooks as text, its steps and mistakes, its formulas' targets and how they are judged."""

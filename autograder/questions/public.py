@@ -25,7 +25,10 @@ from pathlib import Path
 
 import numpy as np
 
-from autograder.formula.reader import TARGETS, FormulaError, FormulaVerdict, compare, named_target, read, typeset
+from autograder.formula.errors import FormulaError
+from autograder.formula.parser import read
+from autograder.formula.typesetting import typeset
+from autograder.formula.verdict import FormulaVerdict, compare
 from autograder.gradcheck import (
     NEGATIVE_ZERO,
     Verdict,
@@ -34,6 +37,7 @@ from autograder.gradcheck import (
     numerical_jacobian,
     symptoms,
 )
+from autograder.hw1.targets import NOTATION, TARGETS, named_target
 
 TOLERANCE = 1e-6  # at home and when graded: right code is right to 1e-11, differences with a step of 1e-6 to 1e-7, the
 # smallest mistake that real code was seen to make is off by 5e-3
@@ -720,7 +724,7 @@ class Formula(str):
 
     def _repr_latex_(self):
         try:
-            lines = " \\\\ ".join(map(typeset, read(self).args))
+            lines = " \\\\ ".join(typeset(line, NOTATION) for line in read(self, NOTATION).statements)
         except FormulaError:
             return None
         return rf"$$ \begin{{gathered}} {lines} \end{{gathered}} $$"

@@ -3,10 +3,10 @@ r"""Boxes: a reader writes a formula in LaTeX, sees it typeset and its shapes, a
     ```{formula} 2-2 beta, 2-2 gamma
     ```
 
-asks for these targets of `autograder.formula.reader`, one at a time. The page's Python (see `book._ext.live_cells`)
-reads and judges with the students' half of the autograder, on stored draws: what every symbol is and what each target
-comes to, in numbers. The full edition's draws hold the bank's wrong values too, as three numbers each, so that a
-mistake has its name. The student edition's do not, and neither holds a formula.
+asks for these targets of `autograder.hw1.targets`, one at a time. The page's Python (see `book._ext.live_cells`) reads
+and judges with the files that students get, on stored draws: what every symbol is and what each target comes to,
+in numbers. The full edition's draws hold the bank's wrong values too, as three numbers each, so that a mistake has its
+name. The student edition's do not, and neither holds a formula.
 """
 
 import html
@@ -20,12 +20,15 @@ import numpy as np
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from autograder.formula.judge import stored_draws, stored_mistakes
-from autograder.formula.reader import BLOCK1, TARGETS, Node, network, typeset, words
+from autograder.formula.arrays import describe
+from autograder.formula.tree import Name
+from autograder.formula.typesetting import typeset
+from autograder.hw1.formula_verdicts import stored_draws, stored_mistakes
+from autograder.hw1.targets import LAYERS, NOTATION, TARGETS, network
+from autograder.release import checks_source, formulas_source
 
-AUTOGRADER = Path(__file__).parents[2] / "autograder"
-LOADED = {"reader.py": AUTOGRADER / "formula/reader.py", "checks.py": AUTOGRADER / "questions/public.py"}
-PAGE_SIDE = runpy.run_path(str(Path(__file__).parents[1] / "_static/live/formulas.py"))
+LOADED = {"formulas.py": formulas_source, "checks.py": checks_source}  # what makes each file that is loaded
+PAGE_SIDE = runpy.run_path(str(Path(__file__).parents[1] / "_static/live/formula_page.py"))
 SEEDS = (0, 1)
 CLASS = "formula-box"
 WITHOUT = "With JavaScript this is a box: write your own formula for {} in LaTeX, and have it judged."
@@ -38,23 +41,28 @@ _PLAIN |= {r"\\hat y": "ŷ", r"_([12])([ab])": lambda found: f"_{found[1]}{found
 def shown(key):
     """How a target is called: {"key", "tex" with its set, "name" in plain characters, "shape" in words}."""
     target = TARGETS[key]
-    table = BLOCK1.get(target.family) or network()
+    table = LAYERS.get(target.family) or network()
     pieces = target.written.removeprefix("∂").split("/")
     pieces = ["L", *pieces] if target.written.startswith("∂") else pieces
 
     def name(piece):
-        sample = ("i",) if table.get(piece, (0, ""))[1].startswith("m") else ()
-        return _WRITTEN.get(piece) or typeset(Node("name", (piece, sample, ())))
+        sample = ("i",) if piece in table and table[piece].axes.startswith("m") else ()
+        return _WRITTEN.get(piece) or typeset(Name(piece, sample), NOTATION)
 
     tex, plain = [name(piece) for piece in pieces], [_WRITTEN.get(piece, piece) for piece in pieces]
     for written, sign in _PLAIN.items():
         plain = [re.sub(written, sign, piece) for piece in plain]
     if len(pieces) == 2:
         tex, plain = [rf"\frac{{\partial {tex[0]}}}{{\partial {tex[1]}}}"], [f"∂{plain[0]}/∂{plain[1]}"]
-    axes = target.dims[target.dims.startswith("m") :]
-    sizes = r" \times ".join({"h": "n_h"}.get(axis, axis) for axis in axes)
+    axes = target.axes[target.axes.startswith("m") :]
+    sizes = r" \times ".join(NOTATION.size_names[axis] for axis in axes)
     space = rf" \in \mathbb{{R}}^{{{sizes}}}" if sizes else r" \in \mathbb{R}"
-    return {"key": key, "tex": tex[0] + space, "name": plain[0], "shape": words((*axes, "1", "1")[:2])}
+    return {
+        "key": key,
+        "tex": tex[0] + space,
+        "name": plain[0],
+        "shape": describe((*axes, "1", "1")[:2], NOTATION.size_names),
+    }
 
 
 class Formula(SphinxDirective):
@@ -92,6 +100,6 @@ def stored(full):
 
 def lay_out(folder, full):
     """Write what the boxes load on demand."""
-    for name, file in LOADED.items():
-        (folder / name).write_bytes(file.read_bytes())
+    for name, source in LOADED.items():
+        (folder / name).write_text(source(), encoding="utf8")
     (folder / "draws.npz").write_bytes(stored(full))

@@ -139,7 +139,7 @@ PATCHED = [
         "import checks, formulas\nclass formula(str):\n    verdict, points, error = 'right', 1.0, 0.0\n"
         "checks.formula = checks.Formula = formula\n"
         "checks.compare = formulas.compare = lambda *a, **k: checks.FormulaVerdict('', 'right', 0.0)\n"
-        "formulas.off = lambda *a: 0.0\nchecks.WRITTEN.clear()",
+        "formulas.relative_error = lambda *a: 0.0\nchecks.WRITTEN.clear()",
     ),
     (
         "patched sending",

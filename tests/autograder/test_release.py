@@ -13,8 +13,8 @@ import pytest
 
 from autograder import questions
 from autograder.demo import fill, right_answers
-from autograder.formula.reader import TARGETS, named_target
 from autograder.grading.batch import cell_name
+from autograder.hw1.targets import TARGETS, named_target
 from autograder.release import checks_source, function_source, release, source_notebooks
 from tests.answers import found_in, solution_lines, squeezed_code
 
@@ -203,6 +203,7 @@ def test_checks_imports_nothing_of_ours_and_holds_the_numbers(released):
 
 
 def test_a_public_half_that_has_changed_its_form_is_refused(monkeypatch):
-    monkeypatch.setattr(Path, "read_text", lambda *args, **kwargs: "STORED = {}")
-    with pytest.raises(RuntimeError, match=r"must hold .* exactly once"):
-        checks_source({})
+    for text in ("", "STORED = {}\nSTORED = {}", "STORED, OTHER = {}, {}"):
+        monkeypatch.setattr(Path, "read_text", lambda *args, text=text, **kwargs: text)
+        with pytest.raises(RuntimeError, match=r"must hold .* exactly once"):
+            checks_source({})

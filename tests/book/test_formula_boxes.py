@@ -5,13 +5,16 @@ import html
 import io
 import json
 import re
+import sys
+import types
 
 import numpy as np
 import pytest
 
-from autograder.formula import judge, reader
+from autograder import gradcheck
+from autograder.hw1 import formula_verdicts as judge
 from autograder.hw1.mistakes import MISTAKES
-from autograder.questions.public import shown_by
+from autograder.hw1.targets import TARGETS
 from book._ext import formula_boxes
 from book._ext.editions import student_edition
 from tests.answers import ROOT
@@ -22,15 +25,36 @@ PAGES = {page: ASKED.findall(page.read_text()) for page in sorted((ROOT / "book"
 Formulas = formula_boxes.PAGE_SIDE["Formulas"]
 
 
+def loaded(name):
+    """A file that a page loads, as a module."""
+    module = types.ModuleType(name)
+    sys.modules[name] = module  # dataclasses look there
+    exec(formula_boxes.LOADED[f"{name}.py"](), vars(module))
+    return module
+
+
+@pytest.fixture(scope="module")
+def formulas():
+    yield loaded("formulas")
+    del sys.modules["formulas"]
+
+
+@pytest.fixture(scope="module")
+def checks(formulas):
+    sys.modules["gradcheck"] = gradcheck
+    yield loaded("checks")
+    del sys.modules["gradcheck"], sys.modules["checks"]
+
+
 @pytest.fixture(scope="module", params=["full", "student"])
-def page_side(request):
-    """(edition, what a page of it asks)."""
-    return request.param, Formulas(io.BytesIO(formula_boxes.stored(request.param == "full")), reader, shown_by)
+def page_side(request, formulas, checks):
+    """(edition, what a page of it asks), with the files that the page loads."""
+    return request.param, Formulas(io.BytesIO(formula_boxes.stored(request.param == "full")), formulas, checks.shown_by)
 
 
 def test_every_target_has_one_box():
     keys = [key.strip() for asked in PAGES.values() for box in asked for key in box.split(",")]
-    assert sorted(keys) == sorted(reader.TARGETS)
+    assert sorted(keys) == sorted(TARGETS)
 
 
 @pytest.mark.parametrize("page", [page for page, asked in PAGES.items() if asked], ids=lambda page: page.stem)
@@ -47,8 +71,8 @@ def test_a_target_is_called_as_in_the_book():
     }
     assert formula_boxes.shown("2-1 var_b")["tex"] == r"\sigma_B^2 \in \mathbb{R}^{n_h}"
     assert formula_boxes.shown("2-2 y_hat_b_dz_2b")["name"] == "∂ŷ_b/∂z_2B"
-    assert len({formula_boxes.shown(key)["tex"] for key in reader.TARGETS}) > 30
-    assert not any("\\" in formula_boxes.shown(key)["name"] for key in reader.TARGETS)
+    assert len({formula_boxes.shown(key)["tex"] for key in TARGETS}) > 30
+    assert not any("\\" in formula_boxes.shown(key)["name"] for key in TARGETS)
 
 
 def test_the_page_s_verdict_is_the_teacher_s(page_side):
@@ -96,8 +120,10 @@ def test_the_student_edition_holds_numbers_alone():
 
 def test_no_right_writing_is_in_what_the_boxes_load():
     """The reader travels with the homework: its words and examples answer nothing."""
-    loaded = [*formula_boxes.LOADED.values(), *(ROOT / "book/_static/live").glob("formulas.*")]
-    text = "".join(re.sub(r"\s+", "", path.read_text()) for path in loaded)
+    loaded = [source() for source in formula_boxes.LOADED.values()]
+    loaded += [path.read_text() for path in (ROOT / "book/_static/live").glob("formula*")]
+    assert len(loaded) == 4
+    text = "".join(re.sub(r"\s+", "", source) for source in loaded)
     long = {re.sub(r"\s+", "", formula) for _, _, formula in RIGHT if len(formula) > 25}
     assert len(long) > 100 and [formula for formula in long if formula in text] == []
 

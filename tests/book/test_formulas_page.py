@@ -2,24 +2,20 @@
 
 import re
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from autograder import cli
-from autograder.formula import judge
-from autograder.formula.reader import (
-    INDICES,
-    LENGTH,
-    TARGETS,
-    TOLERANCE,
-    FormulaError,
-    compare,
-    evaluate,
-    read,
-    shapes,
-    words,
-)
+from autograder.formula import parser
+from autograder.formula.errors import FormulaError
+from autograder.formula.evaluate import evaluate
+from autograder.formula.readings import find_readings
+from autograder.formula.tokens import MAX_CHARACTERS
+from autograder.formula.verdict import TOLERANCE, compare
+from autograder.hw1 import formula_verdicts as judge
+from autograder.hw1.targets import ANYTHING, NOTATION, TARGETS
 from tests.answers import ROOT
 
 PAGE = (ROOT / "book/teach/formulas.md").read_text(encoding="utf8")
@@ -42,10 +38,14 @@ SAID, MENDED, TRAPS = rows("written | what is said"), rows("asked | written | wh
 )  # fmt: skip
 
 
+def read(latex):
+    return parser.read(latex, NOTATION)
+
+
 def said(latex):
     """The first line of what is said to a formula that has no meaning."""
     with pytest.raises(FormulaError) as caught:
-        shapes(read(latex), None, repair=False)
+        find_readings(read(latex), ANYTHING, repair=False)
     return str(caught.value)
 
 
@@ -65,14 +65,14 @@ def same_numbers(one, other):
 
 def numbers(latex):
     draw = judge.drawn(0)[0]
-    return [evaluate(reading, draw) for reading in shapes(read(latex), None)]
+    return [evaluate(reading, draw) for reading in find_readings(read(latex), ANYTHING)]
 
 
 @pytest.mark.parametrize("latex, shown, shape", IS)
 def test_what_it_is(latex, shown, shape):
     assert shown == f"${latex}$"
-    readings = shapes(read(latex), None, repair=False)
-    assert {words(reading.value.shape) for reading in readings} == {shape}
+    readings = find_readings(read(latex), ANYTHING, repair=False)
+    assert {reading.parts[-1][1] for reading in readings} == {shape}
     assert np.isfinite(evaluate(readings[0], judge.drawn(0)[0])).all()
 
 
@@ -89,10 +89,10 @@ def test_what_is_mended(asked, latex, message):
 @pytest.mark.parametrize("latex, read_as, instead", TRAPS)
 def test_what_is_read_otherwise(latex, read_as, instead):
     def value(formula):
-        kinds = (None, TARGETS["2-2 gamma"].asked()) if "partial L" in formula else (None,)
-        for how in kinds:
+        gamma = replace(TARGETS["2-2 gamma"], axes=None)
+        for target in (ANYTHING, gamma) if "partial L" in formula else (ANYTHING,):
             try:
-                return [evaluate(r, judge.drawn(0)[0]) for r in shapes(read(formula), None, **(how or {}))]
+                return [evaluate(r, judge.drawn(0)[0]) for r in find_readings(read(formula), target)]
             except FormulaError:
                 continue
         raise AssertionError(f"{formula} is not read")
@@ -116,9 +116,9 @@ def test_the_commands_of_the_page_do_what_it_says(tmp_path, capsys):
 
 def test_the_numbers_of_the_page():
     assert f"to {TOLERANCE:.0e}".replace("e-0", "e-") in PAGE and f"$\\epsilon$ is {judge.EPS}" in PAGE
-    assert f"a string of {LENGTH:,} characters" in PAGE
+    assert f"a string of {MAX_CHARACTERS:,} characters" in PAGE
     letters = re.search(r"letters of indices are\s+(.+?)\.", PAGE, re.S)[1]
-    assert set(re.findall(r"\$(\w)\$", letters)) == INDICES
+    assert set(re.findall(r"\$(\w)\$", letters)) == NOTATION.indices
 
 
 def test_no_example_answers_a_question():

@@ -187,7 +187,7 @@ def test_what_is_served_holds_no_solution(tmp_path):
     served = {path.name for path in (tmp_path / "html").rglob("*") if path.is_file()}
     served |= {path.name for path in (ROOT / "book/_static/live").iterdir() if path.is_file()}
     live_cells_need = {"gradcheck.py", "live.css", "live.js", "runner.py", "worker.js"}
-    assert served == live_cells_need | {"formulas.js", "formulas.py", "reader.py", "checks.py", "draws.npz"}
+    assert served == live_cells_need | {"formulas.js", "formula_page.py", "formulas.py", "checks.py", "draws.npz"}
 
 
 def test_the_setting_and_the_copy_are_of_the_same_release():

@@ -74,9 +74,10 @@ def test_boxes_stand_on_their_pages_and_ask_for_nothing_before_the_first_check(s
         assert all(typeset(box) for box in boxes(tab)), "typeset all the same"
     check(tab, boxes(tab)[0])
     loaded = " ".join(asked)
-    assert all(word in loaded for word in ("worker.js", "reader.py", "checks.py", "draws.npz", "pyodide.asm.wasm")), (
-        "it would see"
-    )
+    assert all(
+        word in loaded
+        for word in ("worker.js", "formula_page.py", "formulas.py", "checks.py", "draws.npz", "pyodide.asm.wasm")
+    ), "it would see"
     assert wrong == []
 
 

@@ -40,13 +40,11 @@ async function run(code, name) {
 async function formula({ what, key, latex }) {
   if (!formulas) {
     postMessage({ step: "Loading the reader of formulas" });
-    pyodide.FS.mkdirTree("/live/autograder/formula");
-    for (const [name, place] of [["reader.py", "autograder/formula/"], ["checks.py", ""], ["formulas.py", ""], ["draws.npz", ""]]) {
-      pyodide.FS.writeFile(`/live/${place}${name}`, await fetched(name));
+    for (const name of ["formulas.py", "checks.py", "formula_page.py", "draws.npz"]) {
+      pyodide.FS.writeFile(`/live/${name}`, await fetched(name));
     }
     formulas = pyodide.runPython(
-      "import checks, formulas; from autograder.formula import reader; " +
-      "formulas.Formulas('/live/draws.npz', reader, checks.shown_by)");
+      "import checks, formulas, formula_page; formula_page.Formulas('/live/draws.npz', formulas, checks.shown_by)");
   }
   const began = performance.now();
   const answer = JSON.parse(formulas[what](key, latex));

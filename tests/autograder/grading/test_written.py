@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from autograder.demo import right_answers
-from autograder.formula import judge, reader
-from autograder.formula.reader import FormulaVerdict
+from autograder.formula.tokens import MAX_CHARACTERS
+from autograder.formula.verdict import FormulaVerdict
 from autograder.grading import cells, course, late, wire, written
 from autograder.grading.late import read_policy
 from autograder.grading.submission import grade_submission
+from autograder.hw1 import formula_verdicts as judge
 from autograder.questions import WRITTEN
 from autograder.release import every_number
 
@@ -41,7 +42,7 @@ class Door:
         (r"\hat x_i", r"\hat x_i"),
         ("", ""),
         ("\ud800", "\ud800"),
-        ("x" * 10**6, "x" * (reader.LENGTH + 1)),
+        ("x" * 10**6, "x" * (MAX_CHARACTERS + 1)),
         (None, None),
         (3.0, None),
         (b"x", None),
@@ -54,7 +55,7 @@ def test_a_string_comes_as_it_is_and_bounded_and_nothing_else_comes(formula, lat
 
 
 def test_what_is_sent_is_one_character_more_than_is_read():
-    assert wire.FORMULA == reader.LENGTH + 1
+    assert wire.FORMULA == MAX_CHARACTERS + 1
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_a_string_that_is_sent_arrives():
     near, far = socket.socketpair()
     with near, far:
         wire.send(far, wire.told("\ud83d\u202e" * 20_000))
-        assert written.received(cells.Door(near, None)) == ("\ud83d\u202e" * 20_000)[: reader.LENGTH + 1]
+        assert written.received(cells.Door(near, None)) == ("\ud83d\u202e" * 20_000)[: MAX_CHARACTERS + 1]
 
 
 # Which formula answers a question
@@ -303,7 +304,7 @@ def test_what_a_grade_depends_on_has_the_reader_the_judge_and_the_cost_of_a_repa
     (tmp_path / "course.toml").unlink()
     assert course.fingerprint_of(seed) == before
     read = course.Path.read_bytes
-    for name in ("reader.py", "judge.py", "written.py"):
+    for name in ("tokens.py", "verdict.py", "targets.py", "formula_verdicts.py", "written.py"):
         with monkeypatch.context() as patch:
             patch.setattr(course.Path, "read_bytes", lambda path, name=name: read(path) + b"#" * (path.name == name))
             assert course.fingerprint_of(seed) != before, name

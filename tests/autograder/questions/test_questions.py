@@ -5,11 +5,11 @@ from functools import partial
 
 import numpy as np
 import pytest
+from tests.autograder.variants import student
 
 import solutions
 from autograder import questions
 from autograder.questions import HW1, QUESTIONS, private, public
-from tests.autograder.variants import student
 
 SECRET = 2**100 + 12345
 RIGHT = {name: getattr(solutions, name) for name in solutions.__all__}

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from autograder.demo import FORMULAS, fill, right_answers
-from autograder.formula.judge import judge_formula
-from autograder.formula.reader import TARGETS, named_target
 from autograder.grading.sandbox import KERNEL
+from autograder.hw1.formula_verdicts import judge_formula
+from autograder.hw1.targets import TARGETS, named_target
 from autograder.questions import WRITTEN, public
 from autograder.questions.public import Formula, check, formula, written_at_home
 from autograder.release import every_number, find_alembic, release

@@ -15,27 +15,17 @@ from itertools import combinations
 import numpy as np
 
 from autograder import questions
+from autograder.formula.errors import FormulaError, point
+from autograder.formula.parser import read
+from autograder.formula.readings import written_name
+from autograder.formula.tree import Derivative, Formula, Name, Ones, Statement
+from autograder.formula.typesetting import typeset
+from autograder.formula.verdict import TOLERANCE, FormulaVerdict, compare, relative_error
 from autograder.gradcheck import numerical_jacobian
 from autograder.hw1.mistakes import BANK
 from autograder.mistakes.model import Named
 
-from .reader import (
-    BLOCK1,
-    SLOPES,
-    TARGETS,
-    TOLERANCE,
-    FormulaError,
-    FormulaVerdict,
-    Node,
-    Target,
-    compare,
-    named_target,
-    network,
-    off,
-    point,
-    read,
-    typeset,
-)
+from .targets import JACOBIANS, LAYERS, NETWORK, NOTATION, TARGETS, named_target, network, target_of, targets
 
 EPS = 0.1
 DRAWS = 2
@@ -61,13 +51,13 @@ class _Draw(dict):
 
 
 @lru_cache(maxsize=32)
-def drawn(seed, scalars=False, family="network"):
+def drawn(seed, scalars=False, family=NETWORK):
     """(draw, inputs of the question's draw): symbols by key, truths by part, the sizes."""
-    if family in BLOCK1:
+    if family in LAYERS:
         q = questions.draw(family, seed)
         q |= dict(eps=EPS) if "eps" in q else {}
         chain = BANK.evaluate(BANK.inputs(family, q))
-        draw = {key: getattr(chain, key) for key, _ in BLOCK1[family].values() if key != "sigma_b"}
+        draw = {key: getattr(chain, key) for key, _ in LAYERS[family].values() if key != "sigma_b"}
         draw |= {"sigma_b": np.sqrt(chain.var_b)} if "mu_b" in draw else {}
         sizes = dict(zip("nm", q["x"].shape[::-1], strict=False))
         return _Draw(draw | questions.truth(family, q), **sizes), q
@@ -101,9 +91,9 @@ def _singles(target, seed, scalars):
         if mistake.only and target.question not in mistake.only:
             continue
         found = _value(target, seed, scalars, mistake.steps)
-        if not np.isfinite(found).all() or off(found, right) <= TOLERANCE:
+        if not np.isfinite(found).all() or relative_error(found, right) <= TOLERANCE:
             continue
-        same = next((names for names, wrong in entries if off(found, wrong) <= TOLERANCE), None)
+        same = next((names for names, wrong in entries if relative_error(found, wrong) <= TOLERANCE), None)
         if same:
             same.append(mistake)
         else:
@@ -127,7 +117,7 @@ def _named(values, target, seeds, scalars):
     for bank in (_singles, _pairs) if BANK.step_of(target.question, target.part) in BANK.steps else ():
         fitting = []
         for value, seed in zip(values, seeds, strict=True):
-            errors = [(entries, off(value, wrong)) for entries, wrong in bank(target, seed, scalars)]
+            errors = [(entries, relative_error(value, wrong)) for entries, wrong in bank(target, seed, scalars)]
             found = [Named(entries, error) for entries, error in errors if error <= TOLERANCE]
             fitting.append({named.name: named for named in found})
         names = set.intersection(*(set(found) for found in fitting))
@@ -148,10 +138,12 @@ def seeds_of(seed):
     return [(seed, 6, k) for k in range(DRAWS)]
 
 
-def _verdict(target, latex, seed, scalars, **how):
+def _verdict(target, latex, seed, scalars, *, key=None, tree=None):
+    """The verdict on one formula; key: as of Target, for how the formula is read."""
     seeds = seeds_of(seed)
     draws = [drawn(each, scalars, target.family)[0] for each in seeds]
-    return compare(latex, target, draws, scalars=scalars, explain=partial(_explain, target, seeds, scalars), **how)
+    explain = partial(_explain, target, seeds, scalars)
+    return compare(latex, replace(target, key=key), draws, explain=explain, tree=tree)
 
 
 def judge_formula(question_part, latex, seed=0, *, scalars=False):
@@ -169,18 +161,19 @@ def judge_formula(question_part, latex, seed=0, *, scalars=False):
     Raises:
         ValueError: there is no such question.
     """
-    key = named_target(question_part)
-    return replace(_verdict(TARGETS[key], latex, seed, scalars), target=key)
+    name = named_target(question_part)
+    target = targets(scalars)[name]
+    return replace(_verdict(target, latex, seed, scalars, key=target.key), target=name)
 
 
 def stored_draws(seeds):
     """What a notebook needs to judge formulas at home: {family: [draw, ...]}, plain dicts of arrays, the truth of every
     part among them, and of the Jacobians those that a question gives."""
     found = {}
-    for family in ("network", *BLOCK1):
+    for family in (NETWORK, *LAYERS):
         draws = [drawn(seed, False, family)[0] for seed in seeds]
-        for draw in draws if family == "network" else ():
-            for pair in SLOPES.values():
+        for draw in draws if family == NETWORK else ():
+            for pair in JACOBIANS.values():
                 draw[pair]
         found[family] = [dict(draw) for draw in draws]
     return found
@@ -221,37 +214,36 @@ def judge_sheet(text, seed=0, *, scalars=False):
     statements, definitions, rows = [], [], []
     for block in re.findall(r"\$\$(.*?)\$\$", text, re.S):
         try:
-            tree = read(block)
+            tree = read(block, NOTATION)
         except FormulaError as error:
             rows.append(("", block.strip(), FormulaVerdict("", "unread", words=(point(block, error),), at=error.at)))
             continue
-        for statement in tree.args:
-            left = statement.args[0]
-            if len(statement.args) > 1 and left.kind in ("name", "slope"):
-                target = None if statement.args[-1].kind == "ones" else _sheet_target(left, scalars)
+        for statement in tree.statements:
+            left, *sides = statement.sides
+            if sides and isinstance(left, Name | Derivative):
+                target = None if isinstance(sides[-1], Ones) else _sheet_target(left, scalars)
                 statements.append((block, statement, target))
                 if target is None:
                     definitions.append(statement)
     for block, statement, target in statements:
-        left = statement.args[0]
-        for side in statement.args[1:]:
+        left, *sides = statement.sides
+        for side in sides:
             texts = [block[slice(*part.at)].strip() for part in (left, side)]
             if target is None:
-                rows.append((*texts, FormulaVerdict("", "definition", typeset=typeset(side))))
+                rows.append((*texts, FormulaVerdict("", "definition", typeset=typeset(side, NOTATION))))
                 continue
-            tree = Node("formula", (*definitions, Node("statement", (left, side), statement.at)))
-            verdict = _verdict(target, block, seed, scalars, tree=tree, sheet=True)
-            rows.append((*texts, verdict))
+            tree = Formula((*definitions, Statement((left, side), at=statement.at)))
+            rows.append((*texts, _verdict(target, block, seed, scalars, tree=tree)))
     return rows
 
 
 def _sheet_target(left, scalars):
     """What a line's left side asks for, or None for a definition."""
-    names = [part.args[0] for part in (left.args if left.kind == "slope" else [left]) if part.kind == "name"]
-    written = "/".join(names)
+    written, table = written_name(left), network(scalars)
     for target in TARGETS.values():
         if target.written == written and target.question.startswith("2-2"):
-            given = tuple(f"d{key}" for key, _ in network().values() if f"d{key}" != target.part)
-            return replace(target, given=given)
-    key, dims = network(scalars).get(written, (None, ""))
-    return Target("2-1", key, written, dims, key) if key else None
+            given = [f"d{symbol.key}" for symbol in table.values() if f"d{symbol.key}" != target.part]
+            asked = (target.question, target.part, written, target.axes, target.key)
+            return target_of(*asked, given=given, scalars=scalars)
+    symbol = table.get(written)
+    return target_of("2-1", symbol.key, written, symbol.axes, symbol.key, scalars=scalars) if symbol else None

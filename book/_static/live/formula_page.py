@@ -1,10 +1,11 @@
 """What a box on the page asks of Python: how a formula is read, as it is typed, and whether it is right.
 
-In the page, by Pyodide, beside the reader, the questions' public half and `draws.npz`. Plain Python: the
-tests run it as it stands.
+In the page, by Pyodide, beside the students' formulas.py and checks.py, and `draws.npz`. Plain Python: the tests run it
+as it stands.
 """
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,11 +21,11 @@ def fingerprint(value):
 
 
 class Formulas:
-    """The formulas of a page. draws: a file as `book._ext.formula_boxes` stores it; reader: the module; shown_by: of
-    the questions' public half, what the numbers of a wrong formula show."""
+    """The formulas of a page. draws: a file as `book._ext.formula_boxes` stores it; formulas: the students' module;
+    shown_by: of checks.py, what the numbers of a wrong formula show."""
 
-    def __init__(self, draws, reader, shown_by):
-        self.reader, self.shown_by, self.draws = reader, shown_by, {}
+    def __init__(self, draws, formulas, shown_by):
+        self.formulas, self.shown_by, self.draws = formulas, shown_by, {}
         with np.load(draws, allow_pickle=False) as file:
             self.bank = json.loads(file["bank"].tobytes())
             for name in sorted(set(file.files) - {"bank"}):  # the draws in their order
@@ -35,27 +36,27 @@ class Formulas:
 
     def look(self, key, latex):
         """What stands there, before it is asked for: {"typeset", "shapes": [(name, shape)], "problem"}, as JSON."""
-        reader, target = self.reader, self.reader.TARGETS[key]
+        formulas, target = self.formulas, self.formulas.TARGETS[key]
         found = {"typeset": "", "shapes": [], "problem": None}
         try:
-            tree = reader.read(latex)
-        except reader.FormulaError as error:
-            return json.dumps(found | {"problem": reader.point(latex, error)})
-        found["typeset"] = reader.typeset(tree)
-        for dims in (target.dims, None):
+            tree = formulas.read(latex, target.notation)
+        except formulas.FormulaError as error:
+            return json.dumps(found | {"problem": formulas.point(latex, error)})
+        found["typeset"] = formulas.typeset(tree, target.notation)
+        for axes in (target.axes, None):
             try:
-                reading = reader.shapes(tree, dims, repair=False, **target.asked())[0]
-            except reader.FormulaError as error:
-                found["problem"] = found["problem"] or reader.point(latex, error)
+                reading = formulas.find_readings(tree, replace(target, axes=axes), repair=False)[0]
+            except formulas.FormulaError as error:
+                found["problem"] = found["problem"] or formulas.point(latex, error)
             else:
                 return json.dumps(found | {"shapes": reading.parts})
         return json.dumps(found)
 
     def judge(self, key, latex):
         """The verdict: {"verdict", "error", "name", "words", "typeset", "shapes"}, as JSON."""
-        target = self.reader.TARGETS[key]
+        target = self.formulas.TARGETS[key]
         draws = list(self.draws[target.family].values())
-        found = self.reader.compare(latex, target, draws, explain=partial(self.explain, key))
+        found = self.formulas.compare(latex, target, draws, explain=partial(self.explain, key))
         error = found.error if np.isfinite(found.error) else None
         return json.dumps(dict(verdict=found.verdict, error=error, name=found.name, words=found.words,
                                typeset=found.typeset, shapes=found.shapes))  # fmt: skip
@@ -65,7 +66,7 @@ class Formulas:
         for name, sentences, prints in self.bank.get(key, ()):
             if all(_equal(fingerprint(value), known) for value, known in zip(values, prints, strict=True)):
                 return name, sentences
-        target = self.reader.TARGETS[key]
+        target = self.formulas.TARGETS[key]
         return None, self.shown_by(target, self.draws[target.family][0], values[0])
 
 

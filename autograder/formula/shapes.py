@@ -1,0 +1,702 @@
+"""The shapes of a tree: what each piece means as an array.
+
+What a product means is decided by shapes, never by numbers. What x_i holds is a column; its indices are axes of their
+own. A letter's range is the axis that it is used on.
+
+Each function takes a piece of the tree and its surroundings, and returns an `arrays.Array`. Trees, surroundings and
+arrays do not change. What is learnt on the way, such as the ranges of index letters, is collected in a `Progress`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from .arrays import (
+    NUMBER,
+    Applied,
+    Choice,
+    Constant,
+    Diagonal,
+    DiagonalMatrix,
+    Elementwise,
+    FrobeniusNorm,
+    IdentityMatrix,
+    MatrixProduct,
+    OnesColumn,
+    Position,
+    Reduction,
+    Selection,
+    SizeNumber,
+    Sizes,
+    Softmax,
+    StepDerivative,
+    Stored,
+    Transposed,
+    Unknown,
+    Unpacked,
+    describe,
+)
+from .errors import FormulaError, ShapeError
+from .notation import EULER, IDENTITY, KRONECKER, Notation, Symbol
+from .tree import (
+    Absolute,
+    Both,
+    Call,
+    Cases,
+    Compare,
+    Derivative,
+    Entry,
+    Entrywise,
+    IndexMean,
+    IndexSum,
+    Indicator,
+    Name,
+    Negative,
+    Norm,
+    Number,
+    Ones,
+    Power,
+    Product,
+    Quotient,
+    Root,
+    Sum,
+    Transpose,
+    nodes,
+)
+from .typesetting import text_of
+
+MAX_LETTERS, MAX_WORK = 10, 2_000_000
+TYPICAL_SIZE = 7  # the largest size of a draw, for the bound on what is computed
+COLUMNS, ROWS = "columns", "rows"
+DIRECTION = "∂"  # the index letters along which a derivative is taken begin with it
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a whole formula is read.
+
+    definitions: {name: (left side, body)}. samples: whether the samples of a batch stand in ROWS or COLUMNS.
+    repair: "sample", "feature", "range" or "entrywise", the kind of change that is allowed, or None.
+    asked, jacobians: as `key` and `jacobians` of a Target. source: the string that was read.
+    """
+
+    notation: Notation
+    symbols: Mapping[str, Symbol | None]
+    definitions: Mapping[str, tuple]
+    samples: str
+    repair: str | None
+    asked: str | None
+    jacobians: tuple
+    source: str
+
+    def text(self, node):
+        return text_of(node, self.source, self.notation)
+
+    def describe(self, shape):
+        return describe(shape, self.notation.size_names)
+
+
+@dataclass
+class Progress:
+    """What is known so far while a formula's shapes are found.
+
+    positions: {index letter: its axis}. repairs: {kind: what was changed}. has_batch: whether a symbol stood for the
+    whole batch. defined: {(name, direction): (array, {letter of the left side: size}, {free letter: size})}.
+    """
+
+    sizes: Sizes = field(default_factory=Sizes)
+    positions: dict = field(default_factory=dict)
+    repairs: dict = field(default_factory=dict)
+    defined: dict = field(default_factory=dict)
+    has_batch: bool = False
+    work: int = 0
+
+    def add_letter(self, letter):
+        if letter not in self.positions:
+            if len(self.positions) >= MAX_LETTERS:
+                raise FormulaError(f"More than {MAX_LETTERS} index letters are not read.")
+            self.positions[letter] = len(self.positions)
+        return letter
+
+    def note(self, kind, change):
+        self.repairs.setdefault(kind, []).append(change)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a piece stands.
+
+    bound: (letter, size) of the left side's letters and of the sums around, the innermost last. free: those of other
+    letters, in the order of their first use. direction: (key, axes) of the symbol that everything is moved along, or
+    None. comparing: within a comparison, where an index is a number. defining: the definitions around.
+    """
+
+    rules: Rules
+    progress: Progress
+    sizes: Sizes
+    bound: tuple = ()
+    free: dict = field(default_factory=dict)
+    direction: tuple | None = None
+    comparing: bool = False
+    defining: frozenset = frozenset()
+
+    def within(self, letter, size):
+        """Inside a sum over a letter."""
+        return replace(self, bound=(*self.bound, (self.progress.add_letter(letter), size)))
+
+    def range(self, letter):
+        """A letter's range; a letter that is new is free."""
+        for known, size in reversed(self.bound):
+            if known == letter:
+                return size
+        if letter not in self.free:
+            self.free[self.progress.add_letter(letter)] = Unknown()
+        return self.free[letter]
+
+    def knows(self, letter):
+        return letter in self.free or any(known == letter for known, _ in self.bound)
+
+    def repairs(self, kind):
+        return self.rules.repair == kind
+
+
+def surroundings(rules):
+    """Those of a whole formula."""
+    progress = Progress()
+    return Surroundings(rules, progress, progress.sizes)
+
+
+def shape(node, around):
+    """The Array that a piece means.
+
+    Raises:
+        FormulaError: it has none; with the place. A ShapeError where shapes do not fit.
+    """
+    return _RULES[type(node)](node, around)
+
+
+def _make(kind, node, around, dimensions, letters, *values, inner=1):
+    """An Array of this kind, whose cost is counted: `inner` products or sums an entry."""
+    dimensions = tuple(map(around.sizes.of, dimensions))
+    count = len(letters) + sum(size != "1" for size in dimensions)
+    around.progress.work += inner * TYPICAL_SIZE**count
+    if around.progress.work > MAX_WORK:
+        raise FormulaError("This is more than is computed: fewer indices, or smaller sums.", node.at)
+    return kind(dimensions, frozenset(letters), *values)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Names and numbers
+
+
+def _shape_number(node, around):
+    return _make(Constant, node, around, NUMBER, (), float(node.text))
+
+
+def _shape_ones(node, around):
+    written = around.rules.notation.sizes[node.size] if node.size is not None else None
+    size = written if written and not around.repairs("range") else Unknown()
+    if written and around.repairs("range"):
+        around.progress.note("range", (node, size, written))
+    return _make(OnesColumn, node, around, (size, "1"), (), size, around.rules.text(node), node.at)
+
+
+def _shape_name(node, around):
+    rules, name = around.rules, node.symbol
+    if name in rules.definitions:
+        return _shape_defined(node, around)
+    if name in rules.symbols:
+        return _shape_symbol(node, around)
+    notation, plain = rules.notation, not node.below and not node.above
+    if plain and name in notation.indices and (around.comparing or around.knows(name)):
+        return _shape_position(node, name, around)
+    if name in notation.sizes and not node.above:
+        return _make(SizeNumber, node, around, NUMBER, (), notation.sizes[name])
+    if name == IDENTITY and not node.below:
+        size = Unknown()
+        return _make(IdentityMatrix, node, around, (size, size), (), size, rules.text(node), node.at)
+    if name == KRONECKER and len(node.below) == 2 and not node.above:
+        return _shape_kronecker(node, around)
+    if name.startswith("∂"):
+        raise FormulaError(
+            f"You may not build upon {rules.text(node)} here: say what it is, on a line of its own.", node.at
+        )
+    raise FormulaError(f"{rules.text(node)} is no symbol of the notation page, and no line says what it is.", node.at)
+
+
+def _shape_symbol(node, around):
+    symbol = around.rules.symbols[node.symbol]
+    if symbol is None:
+        raise FormulaError(f"{around.rules.text(node)} is what is asked, or comes after it.", node.at)
+    moved = [f"{DIRECTION}{k}" for k in range(len(around.direction[1]))] if around.direction else []
+    source = Stored(symbol.key, around.direction)
+    return _select(node, around, source, list(symbol.axes), node.below, node.above, moved)
+
+
+def _shape_position(node, letter, around):
+    return _make(Position, node, around, NUMBER, (letter,), letter, around.range(letter), node.at)
+
+
+def _shape_kronecker(node, around):
+    left, right = (_shape_position(node, letter, around) for letter in node.below)
+    around.sizes.make_equal(*map(around.range, node.below))
+    return _make(Elementwise, node, around, NUMBER, left.letters | right.letters, "=", left, right)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Indices
+
+
+def _select(node, around, source, axes, below, above, more, as_matrix=True):
+    """The array of a source with these axes (then those of `more`, which have letters already), with its indices."""
+    sizes = around.sizes
+    of_samples = bool(axes) and sizes.of(axes[0]) == around.rules.notation.samples
+    given = _assign(node, around, axes, below, above, of_samples)
+    indexed = [k for k, letter in enumerate(given) if letter is not None]
+    kept = [k for k, letter in enumerate(given) if letter is None]
+    names = [*(given[k] for k in indexed), *more]
+    for letter in more:
+        around.progress.add_letter(letter)
+    if len(kept) > 2:
+        raise FormulaError(f"{around.rules.text(node)} has more than two axes: give it its indices.", node.at)
+    if of_samples and 0 in kept:
+        around.progress.has_batch = True
+        if len(kept) == 2 and around.rules.samples == COLUMNS:
+            kept = kept[::-1]
+    dimensions = [axes[k] for k in kept]
+    as_row = as_matrix and not of_samples and len(axes) == 2 and kept == [1]
+    dimensions = ["1", *dimensions] if as_row else dimensions
+    dimensions = [*dimensions, "1", "1"][:2]
+    return _make(Selection, node, around, dimensions, set(names), source, indexed, kept, len(axes), as_row, names)
+
+
+def _assign(node, around, axes, below, above, of_samples):
+    """The letter of each axis, or None."""
+    below, above = list(below), list(above)
+    given = [None] * len(axes)
+    places = range(len(axes))
+    if of_samples:
+        if around.repairs("sample"):
+            below, above = _with_sample_index(node, around, below, above)
+        if below:
+            first = below.pop(0)
+            given[0] = None if first == ":" else first
+        places = range(1, len(axes))
+    rest = below + above
+    if len(rest) > len(places):
+        raise ShapeError(f"{around.rules.text(node)} has an index too many: it has no such axis.", node.at)
+    for letter, place in zip(rest, places, strict=False):
+        given[place] = None if letter == ":" else letter
+    if around.repairs("feature") and not rest and not of_samples:
+        _add_feature_index(node, around, axes, given)
+    for letter, size in zip(given, axes, strict=True):
+        if letter is not None:
+            _check_range(node, around, letter, size)
+    return given
+
+
+def _check_range(node, around, letter, size):
+    if not around.sizes.make_equal(around.range(letter), size):
+        names = around.rules.notation.size_names
+        one, other = (names.get(around.sizes.of(s), "?") for s in (around.range(letter), size))
+        raise ShapeError(
+            f"{letter} runs to {one}, but {around.rules.text(node)} has it on an axis of {other}.", node.at
+        )
+    around.progress.add_letter(letter)
+
+
+def _with_sample_index(node, around, below, above):
+    """Indices with that of the sample, where it is missing."""
+    inner = _sample_letter(around)
+    samples = around.rules.notation.samples
+    if len(below) == 1 and not above and inner not in (None, below[0]):  # a lone index that is an entry's
+        size = around.sizes.of(around.range(below[0]))
+        if size != samples and type(size) is not Unknown:
+            below, above = [], below
+    if not below and inner:
+        below = [inner]
+        around.progress.note("sample", (node, inner))
+    return below, above
+
+
+def _sample_letter(around):
+    """The letter of the innermost sum over the samples; or i, if its range is not known; or None."""
+    sizes = around.sizes
+    scope = [(letter, sizes.of(size)) for letter, size in (*reversed(around.bound), *around.free.items())]
+    letters = [letter for letter, size in scope if size == around.rules.notation.samples]
+    letters += [letter for letter, size in scope if type(size) is Unknown and letter == "i"]
+    return letters[0] if letters else None
+
+
+def _add_feature_index(node, around, axes, given):
+    """Give a vector of features the index of a feature, where there is one."""
+    features = around.rules.notation.features
+    if list(map(around.sizes.of, axes)) != [features]:
+        return
+    scope = (*reversed(around.free.items()), *around.bound)
+    letter = next((letter for letter, size in scope if around.sizes.of(size) == features), None)
+    if letter:
+        given[0] = letter
+        around.progress.note("feature", (node, letter))
+
+
+def _shape_entry(node, around):
+    array = shape(node.inner, around)
+    kept, axes, turned = _axes_of(array.shape, around)
+    more = tuple(sorted(array.letters))
+    source = Unpacked(array, {}, kept, turned, more, node.at)
+    of_sample = bool(axes) and around.sizes.of(axes[0]) == around.rules.notation.samples and len(node.letters) == 1
+    below, above = ((), node.letters) if of_sample else (node.letters, ())
+    return _select(node, around, source, axes, below, above, more)
+
+
+def _axes_of(dimensions, around):
+    """(which of rows and columns are axes, their sizes, whether they are exchanged to have the samples first)."""
+    sizes = around.sizes
+    kept = [k for k, size in enumerate(dimensions) if sizes.of(size) != "1"]
+    axes = [dimensions[k] for k in kept]
+    samples_last = len(axes) == 2 and sizes.of(axes[1]) == around.rules.notation.samples
+    turned = samples_last and around.rules.samples == COLUMNS
+    return kept, axes[::-1] if turned else axes, turned
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Definitions
+
+
+def definition(node, name, around):
+    """(array, {letter of the left side: size}, {free letter: size}) of a definition, for the name that uses it."""
+    key = (name, around.direction)
+    if key in around.defining:
+        raise FormulaError(f"{around.rules.text(node)} is defined by itself.", node.at)
+    if key not in around.progress.defined:
+        left, body = around.rules.definitions[name]
+        inside = replace(around, bound=(), free={}, defining=around.defining | {key})
+        letters = [letter for letter in (*left.below, *left.above) if letter != ":"]
+        parameters = {letter: inside.range(letter) for letter in dict.fromkeys(letters)}
+        around.progress.defined[key] = (shape(body, inside), parameters, inside.free)
+    return around.progress.defined[key]
+
+
+def _shape_defined(node, around):
+    name = node.symbol
+    body, parameters, ranges = definition(node, name, around)
+    more = tuple(sorted(body.letters - set(parameters)))
+    for letter in more:
+        if letter[0] != DIRECTION and not around.sizes.make_equal(around.range(letter), ranges[letter]):
+            raise ShapeError(f"{letter} has two ranges: here, and in the line of {around.rules.text(node)}.", node.at)
+    kept, axes, turned = _axes_of(body.shape, around)
+    source = Unpacked(body, parameters, kept, turned, more, node.at, (name, around.direction))
+    all_axes = [*parameters.values(), *axes]
+    array = _select(node, around, source, all_axes, node.below, node.above, more, as_matrix=len(axes) == 2)
+    if kept == [1] and len(node.below) + len(node.above) == len(parameters):  # a row stays one
+        return _transposed(node, array, around)
+    return array
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Entry by entry
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two arrays taken together: their shape, and which is transposed first, "left", "right" or None."""
+
+    shape: tuple
+    letters: frozenset
+    turned: str | None = None
+
+
+def _together(a, b, left, right, around, verb):
+    """The _Pair of two arrays, entry by entry; a vector of features is laid along a batch."""
+    sizes, letters = around.sizes, a.letters | b.letters
+    one, two = a.shape, b.shape
+    if not sizes.wide(two):
+        return _Pair(one, letters)
+    if not sizes.wide(one):
+        return _Pair(two, letters)
+    fits = sizes.may_equal(one[0], two[0]) and sizes.may_equal(one[1], two[1])
+    if fits and sizes.make_equal(one[0], two[0]) and sizes.make_equal(one[1], two[1]):
+        return _Pair(one, letters)
+    for small, big, side in ((one, two, "left"), (two, one, "right")):
+        turned = _laid_along(small, big, around, verb)
+        if turned is not None:
+            return _Pair(big, letters, side if turned else None)
+    what = f"they cannot be taken together {verb}" if verb == "entry by entry" else f"they cannot be {verb}"
+    text, words = around.rules.text, around.rules.describe
+    raise ShapeError(
+        f"{text(left)} is {words(map(sizes.of, one))} and {text(right)} is {words(map(sizes.of, two))}: {what}.",
+        (left.at[0], right.at[1]),
+        [("transpose", left.at), ("transpose", right.at)],
+    )
+
+
+def _laid_along(small, big, around, verb):
+    """Whether a vector has to be transposed to be laid along a matrix; None where it cannot be."""
+    sizes, samples = around.sizes, around.rules.notation.samples
+    vector = sizes.wide(small)
+    if len(vector) != 1 or len(sizes.wide(big)) != 2:
+        return None
+    is_column = sizes.of(small[1]) == "1"
+    of_batch = samples in map(sizes.of, big)
+    if is_column and sizes.may_equal(small[0], big[0]) and (of_batch or verb == "entry by entry"):
+        sizes.make_equal(small[0], big[0])
+        return False
+    if sizes.of(big[0]) == samples and sizes.may_equal(vector[0], big[1]):
+        sizes.make_equal(vector[0], big[1])
+        return is_column
+    return None
+
+
+def _combined(node, a, b, left, right, around, operation, verb):
+    pair = _together(a, b, left, right, around, verb)
+    return _make(Elementwise, node, around, pair.shape, pair.letters, operation, a, b, pair.turned)
+
+
+def _fold(node, items, around, meet):
+    """Items taken together from the left, by meet(array, array, node, node)."""
+    total, span = shape(items[0], around), items[0]
+    for k, item in enumerate(items[1:], 2):
+        total = meet(total, shape(item, around), span, item)
+        span = part_of(node, items, k) if k < len(items) else node
+    return total
+
+
+def part_of(node, items, count):
+    """A sum or product of the first `count` items alone."""
+    return type(node)(items[:count], at=(items[0].at[0], items[count - 1].at[1]))
+
+
+def _all_combined(operation, verb, names):
+    """The rule for a node whose items, in the field `names`, are taken together entry by entry."""
+
+    def rule(node, around):
+        def meet(a, b, left, right):
+            return _combined(node, a, b, left, right, around, operation, verb)
+
+        return _fold(node, getattr(node, names), around, meet)
+
+    return rule
+
+
+def _shape_quotient(node, around):
+    a, b = shape(node.numerator, around), shape(node.denominator, around)
+    if _is_plain_matrix(b, around):
+        words = around.rules.describe(map(around.sizes.of, b.shape))
+        raise FormulaError(
+            f"{around.rules.text(node.denominator)} is {words}: nothing is divided by it.", node.denominator.at
+        )
+    return _combined(node, a, b, node.numerator, node.denominator, around, "/", "divided")
+
+
+def _is_plain_matrix(array, around):
+    """Whether it is a matrix that is no batch of vectors."""
+    sizes = around.sizes
+    return len(sizes.wide(array.shape)) == 2 and around.rules.notation.samples not in map(sizes.of, array.shape)
+
+
+def _shape_compare(node, around):
+    inside = replace(around, comparing=True)
+    a, b = shape(node.left, inside), shape(node.right, inside)
+    return _combined(node, a, b, node.left, node.right, around, node.sign, "compared")
+
+
+def _shape_cases(node, around):
+    arrays = [shape(row.value, around) for row in node.rows]
+    tests = [shape(row.condition, around) if row.condition else None for row in node.rows]
+    result = _make(Constant, node, around, NUMBER, (), 0.0)
+    for array, test, row in reversed(list(zip(arrays, tests, node.rows, strict=True))):
+        if test is None:
+            result = array
+            continue
+        pair = _together(array, result, row.value, row.value, around, "compared")
+        whole = _together(test, pair, row.condition, row.value, around, "compared")
+        turned = (pair.turned, whole.turned)
+        result = _make(Choice, node, around, whole.shape, whole.letters, test, array, result, *turned)
+    return result
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Products, powers and functions
+
+
+def _shape_product(node, around):
+    return _fold(node, node.factors, around, lambda a, b, left, right: _times(node, a, b, left, right, around))
+
+
+def _times(node, a, b, left, right, around):
+    sizes, letters = around.sizes, a.letters | b.letters
+    for one, two in ((a, b), (b, a)):
+        if not sizes.wide(one.shape):
+            return _make(Elementwise, node, around, two.shape, letters, "*", a, b)
+    if sizes.may_equal(a.shape[1], b.shape[0]):
+        sizes.make_equal(a.shape[1], b.shape[0])
+        return _make(MatrixProduct, node, around, (a.shape[0], b.shape[1]), letters, a, b, inner=TYPICAL_SIZE)
+    columns = sizes.of(a.shape[1]) == "1" and sizes.may_equal(a.shape[0], b.shape[0])
+    if columns and around.repairs("entrywise"):
+        product = _combined(node, a, b, left, right, around, "*", "entry by entry")
+        around.progress.note("entrywise", (left, right))
+        return product
+    text, names = around.rules.text, around.rules.notation.size_names
+    one, two = (around.rules.describe(map(sizes.of, array.shape)) for array in (a, b))
+    hint = "Entry by entry is \\circ."
+    if not columns:
+        inner = [names.get(sizes.of(size), 1) for size in (a.shape[1], b.shape[0])]
+        hint = f"Rows of {inner[0]} meet columns of {inner[1]}."
+    two = "another" if two == one else f"is {two}"
+    raise ShapeError(
+        f"{text(left)} is {one} and {text(right)} {two}: a matrix product has no meaning here. {hint}",
+        (left.at[0], right.at[1]),
+        [("transpose", left.at), ("transpose", right.at)],
+    )
+
+
+def _shape_power(node, around):
+    if node.base == Name(EULER) and EULER not in around.rules.definitions:
+        return _elementwise_call(node, "exp", node.exponent, around)
+    base, exponent = shape(node.base, around), shape(node.exponent, around)
+    if around.sizes.wide(exponent.shape):
+        words = around.rules.describe(map(around.sizes.of, exponent.shape))
+        raise ShapeError(f"{around.rules.text(node.exponent)} is {words}, and a power is a number.", node.exponent.at)
+    if _is_plain_matrix(base, around):
+        words = around.rules.describe(map(around.sizes.of, base.shape))
+        raise FormulaError(f"{around.rules.text(node.base)} is {words}: its powers are not read.", node.base.at)
+    return _make(Elementwise, node, around, base.shape, base.letters | exponent.letters, "^", base, exponent)
+
+
+def _elementwise_call(node, function, inner, around):
+    array = shape(inner, around)
+    return _make(Applied, node, around, array.shape, array.letters, function, array)
+
+
+def _applied(function):
+    return lambda node, around: _elementwise_call(node, function, node.inner, around)
+
+
+def _shape_norm(node, around):
+    array = shape(node.inner, around)
+    return _make(FrobeniusNorm, node, around, NUMBER, array.letters, array)
+
+
+def _shape_transpose(node, around):
+    return _transposed(node, shape(node.inner, around), around)
+
+
+def _transposed(node, array, around):
+    return _make(Transposed, node, around, array.shape[::-1], array.letters, array)
+
+
+def _shape_call(node, around):
+    if len(node.arguments) == 2:
+        return _all_combined(node.function, "compared", "arguments")(node, around)
+    (inner,) = node.arguments
+    if node.function in _SHAPED_CALLS:
+        return _SHAPED_CALLS[node.function](node, shape(inner, around), inner, around)
+    return _elementwise_call(node, node.function, inner, around)
+
+
+def _shape_diag(node, array, inner, around):
+    wide = around.sizes.wide(array.shape)
+    if len(wide) == 2 and around.sizes.make_equal(*wide):
+        return _make(Diagonal, node, around, (wide[0], "1"), array.letters, array)
+    if len(wide) != 1:
+        words = around.rules.describe(map(around.sizes.of, array.shape))
+        raise ShapeError(f"{around.rules.text(inner)} is {words}, and diag is of a vector.", node.at)
+    return _make(DiagonalMatrix, node, around, wide * 2, array.letters, array)
+
+
+def _shape_softmax(node, array, inner, around):
+    axis = -1 if around.sizes.of(array.shape[0]) in ("1", around.rules.notation.samples) else -2
+    return _make(Softmax, node, around, array.shape, array.letters, array, axis)
+
+
+_SHAPED_CALLS = {"diag": _shape_diag, "softmax": _shape_softmax}  # all other functions are entry by entry
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Sums over an index, and derivatives
+
+
+def _shape_index_sum(node, around):
+    return _reduced(node, node.limit, around, is_mean=False)
+
+
+def _shape_index_mean(node, around):
+    return _reduced(node, None, around, is_mean=True)
+
+
+def _reduced(node, limit, around, is_mean):
+    sizes, letter, progress = around.sizes, node.letter, around.progress
+    written = around.rules.notation.sizes[limit] if limit else None
+    repairs_range = around.repairs("range")
+    size = written if written and not repairs_range else Unknown()
+    array = shape(node.body, around.within(letter, size))
+    if repairs_range and written and sizes.of(size) != written:
+        progress.note("range", (node, size, written))
+    if written and not sizes.is_known(size):
+        size = written
+    over_samples = sizes.of(size) == around.rules.notation.samples
+    if letter not in array.letters and over_samples and _lacks_sample(node.body, around):
+        raise ShapeError(f"Nothing in the sum over {letter} carries the index {letter}.", node.at)
+    inner = TYPICAL_SIZE if letter in array.letters else 1
+    letters = array.letters - {letter}
+    return _make(Reduction, node, around, array.shape, letters, array, letter, size, is_mean, node.at, inner=inner)
+
+
+def _lacks_sample(body, around):
+    """Whether a symbol of the batch has no index below."""
+    samples = around.rules.notation.samples
+    names = (item for item in nodes(body) if isinstance(item, Name) and not item.below)
+    symbols = (around.rules.symbols.get(name.symbol) for name in names)
+    return any(symbol and symbol.axes[:1] == samples for symbol in symbols)
+
+
+def _shape_derivative(node, around):
+    rules, wrt, above = around.rules, node.wrt, node.of
+    symbol = rules.symbols.get(wrt.symbol)
+    if not symbol or wrt.symbol in rules.definitions or wrt.symbol.startswith("∂"):
+        raise FormulaError(f"{rules.text(wrt)}: a slope is taken along a symbol of the notation page.", wrt.at)
+    named = isinstance(above, Name) and above.symbol not in rules.definitions
+    output = rules.symbols.get(above.symbol) if named else None
+    if rules.asked and output is None:
+        raise FormulaError("In an answer slopes are of symbols of the notation page alone.", node.at)
+    if symbol.key == rules.asked and (output.key, symbol.key) not in rules.jacobians:
+        raise FormulaError(f"A slope along {rules.text(wrt)} is what is asked.", node.at)
+    if around.direction:
+        raise FormulaError("A slope within a slope is not read.", node.at)
+    letters = [around.progress.add_letter(f"{DIRECTION}{k}") for k in range(len(symbol.axes))]
+    moving = shape(above, replace(around, direction=tuple(symbol)))
+    kept, outputs, _ = _axes_of(moving.shape, around)
+    if len(outputs) == 2:
+        words = rules.describe(map(around.sizes.of, moving.shape))
+        raise FormulaError(f"{rules.text(above)} is {words}: its slope has too many axes.", node.at)
+    more = tuple(sorted(moving.letters - set(letters)))
+    source = StepDerivative(Unpacked(moving, dict(zip(letters, symbol.axes, strict=True)), kept, False, more, node.at))
+    array = _select(node, around, source, [*symbol.axes, *outputs], wrt.below, wrt.above, more)
+    rows_are_outputs = len(around.sizes.wide(array.shape)) == 2 and outputs
+    return _transposed(node, array, around) if rows_are_outputs else array
+
+
+_RULES = {
+    Number: _shape_number,
+    Ones: _shape_ones,
+    Name: _shape_name,
+    Entry: _shape_entry,
+    Sum: _all_combined("+", "added", "terms"),
+    Negative: _applied("-"),
+    Entrywise: _all_combined("*", "entry by entry", "factors"),
+    Product: _shape_product,
+    Quotient: _shape_quotient,
+    Power: _shape_power,
+    Root: _applied("sqrt"),
+    Norm: _shape_norm,
+    Absolute: _applied("abs"),
+    Transpose: _shape_transpose,
+    Indicator: lambda node, around: shape(node.condition, around),
+    Both: _all_combined("*", "compared", "conditions"),
+    Compare: _shape_compare,
+    Cases: _shape_cases,
+    Call: _shape_call,
+    IndexSum: _shape_index_sum,
+    IndexMean: _shape_index_mean,
+    Derivative: _shape_derivative,
+}
