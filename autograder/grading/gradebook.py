@@ -32,6 +32,7 @@ from autograder.release import ASSIGNMENT
 from . import late
 from .course import write_whole
 from .execute import question_of
+from .roster import shown
 from .submission import Record
 
 
@@ -109,7 +110,9 @@ def load_records(course, whole=False):
             _check(record, path, course)
         except Exception as error:
             aside = _set_aside(path)
-            words = f"The record {path.name} is damaged ({type(error).__name__}). It is kept as {aside.name}"
+            words = (
+                f"The record {shown(path.name)} is damaged ({type(error).__name__}). It is kept as {shown(aside.name)}"
+            )
             print(f"{words}, and the submission is graded again the next time.", file=sys.stderr, flush=True)
         else:
             found[record.student] = record if whole else light(record)

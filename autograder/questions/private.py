@@ -5,7 +5,9 @@ parts that it is computed from. On right parts it gives the truth; on the studen
 them. So one mistake costs its own part, and not those that follow it.
 """
 
+import contextlib
 import time
+import warnings
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 
@@ -367,15 +369,16 @@ def _judge(question_id, call, seeds, diagnose=None):
     drawn, words, named, pictures = [], [], [], []
     for seed in seeds:
         q, right = _drawn(question_id, seed)
-        values, complaints = collect(question, call, q)
-        after, parts = {}, judge_draw(question, values, right, q, tolerance=TOLERANCE, carried={})
-        if any(part.points < part.maximum for part in parts):
-            after = carried(question_id, q, values, right)
-            parts = judge_draw(question, values, right, q, tolerance=TOLERANCE, carried=after)
-        drawn.append(parts)
-        words += public.new_words(complaints, words)
-        named.append(diagnose(question_id, q, values, right) if diagnose else {})
-        pictures.append(_pictures(question, q, values, right | after, drawn[-1]))
+        with strange_numbers():
+            values, complaints = collect(question, call, q)
+            after, parts = {}, judge_draw(question, values, right, q, tolerance=TOLERANCE, carried={})
+            if any(part.points < part.maximum for part in parts):
+                after = carried(question_id, q, values, right)
+                parts = judge_draw(question, values, right, q, tolerance=TOLERANCE, carried=after)
+            drawn.append(parts)
+            words += public.new_words(complaints, words)
+            named.append(diagnose(question_id, q, values, right) if diagnose else {})
+            pictures.append(_pictures(question, q, values, right | after, drawn[-1]))
     result = public.Result(question.id, question.functions, worst_of(drawn), tuple(words))
     return result, _agreed(named), {name: picture for found in reversed(pictures) for name, picture in found.items()}
 
@@ -415,6 +418,22 @@ def _right_along_a_line(question_id, answer, q, seed):
     return abs(found - slope) <= 1e-6 * abs(slope)
 
 
+def watched(question_id, seed):
+    """[(Call, its arguments)] of a question, on the first hidden draw: with what its functions are watched."""
+    q, _ = _drawn(question_id, (seed, list(QUESTIONS).index(question_id), 0))
+    return [(wanted, arguments(wanted, q)) for wanted in QUESTIONS[question_id].calls]
+
+
+@contextlib.contextmanager
+def strange_numbers():
+    """Without NumPy's warnings: a student's numbers may be as large as 1e308, complex, or no numbers."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
+
+
+@strange_numbers()
 def looks_numeric(question_id, call, seed, *, right=True):
     """Whether a backward pass costs what a numeric derivative costs, which a person should look at.
 
