@@ -230,12 +230,15 @@ class Functions:
         return [(wanted.function, self._counts(wanted.function, given)) for wanted, given in watched(question_id, seed)]
 
     def _counts(self, name, given):
+        if self.door is None or name in self.stopped:  # which has been told
+            return {}
         try:
-            counts = json.loads(self.door.ask(name, wire.pack(given), self.timeout, watch=True))["watch"]
-            return {key: int(counts[key]) for key in ("moved", "of", "complex", "off", "differs")}
+            reply = json.loads(self.door.ask(name, wire.pack(given), self.timeout, watch=True))
+            if {"error", "absent", "unsendable"} & reply.keys():  # without a watch too
+                return {}
+            return {key: int(reply["watch"][key]) for key in ("moved", "of", "complex", "off", "differs")}
         except Exception:  # whatever a hostile kernel sends, or its silence: what it sends later answers nothing
-            if self.door:
-                self.door.close()
+            self.door.close()
             self.door, self.closed = None, "it could not be watched"
             return {"off": 1}
 

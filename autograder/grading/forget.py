@@ -124,6 +124,8 @@ def _left(student, course, submitted):
         left.append(f"the student's line under [late.extensions] in {course.root / late.FILE}")
     left.append("the roster and what was downloaded from the learning platform, and the grades imported there")
     left.append("copies of feedback that were handed out, backups, and what a disk keeps of deleted files")
+    if course.db and (course.root / "gradebook.db").exists():
+        left.append(f"{course.root / 'gradebook.db'}, the gradebook before it lay in PostgreSQL; delete the file")
     if course.db:
         left.append("the database server's own log, archive and backups; VACUUM there frees the deleted rows")
     return left

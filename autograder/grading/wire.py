@@ -152,11 +152,14 @@ def watch(functions, name, given):
 
 
 def watched(function, given):
-    """The counts of a Watch of a function, with "differs". Raises whatever the function raises."""
-    plain = pack(function(*copy.deepcopy(given)))
-    with Watch() as seen, np.errstate(all="ignore"):
-        value = function(*copy.deepcopy(given))
-    return seen.counts() | {"differs": pack(value) != plain}
+    """The counts of a Watch of a function, with "differs": whether it returns or raises something else while it is
+    watched. Raises whatever the function raises when it is not watched."""
+    plain, value = pack(function(*copy.deepcopy(given))), None
+    with contextlib.suppress(Exception):
+        with Watch() as seen, np.errstate(all="ignore"):
+            value = function(*copy.deepcopy(given))
+        value = pack(value)
+    return seen.counts() | {"differs": value != plain}
 
 
 def _called(functions, name, given, work):

@@ -207,7 +207,12 @@ def test_who_looks_for_the_watch_is_seen():
         sys.settrace(None)
         return np.ones(3)
 
-    for function in (hides, stops):
+    def raises(x):
+        import sys
+
+        return 1 / 0 if sys.gettrace() else np.ones(3)
+
+    for function in (hides, stops, raises):
         assert "could not be watched" in seen_while_running(wire.watched(function, (np.ones(4),)))
 
 
