@@ -112,6 +112,7 @@ def configure(config, root):
     config.HTMLExporter.filters = {
         "markdown2html": f"{module}.markdown2html",
         "strip_files_prefix": f"{module}.unchanged",
+        "highlight_code": f"{module}.highlighted",
     }
     config.HTMLExporter.extra_template_basedirs = [str(Path(__file__).with_name("templates")), stock]
     config.HTMLExporter.extra_template_paths = [stock]

@@ -13,6 +13,7 @@ from html import escape, unescape
 
 from docutils.utils.math.latex2mathml import tex2mathml
 from jinja2 import pass_context
+from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from .clean import PICTURES, plain
@@ -22,6 +23,8 @@ MAX_PIECE = (
     4_000  # characters that the parser reads at once: its work may grow with their square, never with the cell's
 )
 MAX_NOTEBOOK = 300_000  # characters of a notebook's Markdown; the cells after them are shown as they were typed
+MAX_CODE, MAX_LINE = 20_000, 1_000  # characters of a cell's code, and of a line of it, that are shown in colours
+PYTHON = {"python", "python3", "py", "py3", "ipython", "ipython3"}
 MAX_USES = 3  # of one picture in a cell: what is held once must not fill the page
 FORMULA = 5_000
 LINK = re.compile(r"(?:https?://|mailto:|#)", re.IGNORECASE)
@@ -67,6 +70,11 @@ class Renderer(IPythonRenderer):
 
     def block_html(self, html):
         return f"<p>{self.inline_html(html.strip())}</p>\n"
+
+    def block_code(self, code, info=None):
+        language = (info or "").split()[:1]
+        coloured = language and language[0].lower() in PYTHON and _may_be_coloured(code)
+        return super().block_code(code, language[0] if coloured else None)
 
     def block_mermaidjs(self, code):
         return f"<pre>{escape(code)}</pre>\n"
@@ -117,6 +125,18 @@ def markdown2html(context, source):
     renderer = Renderer(context.get("cell", {}).get("attachments", {}))
     html = "".join(_piece_html(piece, renderer) for piece in _pieces(text))
     return TOKEN.sub(lambda found: pictures.get(found[0], found[0]), html)
+
+
+@pass_context
+def highlighted(context, source, language=None, metadata=None):
+    """A filter in place of nbconvert's `highlight_code`, whose work can grow with the square of a line's length."""
+    if _may_be_coloured(source) and _within_notebook(context, len(source)):
+        return Highlight2HTML(pygments_lexer="ipython3")(source, language, metadata)
+    return f'<div class="highlight hl-ipython3">{_as_typed(source)}</div>'
+
+
+def _may_be_coloured(code):
+    return len(code) <= MAX_CODE and max(map(len, code.split("\n"))) <= MAX_LINE
 
 
 def unchanged(html):

@@ -5,6 +5,7 @@ import io
 import itertools
 import subprocess
 import sys
+from html import escape
 
 import matplotlib.image
 import nbformat
@@ -14,8 +15,10 @@ from bs4 import BeautifulSoup
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import MarkdownWithMath
 from nbformat.v4 import new_markdown_cell, new_notebook
+from traitlets.config import Config
 
-from autograder.grading.markdown import LONGEST, MAX_NOTEBOOK, MAX_PIECE, Renderer, _pieces, markdown2html
+from autograder.grading.feedback import FeedbackExporter, configure
+from autograder.grading.markdown import LONGEST, MAX_NOTEBOOK, MAX_PIECE, Renderer, _pieces, highlighted, markdown2html
 from autograder.release import source_notebooks
 
 
@@ -283,3 +286,30 @@ def test_cleaning_a_source_of_any_characters_is_linear():
         "    text = (pattern * SOURCE)[:SOURCE]\n    plain(text), without_paths(text)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("source", ["a." * 100_000, "a.\n" * 60_000, "x" * 1_001, "%" * 5_000, "'" * 30_000])
+def test_code_that_keeps_the_highlighter_busy_is_shown_as_it_was_typed(source, monkeypatch):
+    monkeypatch.setattr("autograder.grading.markdown.Highlight2HTML", lambda **_: pytest.fail("it was highlighted"))
+    assert highlighted({}, source) == f'<div class="highlight hl-ipython3"><pre>{escape(source)}</pre></div>'
+    monkeypatch.setattr("nbconvert.filters.markdown_mistune.highlight", lambda *_: pytest.fail("it was highlighted"))
+    assert "<pre>" in page("```python\n" + "a." * 1_900 + "\n```")
+
+
+def test_code_is_shown_in_colours_in_python_alone():
+    assert '<span class="k">def</span>' in highlighted({}, "def f(): pass")
+    assert "<span" in page("```python\ndef f(): pass\n```") and "<span" not in page("```java\nclass A {}\n```")
+    resources = {"markdown_characters": MAX_NOTEBOOK}
+    assert "<span" not in highlighted({"resources": resources}, "def f(): pass")
+
+
+@pytest.mark.parametrize("source", ["a." * 5_000, "def f(): pass"])
+def test_the_filters_are_those_of_both_exporters(source, tmp_path):
+    config = Config()
+    configure(config, tmp_path)
+    for exporter in (HTMLExporter, FeedbackExporter):
+        made = exporter(config=config, template_name="classic")
+        html = made.environment.from_string("{{ source | highlight_code }}{{ '[a](files/b)' | strip_files_prefix }}")
+        made.register_filter("highlight_code", made.filters["highlight_code"])
+        shown = html.render(source=source)
+        assert ("<span" in shown) == (len(source) < 1_000) and shown.endswith("[a](files/b)")
