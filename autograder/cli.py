@@ -8,6 +8,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from .grading.roster import shown
+
 GRADED, FAILED, NEEDS_A_PERSON, STOPPED = 0, 1, 3, 130
 
 EXIT = """exit status:
@@ -25,10 +27,10 @@ def main(argv=None):
             raise ValueError(f"--out is a folder, but {args.out} is a file")
         return args.command(args)
     except (ValueError, OSError) as error:
-        print(f"autograder {args.name}: {error}", file=sys.stderr)
+        _complain(args.name, str(error))
         return FAILED
     except KeyboardInterrupt as stopped:
-        print(f"autograder {args.name}: {str(stopped) or 'stopped'}", file=sys.stderr)
+        _complain(args.name, str(stopped) or "stopped")
         return STOPPED
 
 
@@ -141,6 +143,13 @@ def _parser():
     formula.add_argument("--question", metavar="ID", help="what is asked, as 2-2-gamma; a wrong one lists them all")
     formula.add_argument("--scalars", action="store_true", help="gamma and beta are one number for all features")
 
+    forget = command(_forget, "remove everything that is kept of one student")
+    _place(forget)
+    forget.add_argument("student", metavar="STUDENT", help="the name of the student's folder")
+    forget.add_argument(
+        "--submitted", metavar="FOLDER", help="remove FOLDER/STUDENT too, what was handed in (default: it is left)"
+    )
+
     doctor = command(_doctor, "show the sandbox, and try to break out of it")
     doctor.add_argument("--sandbox", default="bubblewrap", metavar="KIND", help="bubblewrap (default) or none")
     return parser
@@ -160,7 +169,7 @@ def _place(parser):
 def _release(args):
     from .release import release
 
-    print(f"the assignment: {_shown(release(args.out))}")
+    _say(f"the assignment: {_shown(release(args.out))}")
     return GRADED
 
 
@@ -168,7 +177,7 @@ def _demo(args):
     from .demo import write_class
 
     submitted = write_class(args.out)
-    print(f"a class of {len(list(submitted.iterdir()))}: {_shown(submitted)}")
+    _say(f"a class of {len(list(submitted.iterdir()))}: {_shown(submitted)}")
     return GRADED
 
 
@@ -189,8 +198,7 @@ def _grade(args):
     options |= dict(jobs=args.jobs, dask_address=args.dask)
     with course.lock():
         rows, graded, seconds = grade_all(args.submitted, course, **options)
-    _say(_table(rows))
-    _say(_closing(rows, course, graded, seconds))
+    _say(*_table(rows), *_closing(rows, course, graded, seconds))
     if names := strays(args.submitted, course):
         _say(f"no folder of a student, so left alone in {args.submitted}: {', '.join(names)}")
     return _status(rows)
@@ -216,11 +224,11 @@ def _feedback(args):
     course = _graded_course(args)
     with course.lock():
         written, failed = write_feedback(course, again=args.again, say=_say)
-    print(
+    _say(
         f"feedback: {_shown(course.out / 'feedback')}  ({written} students' pages written, the others had not changed)"
     )
     for student, why in failed.items():
-        print(f"no feedback for {student}: {why.strip().splitlines()[-1]}")
+        _say(f"no feedback for {student}: {why.strip().splitlines()[-1]}")
     return NEEDS_A_PERSON if failed else GRADED
 
 
@@ -234,22 +242,21 @@ def _summary(args):
             rows = export(course)
     except Busy:  # a batch is running: it writes them
         rows = grades(course)
-    _say(_table(rows))
-    _say(_closing(rows, course))
+    _say(*_table(rows), *_closing(rows, course))
     return _status(rows)
 
 
 def _collect(args):
     from .grading.collect import collect
-    from .grading.roster import read_roster, shown
+    from .grading.roster import read_roster
 
     roster = read_roster(args.roster)
     done = collect(args.download, roster, args.out, replacing=args.replace, timezone=args.timezone)
     if done.notes:
-        print(*done.notes, "", sep="\n")
-    print(f"{len(done.students)} of {len(roster)} students collected: {_shown(args.out)}")
+        _say(*done.notes, "")
+    _say(f"{len(done.students)} of {len(roster)} students collected: {_shown(args.out)}")
     if done.absent:
-        print(f"nothing came of {len(done.absent)}: {', '.join(map(shown, done.absent))}")
+        _say(f"nothing came of {len(done.absent)}: {', '.join(map(shown, done.absent))}")
     return _person(done.needs)
 
 
@@ -257,7 +264,7 @@ def _export(args):
     from .grading import lms
     from .grading.course import write_whole
     from .grading.gradebook import export
-    from .grading.roster import read_roster, shown
+    from .grading.roster import read_roster
 
     if args.points is not None and not args.points > 0:
         raise ValueError(f"--points must be above 0, but is {args.points:g}")
@@ -270,17 +277,17 @@ def _export(args):
     waiting = [f"{shown(row['student'])}: {row['manual_waiting']} to read" for row in rows if row["manual_waiting"]]
     needs = [f"{shown(row['student'])}: {shown(row['needs'])}" for row in rows if row["needs"]]
     if args.to == "csv":
-        print(f"grades: {_shown(course.out / 'grades.csv')}")
+        _say(f"grades: {_shown(course.out / 'grades.csv')}")
         return _person(needs if args.partial else waiting + needs)
     path = course.out / f"for_{args.to}.csv"
     if waiting and not args.partial:
-        print(f"{path.name} was not written: read the derivations that wait, or leave their points out with  --partial")
+        _say(f"{path.name} was not written: read the derivations that wait, or leave their points out with  --partial")
         return _person(waiting)
     table = getattr(lms, args.to)(rows, roster, args.column, args.points)
     write_whole(path, table.text())
     for words in table.advice:
-        print(f"note: {words}")
-    print(f"grades for {args.to.capitalize()}: {_shown(path)}")
+        _say(f"note: {words}")
+    _say(f"grades for {args.to.capitalize()}: {_shown(path)}")
     return _person(table.needs + needs)
 
 
@@ -295,14 +302,25 @@ def _report(args):
     text = page(grades(course, records), records, graded_cells(course), late.read_policy(course.root))
     path = course.out / "report.html"
     write_whole(path, text)
-    print(f"the class: {_shown(path)}")
+    _say(f"the class: {_shown(path)}")
+    return GRADED
+
+
+def _forget(args):
+    from .grading.forget import forget
+
+    course = _graded_course(args)
+    with course.lock():
+        done = forget(args.student, course, args.submitted)
+    _say(f"removed of {args.student}:", *(f"  * {what}" for what in done.removed))
+    _say("", "not reached:", *(f"  * {what}" for what in done.left))
     return GRADED
 
 
 def _person(needs):
     """Print what a person must look at, and return the exit status."""
     if needs:
-        print(f"\nneeds you  {len(needs)}", *needs, sep="\n  * ")
+        _say("", f"needs you  {len(needs)}", *(f"  * {need}" for need in needs))
     return NEEDS_A_PERSON if needs else GRADED
 
 
@@ -355,13 +373,13 @@ def _sheet(path, judge_sheet, scalars):
         raise ValueError(f"there is no file {path}; of a formula say what it answers:  --question 2-2-gamma")
     rows = judge_sheet(path.read_text(encoding="utf-8-sig"), scalars=scalars)
     for number, (left, right, verdict) in enumerate(rows, 1):
-        shown = re.sub(r"\s+", " ", f"{left} = {right}" if left else right)
-        _say(f"{number:>3}  {shown if len(shown) <= 110 else shown[:110] + ' …'}\n     {_verdict(verdict)}")
+        line = re.sub(r"\s+", " ", f"{left} = {right}" if left else right)
+        _say(f"{number:>3}  {line if len(line) <= 110 else line[:110] + ' …'}", f"     {_verdict(verdict)}")
         _tell(verdict)
     counts = Counter(verdict.verdict for _, _, verdict in rows)
     found = [f"{counts[name]} {words}" for name, words in VERDICTS.items() if counts[name]]
     found = [f"{len(rows)} formula{'s' * (len(rows) != 1)}", *found]
-    _say("\n" + " · ".join(found))
+    _say("", " · ".join(found))
     return [verdict for _, _, verdict in rows]
 
 
@@ -393,8 +411,9 @@ def _graded_course(args):
 
 
 def _table(rows):
-    questions = [name for name in rows[0] if name.startswith("auto ") and not name.endswith("-written")]
-    formulas = [name for name in rows[0] if name.startswith("auto ") and name.endswith("-written")]
+    columns = rows[0] if rows else {}
+    questions = [name for name in columns if name.startswith("auto ") and not name.endswith("-written")]
+    formulas = [name for name in columns if name.startswith("auto ") and name.endswith("-written")]
     short = [name.removeprefix("auto ").removeprefix("2-2-") for name in questions]
     lines = [["student", "automatic", *short, "formulas", "by hand", ""]]
     for row in rows:
@@ -402,9 +421,9 @@ def _table(rows):
         by_hand = f"{row['manual_score']:g} of {row['manual_max']:g}"
         by_hand = f"{row['manual_waiting']} to read" if row["manual_waiting"] else by_hand
         scores = [f"{row[name]:g}" for name in questions] + [f"{sum(row[name] for name in formulas):g}"]
-        lines.append([row["student"], automatic, *scores, by_hand, "*" if row["needs"] else ""])
+        lines.append([shown(row["student"]), automatic, *scores, by_hand, "*" if row["needs"] else ""])
     left, *widths = (max(map(len, column)) for column in zip(*lines, strict=True))
-    return "\n".join("  ".join([name.ljust(left), *map(str.rjust, cells, widths)]).rstrip() for name, *cells in lines)
+    return ["  ".join([name.ljust(left), *map(str.rjust, cells, widths)]).rstrip() for name, *cells in lines]
 
 
 def _closing(rows, course, graded=0, seconds=0):
@@ -419,7 +438,7 @@ def _closing(rows, course, graded=0, seconds=0):
     lines = [" · ".join(filter(None, parts)), *_reasons(rows, records), *_mistakes(records.values())]
     again = "again, safely: autograder grade … --resume" if graded else ""
     where = [f"grades: {_shown(course.out / 'grades.csv')}, grades.json", again]
-    return "\n".join(["", *lines, "", "   ".join(filter(None, where))])
+    return ["", *lines, "", "   ".join(filter(None, where))]
 
 
 def _reasons(rows, records, most=30):
@@ -469,9 +488,17 @@ def _shown(path):
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _say(text):
-    """Print; a name that a student chose moves no cursor and changes no colour."""
-    print("".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text), flush=True)
+def _say(*lines):
+    """Print lines, each as exactly one: a student's text begins no line, moves no cursor and changes no colour."""
+    for line in lines:
+        print(shown(line), flush=True)
+
+
+def _complain(name, text):
+    """Print why a command could not do its work. Lines after the first are indented, so that none looks like ours."""
+    first, *more = text.splitlines() or [""]
+    for line in (f"autograder {name}: {first}", *(f"  {line}" for line in more)):
+        print(shown(line), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

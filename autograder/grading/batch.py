@@ -15,6 +15,7 @@ from autograder.release import ASSIGNMENT
 
 from .gradebook import export, light, load_records, merge, record_file
 from .pool import Processes, Unanswered, dask, quietly
+from .roster import shown
 from .sandbox import UNSAFE, Limits, require
 from .submission import LARGEST, Record, grade_submission, student_of
 
@@ -312,7 +313,7 @@ def _progress(kept, total, record, seconds):
     left = seconds / count * (total - count)
     parts = [f"{count:>4}/{total}  {record.student:<24}{score:>10}", f"{count / seconds * 60:.0f} a minute"]
     parts += [f"{minutes(left)} left"] + ([f"{need} need you"] if need else [])
-    return "   ".join(parts + [f"needs you: {need}" for need in record.needs[:1]])
+    return shown("   ".join(parts + [f"needs you: {need}" for need in record.needs[:1]]))
 
 
 def minutes(seconds):

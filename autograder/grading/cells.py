@@ -69,19 +69,21 @@ class Door:
         """Why the watch has ended what was behind it, or ""."""
         return self.sandbox.reasons.get(self.started, "")
 
-    def ask(self, name, given, seconds):
-        """Have a function called. Returns the text of the answer, or None where there is nobody behind the door.
+    def ask(self, name, given, seconds, watch=False):
+        """Have a function called, by wire.run or wire.watch. Returns the text of the answer, or None where there is
+        nobody behind the door.
 
         Raises:
             TimeoutError: no answer has come in time, though the call should have been stopped.
             ValueError: something came that is no answer.
         """
         deadline = time.monotonic() + seconds + GRACE
+        asked = {"name": name, "seconds": seconds, "watch": watch}
         try:
             if self.pid is None:
                 self.pid = int(wire.receive(self.near, deadline) or 0)
             self.near.settimeout(seconds + GRACE)
-            wire.send(self.near, json.dumps({"name": name, "given": json.dumps(given), "seconds": seconds}))
+            wire.send(self.near, json.dumps(asked | {"given": json.dumps(given)}))
             return wire.receive(self.near, deadline)
         except (BrokenPipeError, ConnectionResetError):
             return None

@@ -27,6 +27,7 @@ from . import late
 # No grade depends on these.
 APART = {"cli.py", "demo.py", "batch.py", "course.py", "feedback.py", "gradebook.py", "scratch.py", "doctor.py"}
 APART |= {"markdown.py", "collect.py", "late.py", "lms.py", "class_report.py", "pool.py", "roster.py", "download.py"}
+APART |= {"forget.py"}
 PATIENCE = 600  # seconds that SQLite's lock is waited for
 WAITING = "the gradebook is in use by another program; waiting"
 

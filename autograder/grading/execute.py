@@ -24,7 +24,7 @@ from traitlets import Float, Unicode
 import autograder.own  # noqa: F401 -- so that QUESTIONS holds the teacher's own questions too
 from autograder.hw1.mistakes import BANK
 from autograder.mistakes.diagnosis import diagnose
-from autograder.questions import QUESTIONS, WRITTEN, Answer, judge, look, looks_numeric
+from autograder.questions import QUESTIONS, WRITTEN, Answer, judge, look, looks_numeric, numeric, watched
 from autograder.report import html
 
 from . import late, wire, written
@@ -113,6 +113,7 @@ class TrustedExecute(NbGraderPreprocessor):
 
     def _judge_all(self, nb, name, found):
         self.run, self.needs = found, found.needs
+        self.sources = [cell.source for cell in nb.cells if cell.cell_type == "code"]
         self.reports[name] = (self.judgements, self.needs)
         fitting = len(found.outputs) == len(nb.cells)
         for index, cell in enumerate(nb.cells):
@@ -143,9 +144,8 @@ class TrustedExecute(NbGraderPreprocessor):
             ]
             return
         result = judgement.result
-        if question_id == WHOLE and result.points:
-            numeric = looks_numeric(WHOLE, functions.call, seed, right=result.points == result.maximum)
-            self.needs += [f"{numeric} (its points stand)"] if numeric else []
+        if result.points:
+            self.needs += self._numeric(question_id, functions, seed, right=result.points == result.maximum)
         points = maximum * result.points / result.maximum
         cell.outputs = [
             new_output(
@@ -169,9 +169,24 @@ class TrustedExecute(NbGraderPreprocessor):
             "seconds": round(looked + time.monotonic() - begun, 3),
         }
 
+    def _numeric(self, question_id, functions, seed, right):
+        """Sentences on a function that may differentiate numerically, for a person: its points stand."""
+        found = []
+        for wanted, counts in functions.watch(question_id, seed):
+            signs = [numeric.seen_while_running(counts), numeric.said_by_the_source(self.sources, wanted)]
+            if signs := [sign for sign in signs if sign]:
+                found.append(f"{wanted} may differentiate numerically: {'; '.join(signs)}")
+        if question_id == WHOLE and not found and (slow := looks_numeric(WHOLE, functions.call, seed, right=right)):
+            found.append(slow)
+        return [f"{words} (its points stand)" for words in found]
+
     def _judged_formula(self, cell, question_id, verdict, latex, seconds):
         name, maximum = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
         points = maximum * written.share(verdict, self.policy.repair_percent)
+        if points and (numbers := numeric.unusual_numbers(latex)):
+            numbers = ", ".join(written.visible(number)[:20] for number in numbers[:3])
+            words = f"{question_id}: the formula holds {numbers}, as a difference quotient does"
+            self.needs.append(f"{words} (its points stand)")
         page = written.shown(question_id, verdict, latex, points)
         cell.outputs = [new_output("execute_result", {"text/plain": repr(points), "text/html": page})]
         part = {"name": "formula", "points": points, "maximum": maximum, "verdict": verdict.verdict}
@@ -211,6 +226,24 @@ class Functions:
             self._stop(name)
             return self.call(name, given)
         return answer
+
+    def watch(self, question_id, seed):
+        """(function, what a Watch has counted in it) of a question's functions, on one hidden draw; "off" where there
+        are no counts. The draw has all been judged: nothing that is said afterwards reaches the student."""
+        return [(wanted.function, self._counts(wanted.function, given)) for wanted, given in watched(question_id, seed)]
+
+    def _counts(self, name, given):
+        if self.door is None or name in self.stopped:  # which has been told
+            return {}
+        try:
+            reply = json.loads(self.door.ask(name, wire.pack(given), self.timeout, watch=True))
+            if {"error", "absent", "unsendable"} & reply.keys():  # without a watch too
+                return {}
+            return {key: int(reply["watch"][key]) for key in ("moved", "of", "complex", "off", "differs")}
+        except Exception:  # whatever a hostile kernel sends, or its silence: what it sends later answers nothing
+            self.door.close()
+            self.door, self.closed = None, "it could not be watched"
+            return {"off": 1}
 
     def _stop(self, name):
         self.stopped.add(name)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nbconvert.exporters import HTMLExporter
 from nbgrader import utils
-from nbgrader.converters import GenerateFeedback
+from nbgrader.converters import GenerateFeedback, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades
 from nbgrader.server_extensions import formgrader
@@ -24,7 +24,11 @@ from autograder.report import linked
 
 from .gradebook import load_records
 from .late import FILE
-from .markdown import markdown2html
+from .markdown import markdown2html, unchanged
+from .pool import Processes, Unanswered
+from .roster import shown
+
+SECONDS = 120  # for one student's pages, which take about one
 
 # A student's Markdown and outputs stand on the page: no script of theirs runs, and nothing is fetched from outside.
 POLICY = (
@@ -58,9 +62,9 @@ class FeedbackExporter(HTMLExporter):
     book_url = Unicode(help="where the book is published: what feedback names in it is then a link").tag(config=True)
 
     def default_filters(self):
-        """nbconvert's, but for Markdown."""
+        """nbconvert's, but for those whose work would grow with the square of what a student wrote."""
         yield from super().default_filters()
-        yield "markdown2html", markdown2html
+        yield from {"markdown2html": markdown2html, "strip_files_prefix": unchanged}.items()
 
     def from_notebook_node(self, nb, resources=None, **kwargs):
         """The page as text, and resources."""
@@ -104,7 +108,12 @@ def configure(config, root):
         root: the course folder.
     """
     stock = str(Path(formgrader.__file__).with_name("templates"))
-    config.HTMLExporter.filters = {"markdown2html": "autograder.grading.markdown.markdown2html"}
+    module = "autograder.grading.markdown"
+    config.HTMLExporter.filters = {
+        "markdown2html": f"{module}.markdown2html",
+        "strip_files_prefix": f"{module}.unchanged",
+        "highlight_code": f"{module}.highlighted",
+    }
     config.HTMLExporter.extra_template_basedirs = [str(Path(__file__).with_name("templates")), stock]
     config.HTMLExporter.extra_template_paths = [stock]
     config.GenerateFeedback.exporter_class = f"{__name__}.FeedbackExporter"
@@ -112,8 +121,11 @@ def configure(config, root):
     config.FeedbackExporter.book_url = book_url(root)
 
 
-def write_feedback(course, *, again=False, say=print):
+def write_feedback(course, *, again=False, say=print, seconds=None):
     """Write out/feedback/<student>/hw1/<notebook>.html where the gradebook has changed since it was written.
+
+    A student's pages are made in a process that is ended after `seconds` (by default SECONDS), so that nobody keeps the
+    others waiting.
 
     Returns how many students' feedback was written, and those of whom none could be: {student: why}.
     """
@@ -125,19 +137,51 @@ def write_feedback(course, *, again=False, say=print):
             stamp = _stamp(course, gradebook, student)
             if again or stamps.get(student) != stamp:
                 todo[student] = stamp
-    for count, (student, stamp) in enumerate(todo.items(), 1):
-        config = course.config()
-        config.CourseDirectory.student_id = _literally(student)
-        config.GenerateFeedback.force = True
-        configure(config, course.root)
-        outcome = capture_log(GenerateFeedback(coursedir=CourseDirectory(config=config), config=config))
-        if outcome["success"]:
-            stamps[student] = stamp
-        else:
-            failed[student] = outcome.get("log") or outcome["error"]
-        say(f"{count:>4}/{len(todo)}  {student}")
-        written.write_text(json.dumps(stamps), encoding="utf8")
+    with Processes(1, seconds or SECONDS) as pool:
+        for count, (student, stamp) in enumerate(todo.items(), 1):
+            if why := _page_in_time(pool, course, student):
+                failed[student] = why
+            else:
+                stamps[student] = stamp
+            say(f"{count:>4}/{len(todo)}  {shown(student)}")
+            written.write_text(json.dumps(stamps), encoding="utf8")
     return len(todo) - len(failed), failed
+
+
+def _page_in_time(pool, course, student):
+    """Write a student's pages in a process that can be killed. Returns "", or why there are none."""
+    try:
+        return pool.submit(write_pages, course, student).result()
+    except (RuntimeError, Unanswered) as error:  # the former also where the process has ended by itself
+        return f"its pages could not be made: {error}"
+
+
+def write_pages(course, student):
+    """Write one student's pages, from the gradebook. Returns "", or why there are none."""
+    config = course.config()
+    config.GenerateFeedback.force = True
+    configure(config, course.root)
+    outcome = capture_log(OneStudent(student, coursedir=CourseDirectory(config=config), config=config))
+    return "" if outcome["success"] else outcome.get("log") or outcome["error"]
+
+
+class OneStudent(GenerateFeedback):
+    """nbgrader's feedback for the student of this very name, where nbgrader reads a name as a pattern."""
+
+    def __init__(self, student, **kwargs):
+        super().__init__(**kwargs)
+        self._student = student
+
+    def init_notebooks(self):
+        """Find the student's notebooks. Raises NbGraderException where there are none."""
+        folder = Path(self.coursedir.root, self.coursedir.autograded_directory, self._student, ASSIGNMENT)
+        self.assignments = {str(folder): [str(path) for path in sorted(folder.glob("*.ipynb"))]}
+        if not self.assignments[str(folder)]:
+            raise NbGraderException("there are no graded notebooks")
+
+    def _format_source(self, assignment_id, student_id, escape=False):
+        path = super()._format_source(assignment_id, student_id, escape)
+        return f"(?s:{path})" if escape else path  # a name may hold a newline
 
 
 def _stamp(course, gradebook, student):
@@ -149,8 +193,3 @@ def _stamp(course, gradebook, student):
         digest.update(repr([(c.name, c.comment) for c in notebook.comments]).encode())
         digest.update(repr(notebook.late_submission_penalty).encode())
     return digest.hexdigest()
-
-
-def _literally(student):
-    """nbgrader takes a student's name for a glob pattern; this one matches the name itself."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in student)

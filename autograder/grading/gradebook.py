@@ -10,6 +10,7 @@ import json
 import math
 import os
 import sys
+import unicodedata
 from dataclasses import fields, replace
 
 import nbformat
@@ -31,6 +32,7 @@ from autograder.release import ASSIGNMENT
 from . import late
 from .course import write_whole
 from .execute import question_of
+from .roster import shown
 from .submission import Record
 
 
@@ -108,7 +110,9 @@ def load_records(course, whole=False):
             _check(record, path, course)
         except Exception as error:
             aside = _set_aside(path)
-            words = f"The record {path.name} is damaged ({type(error).__name__}). It is kept as {aside.name}"
+            words = (
+                f"The record {shown(path.name)} is damaged ({type(error).__name__}). It is kept as {shown(aside.name)}"
+            )
             print(f"{words}, and the submission is graded again the next time.", file=sys.stderr, flush=True)
         else:
             found[record.student] = record if whole else light(record)
@@ -322,9 +326,31 @@ def _question(record, cell, score):
     return judged | found | {"seconds": judged["seconds"], "happened": happened}
 
 
+SEPARATORS = ";,|"  # what a spreadsheet may take for the end of a cell, by the language that it speaks
+BEFORE = ' "\u201c\u201d\u201e\u00ab\u00bb'  # spaces and quotation marks, which it may leave out before it reads a cell
+FORMULA = "=+-@|"
+
+
 def spreadsheet_safe(cell):
-    """A cell of a CSV file as it may be opened in a spreadsheet: text is no formula and holds no control character."""
+    """A cell of a CSV file as it may be opened in a spreadsheet: text is no formula and holds no control character.
+
+    A program may split a line at semicolons or tabs where it was written with commas. So a ' is put before a character
+    that begins a formula (= + - @ |, full-width and other forms of them too) wherever it stands first in the text, or
+    first after a separator. A control character is written as Python writes it in a string. Nothing else is changed:
+    who reads such a file back takes away a ' that stands before one of these, and grades.json has the text as it is.
+    """
     if not isinstance(cell, str):
         return cell
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cell)
-    return f"'{text}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    text, first = [], True
+    for c in cell:
+        if not c.isprintable():
+            c, first = c.encode("unicode_escape").decode(), False
+        elif first and _begins_formula(c):
+            text.append("'")
+        first = c in SEPARATORS or (first and c in BEFORE)
+        text.append(c)
+    return "'" + "".join(text) if cell.startswith(("\t", "\r")) else "".join(text)
+
+
+def _begins_formula(c):
+    return unicodedata.normalize("NFKC", c)[:1] in {*FORMULA, "\u2212"}  # the minus sign of mathematics

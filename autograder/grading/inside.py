@@ -169,7 +169,8 @@ def keep(number, functions):
         while (asked := wire.receive(mine)) is not None:
             asked = json.loads(asked)
             with _clock(asked["seconds"]):
-                answer = wire.run(functions, asked["name"], asked["given"])
+                ask = wire.watch if asked.get("watch") else wire.run
+                answer = ask(functions, asked["name"], asked["given"])
             wire.send(mine, answer)
     finally:
         os._exit(0)

@@ -1,5 +1,6 @@
 """Who is in the class: a CSV file, the teacher's own or as Canvas or Moodle export it."""
 
+import contextlib
 import csv
 import io
 import os
@@ -131,6 +132,11 @@ def spellings(student):
 
 
 def shown(text):
-    """A name of a stranger's as it can be printed: nothing in it moves the cursor or turns the line around."""
-    text = os.fsencode(text).decode("utf8", "backslashreplace") if isinstance(text, str) else text
+    """A stranger's text as it can be printed: one line, and nothing in it moves the cursor or turns the line around.
+
+    Every control character, line separator, bidi control and surrogate is written as its number, as in \\x0a.
+    """
+    text = str(text)
+    with contextlib.suppress(UnicodeEncodeError):  # of a lone surrogate, which is escaped below
+        text = os.fsencode(text).decode("utf8", "backslashreplace")
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -11,6 +11,7 @@ import functools
 import io
 import json
 import math
+import sys
 import time
 import traceback
 
@@ -131,15 +132,43 @@ def run(functions, name, given):
         or {"absent": true}; or {"stopped": true}, where a Stopped was raised. The second call gets copies, but for
         dicts, where a change by the first would show.
     """
+
+    def twice(function, used):
+        fresh = copy.deepcopy(used)
+        value = pack(function(*used))
+        again = pack(function(*(a if isinstance(a, dict) else b for a, b in zip(used, fresh, strict=True))))
+        return {"value": value, "again": again, "after": pack(used)}
+
+    return _called(functions, name, given, twice)
+
+
+def watch(functions, name, given):
+    """Call a function once with a Watch and once without. The arguments are those of `run`.
+
+    Returns:
+        JSON text: {"watch": the Watch's counts, with "differs", whether the values do}, or a failure as of `run`.
+    """
+    return _called(functions, name, given, lambda function, used: {"watch": watched(function, used)})
+
+
+def watched(function, given):
+    """The counts of a Watch of a function, with "differs": whether it returns or raises something else while it is
+    watched. Raises whatever the function raises when it is not watched."""
+    plain, value = pack(function(*copy.deepcopy(given))), None
+    with contextlib.suppress(Exception):
+        with Watch() as seen, np.errstate(all="ignore"):
+            value = function(*copy.deepcopy(given))
+        value = pack(value)
+    return seen.counts() | {"differs": value != plain}
+
+
+def _called(functions, name, given, work):
+    """What work(function, arguments) returns as JSON text, or why there is nothing."""
     if not callable(functions.get(name)):
         return json.dumps({"absent": True})
     try:
-        used = unpack(json.loads(given))
-        fresh = copy.deepcopy(used)
         with contextlib.redirect_stdout(_Nowhere()), contextlib.redirect_stderr(_Nowhere()):
-            value = pack(functions[name](*used))
-            again = pack(functions[name](*(a if isinstance(a, dict) else b for a, b in zip(used, fresh, strict=True))))
-        answer = json.dumps({"value": value, "again": again, "after": pack(used)})
+            answer = json.dumps(work(functions[name], unpack(json.loads(given))))
         return answer if len(answer) <= LIMIT else json.dumps({"unsendable": f"{len(answer):,} bytes"})
     except Unsendable as error:
         return json.dumps({"unsendable": str(error)})
@@ -148,6 +177,100 @@ def run(functions, name, given):
     except BaseException as error:  # an interrupt and SystemExit too: the kernel goes on
         line = traceback.extract_tb(error.__traceback__)[-1]
         return json.dumps({"error": [type(error).__name__, str(error)[:500], f"line {line.lineno} of {line.name}"]})
+
+
+class Watch:
+    """Watches, line by line, whether the running code evaluates something at many points around one array.
+
+    Whoever differentiates numerically moves each entry of an array (or each column, for all samples at once) and runs
+    the forward pass again, so among the local variables stand copies of one array that differ from it in one entry, a
+    copy for each entry. An analytic derivative has no use for them, however many loops it has. So what is counted is
+    in how many places copies of an array were moved: it grows with the array and does not depend on the machine. Only
+    small steps count; larger ones where the copy is handed to a function (of a linear function any step is exact).
+    A complex array is a complex step.
+    """
+
+    EVENTS, BASES, SIZE = 100_000, 60, 20_000  # lines that are watched; arrays of a shape; entries of an array
+    SMALL = 1e-2  # of the largest entry: a step
+
+    def __init__(self):
+        self.known, self.bases, self.events, self.complex, self.off = set(), {}, 0, 0, False
+
+    def __enter__(self):
+        sys.settrace(self._event)
+        return self
+
+    def __exit__(self, *_):
+        self.off = sys.gettrace() != self._event and self.events < self.EVENTS
+        sys.settrace(None)
+
+    def counts(self):
+        """{"moved": entries or slices of one array that were moved, "of": how many it has, of the array of which most
+        were; "complex": complex arrays; "off": whether the code has stopped the watch}."""
+        best = max(
+            ((len(places), total) for bases in self.bases.values() for _, moved in bases for total, places in moved),
+            key=lambda pair: (2 * pair[0] >= pair[1], pair[0]),
+            default=(0, 0),
+        )
+        return {"moved": best[0], "of": best[1], "complex": self.complex, "off": self.off}
+
+    def _event(self, frame, event, argument):
+        self.events += 1
+        if self.events >= self.EVENTS:
+            sys.settrace(None)
+            return None
+        library = "site-packages" in frame.f_code.co_filename or frame.f_code.co_filename.startswith(sys.base_prefix)
+        for value in list(frame.f_locals.values()):
+            self._look(value, event == "call" and not library)
+        return None if library else self._event
+
+    def _look(self, value, handed, deep=True):
+        kind = type(value)
+        if kind is np.ndarray and 1 < value.size <= self.SIZE:
+            self._array(value, handed)
+        elif kind in (complex, np.complex128) and value.imag:
+            self.complex += 1
+        elif deep and kind in (dict, tuple, list) and len(value) <= 100:
+            for inner in list(value.values() if kind is dict else value):
+                self._look(inner, handed, False)
+
+    def _array(self, array, handed):
+        if array.dtype.kind not in "fc" or (key := (array.shape, array.tobytes(), handed)) in self.known:
+            return
+        self.known.add(key)
+        if array.dtype.kind == "c":
+            self.complex += 1
+            return
+        for shape, bases in list(self.bases.items()):
+            if shape != array.shape and array.shape[-len(shape) :] == shape and array.ndim == len(shape) + 1:
+                for part in array:
+                    any(_moved(base, part, handed, moved) for base, moved in bases)
+        bases = self.bases.setdefault(array.shape, [])
+        found = [_moved(base, array, handed, moved) for base, moved in bases]
+        if not any(found) and len(bases) < self.BASES and array.min() < array.max():
+            axes = [(size, set()) for size in array.shape] if array.ndim > 1 else []
+            bases.append((array.copy(), [(array.size, set()), *axes]))
+
+
+def _moved(base, array, handed, moved):
+    """Whether an array is a copy of `base` that was moved in one entry or in one slice; the place is noted in `moved`,
+    [(how many there are, {places}), ...] of the entries and of each axis."""
+    different = base != array
+    count = np.count_nonzero(different)
+    if not count or count > base.size // min(base.shape) or (base.ndim == 1 and count > 1):
+        return not count
+    if not handed and np.abs(array - base).max() > Watch.SMALL * np.abs(base).max():
+        return False
+    if count == 1:
+        moved[0][1].add(int(different.argmax()))
+        return True
+    for axis, (_, places) in enumerate(moved[1:]):
+        others = tuple(other for other in range(base.ndim) if other != axis)
+        (where,) = np.nonzero(different.any(axis=others))
+        if len(where) == 1:
+            places.add(int(where[0]))
+            return True
+    return False
 
 
 def told(formula):

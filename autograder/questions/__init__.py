@@ -1,7 +1,7 @@
 """The graded questions, each in a public half that students get and a private half that they do not."""
 
 from .draws import draw, graded_draw, run
-from .private import Judgement, judge, look, looks_numeric
+from .private import Judgement, judge, look, looks_numeric, watched
 from .public import QUESTIONS, WRITTEN, Answer, Question, Result, ask
 from .references import REFERENCES, stored_numbers, truth
 
@@ -24,4 +24,5 @@ __all__ = [
     "run",
     "stored_numbers",
     "truth",
+    "watched",
 ]

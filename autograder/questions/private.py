@@ -4,7 +4,9 @@ Each part is judged after right parts and after the student's own earlier parts.
 not those that follow it.
 """
 
+import contextlib
 import time
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -238,16 +240,17 @@ def _judge(question_id: str, call: CallFunction, seeds: Sequence, diagnose: Diag
     drawn, named, special, pictures = [], [], [], []
     for seed in seeds:
         q, right = _drawn(question_id, seed)
-        values, complaints = collect(question, call, q)
-        after, parts = {}, judge_draw(question, values, right, q, tolerance=TOLERANCE, carried={})
-        if any(part.points < part.maximum for part in parts):
-            after = carried(question_id, q, values, right)
-            parts = judge_draw(question, values, right, q, tolerance=TOLERANCE, carried=after)
-        drawn.append(parts)
-        words += public.new_words(complaints, words)
-        names = diagnose(question_id, q, values, right) if diagnose else {}
-        (special if public.sizes_of(question.family, seed) else named).append(names)
-        pictures.append(_pictures(question, q, values, right | after, drawn[-1]))
+        with strange_numbers():
+            values, complaints = collect(question, call, q)
+            after, parts = {}, judge_draw(question, values, right, q, tolerance=TOLERANCE, carried={})
+            if any(part.points < part.maximum for part in parts):
+                after = carried(question_id, q, values, right)
+                parts = judge_draw(question, values, right, q, tolerance=TOLERANCE, carried=after)
+            drawn.append(parts)
+            words += public.new_words(complaints, words)
+            names = diagnose(question_id, q, values, right) if diagnose else {}
+            (special if public.sizes_of(question.family, seed) else named).append(names)
+            pictures.append(_pictures(question, q, values, right | after, drawn[-1]))
     result = public.Result(question.id, question.functions, worst_of(drawn), tuple(words))
     names = _agreed(special) | _agreed(named)  # what is wrong at equal sizes and at z = 0 alone is named by these
     first = {name: picture for of_draw in reversed(pictures) for name, picture in of_draw.items()}
@@ -297,6 +300,22 @@ def _right_along_a_line(question_id, answer, q, seed):
     return abs(found - slope) <= 1e-6 * abs(slope)
 
 
+def watched(question_id, seed):
+    """[(Call, its arguments)] of a question, on the first hidden draw: with what its functions are watched."""
+    q, _ = _drawn(question_id, (seed, list(QUESTIONS).index(question_id), 0))
+    return [(wanted, arguments(wanted, q)) for wanted in QUESTIONS[question_id].calls]
+
+
+@contextlib.contextmanager
+def strange_numbers():
+    """Without NumPy's warnings: a student's numbers may be as large as 1e308, complex, or no numbers."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
+
+
+@strange_numbers()
 def looks_numeric(question_id, call, seed, *, right=True):
     """Whether a backward pass costs what a numeric derivative costs, which a person should look at.
 

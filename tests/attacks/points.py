@@ -434,6 +434,7 @@ HONEST_WORK = [
             "                               dict(gamma=gamma, beta=beta))\n    return found['gamma'], found['beta']",
         },
         deserves={"1-1": 4, "1-3": 4},
+        says="batch_norm_jacobian may differentiate numerically.*softmax_jacobian may differentiate numerically",
         student="numeric",
     ),
     Attack(
@@ -442,7 +443,7 @@ HONEST_WORK = [
         {"two_branch_backward": COMPLEX_STEP},
         notebook="problem2",
         deserves={"2-2": 12},
-        says="is it a numeric derivative",
+        says="two_branch_backward may differentiate numerically: it computes with complex numbers",
         student="numeric",
     ),
     Attack(

@@ -1,9 +1,11 @@
 """The one writer: once or ten times with the same result, and what a teacher wrote by hand stays."""
 
 import csv
+import io
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -11,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -280,6 +283,57 @@ def test_no_cell_is_a_formula_or_moves_a_cursor():
     assert spreadsheet_safe("a\r\n=1\x1b[2J\udcfc\u202e") == "a\\r\\n=1\\x1b[2J\\udcfc\\u202e"
     assert spreadsheet_safe("Zoë = 1") == "Zoë = 1"
     assert spreadsheet_safe(-1.5) == -1.5
+
+
+def read_by(delimiter, text):
+    """The cells that a spreadsheet makes of a CSV file: split at the delimiter of its language, or at every one."""
+    for line in text.splitlines():
+        yield from next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+        yield from line.split(delimiter)
+
+
+HOSTILE = [
+    f"{before}{start}1+1" for before in ("", " ", "  ", "\xa0", '"', ' "') for start in "=+-@|＝＋－＠｜﹦⁺−﹣﹫⁼"
+]
+HOSTILE += [f"ada{before}=1+1;x" for before in (";", "; ", ';"', "|", ",", "\t", "\r", "\n", "\r\n", ' ; " ')]
+HOSTILE += [
+    "\r=1",
+    "\t=1",
+    "\n=1",
+    "\x0b=1",
+    "\u2028=1",
+    ";＝1+1;",
+    "=cmd|' /C calc'!A0",
+    ";;;=1",
+    "a,;=1",
+    "＝1+1",
+    "'=1",
+    '";"=1',
+]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+def test_no_program_reads_a_formula_in_any_cell_whatever_it_splits_a_line_at(delimiter):
+    for text in HOSTILE:
+        file = io.StringIO()
+        csv.writer(file).writerows([[spreadsheet_safe(text), "1"], ["x", spreadsheet_safe(text), "2"]])
+        for cell in read_by(delimiter, file.getvalue()):
+            begins = cell.strip().strip('"').strip()[:1]
+            assert unicodedata.normalize("NFKC", begins) not in {*"=+-@|\t\r", "−"}, (text, cell)
+
+
+@pytest.mark.parametrize(
+    "name", ["Zoë O'Hara", "Smith, Jane", "a; b", "Anna-Maria", "x = 1", "a@b.org", "王小明", "1-2", "“Q”"]
+)
+def test_what_is_no_formula_is_written_as_it_is(name):
+    assert spreadsheet_safe(name) == name
+
+
+@pytest.mark.parametrize("name", ["=1", ";=1", "Ann; -x", " @a", "＝1", "a|=b"])
+def test_a_name_is_read_back_without_the_sign_that_was_put_before_it(name):
+    kept = spreadsheet_safe(name)
+    assert kept != name
+    assert re.sub("'(?=[=+@|＝-])", "", kept) == name
 
 
 def test_a_hostile_name_and_a_hostile_need_are_text_in_the_table(course):

@@ -2,6 +2,10 @@
 
 import base64
 import io
+import itertools
+import subprocess
+import sys
+from html import escape
 
 import matplotlib.image
 import nbformat
@@ -9,9 +13,12 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import MarkdownWithMath
 from nbformat.v4 import new_markdown_cell, new_notebook
+from traitlets.config import Config
 
-from autograder.grading.markdown import LONGEST, Renderer, markdown2html
+from autograder.grading.feedback import FeedbackExporter, configure
+from autograder.grading.markdown import LONGEST, MAX_NOTEBOOK, MAX_PIECE, Renderer, _pieces, highlighted, markdown2html
 from autograder.release import source_notebooks
 
 
@@ -170,3 +177,139 @@ def test_it_is_a_filter_of_nbconvert_by_configuration():
     cell.attachments = nbformat.from_dict({"p.png": {"image/png": png()}})
     html, _ = exporter.from_notebook_node(new_notebook(cells=[cell]))
     assert "<script>alert(1)" not in html and png() in html and "<mi>x</mi>" in html
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The work is linear, whatever is written
+
+PIECES = [
+    "\\\\[",
+    "\\\\(",
+    "$",
+    "$$",
+    "*",
+    "_",
+    "[",
+    "](",
+    "![",
+    "<",
+    "<!--",
+    "`",
+    "``",
+    "~~",
+    "|",
+    "\n",
+    "\n\n",
+    ">",
+    "- ",
+]
+PIECES += [
+    "\n: ",
+    "\\begin{a}",
+    "\\end{a}",
+    "\\",
+    "&#",
+    "\n    ",
+    "```\n",
+    "[a]: ",
+    "<![CDATA[",
+    "|-|\n---",
+    "#",
+    "^",
+    " ",
+]
+PATTERNS = [*PIECES, "\\\\[ ", *map("".join, itertools.product(PIECES[:14], PIECES[14:]))]
+
+
+@pytest.mark.parametrize("size", [LONGEST // 2, LONGEST])
+def test_the_parser_never_reads_more_than_a_piece_at_once_and_all_of_it_once(size, monkeypatch):
+    read = []
+    monkeypatch.setattr(MarkdownWithMath, "render", lambda self, text: read.append(text) or "")
+    for pattern in PATTERNS:
+        read.clear()
+        page((pattern * size)[:size])
+        assert max(map(len, read), default=0) <= MAX_PIECE
+        assert sum(map(len, read)) <= size
+
+
+def test_no_repeated_pattern_keeps_the_parser_busy():
+    """In a process of its own with 90 s of the processor for all of them; the first one alone took 28 s once."""
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_CPU, (90, 90))\n"
+        "from tests.autograder.grading.test_markdown import LONGEST, PATTERNS, page\n"
+        "for pattern in ['\\\\\\\\[ ', *PATTERNS[::3]]: page((pattern * LONGEST)[:LONGEST])\n"
+        "for pattern in PATTERNS[1::3]: page('\\n\\n'.join([(pattern * 2000)[:2000]] * 14))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_notebook_has_a_bound_of_its_own():
+    resources = {}
+    shown = [markdown2html({"cell": {}, "resources": resources}, "**a**" + " b" * 10_000) for _ in range(20)]
+    assert (
+        len([html for html in shown if html.startswith("<pre>**a**")]) == 20
+    )  # longer than a piece, and without blanks
+    resources, text = {}, "**a** b\n\n" * 2_000
+    shown = [markdown2html({"cell": {}, "resources": resources}, text) for _ in range(20)]
+    rendered = [html for html in shown if "<strong>a</strong>" in html]
+    assert len(rendered) == MAX_NOTEBOOK // len(text) and shown[-1].startswith("<pre>**a** b")
+
+
+def test_a_long_derivation_is_shown_as_a_short_one_is():
+    step = "The gradient of $x_{ij}$ is\n\n$$\n\\frac{1}{m}\n\n+ 1\n$$\n\n```\ncode\n\n\ncode\n```\n\n- a **b**\n"
+    text = "\n".join([step] * 100)
+    assert len(text) > 2 * MAX_PIECE
+    assert BeautifulSoup(page(text), "html.parser") == BeautifulSoup(page(step) * 100, "html.parser")
+    assert "".join(_pieces(text)) == text
+    assert page(text).count("<mfrac>") == page(text).count("<strong>b</strong>") == page(text).count("<code>") == 100
+
+
+def test_what_is_longer_than_a_piece_and_cannot_be_cut_is_shown_as_it_was_typed():
+    html = page("**before**\n\n```\n" + "code\n\n" * MAX_PIECE + "```\n\n")
+    assert "<strong>before</strong>" in html and "<pre>" in html
+    assert page("**a** " * MAX_PIECE).startswith("<pre>**a** ")
+
+
+def test_one_picture_does_not_fill_the_page():
+    shown = page("![p](attachment:p.png) " * 100, **{"p.png": {"image/png": png()}})
+    assert shown.count("data:image/png") == 3 and "[p: shown above]" in shown
+    shown = page(f"[a]: data:image/png;base64,{png()}\n\n" + "![p][a] " * 100)
+    assert shown.count(png()) == 3
+
+
+def test_cleaning_a_source_of_any_characters_is_linear():
+    patterns = ["\x1b", "\x1b[", "\x1b]", "\x1b[0 ", "/", "/a", "/a-", "/a:", "file://", "file:///a", "//"]
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_CPU, (60, 60))\n"
+        "from autograder.grading.clean import SOURCE, plain, without_paths\n"
+        f"for pattern in {patterns!r}:\n"
+        "    text = (pattern * SOURCE)[:SOURCE]\n    plain(text), without_paths(text)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("source", ["a." * 100_000, "a.\n" * 60_000, "x" * 1_001, "%" * 5_000, "'" * 30_000])
+def test_code_that_keeps_the_highlighter_busy_is_shown_as_it_was_typed(source, monkeypatch):
+    monkeypatch.setattr("autograder.grading.markdown.Highlight2HTML", lambda **_: pytest.fail("it was highlighted"))
+    assert highlighted({}, source) == f'<div class="highlight hl-ipython3"><pre>{escape(source)}</pre></div>'
+    monkeypatch.setattr("nbconvert.filters.markdown_mistune.highlight", lambda *_: pytest.fail("it was highlighted"))
+    assert "<pre>" in page("```python\n" + "a." * 1_900 + "\n```")
+
+
+def test_code_is_shown_in_colours_in_python_alone():
+    assert '<span class="k">def</span>' in highlighted({}, "def f(): pass")
+    assert "<span" in page("```python\ndef f(): pass\n```") and "<span" not in page("```java\nclass A {}\n```")
+    resources = {"markdown_characters": MAX_NOTEBOOK}
+    assert "<span" not in highlighted({"resources": resources}, "def f(): pass")
+
+
+@pytest.mark.parametrize("source", ["a." * 5_000, "def f(): pass"])
+def test_the_filters_are_those_of_both_exporters(source, tmp_path):
+    config = Config()
+    configure(config, tmp_path)
+    for exporter in (HTMLExporter, FeedbackExporter):
+        made = exporter(config=config, template_name="classic")
+        html = made.environment.from_string("{{ source | highlight_code }}{{ '[a](files/b)' | strip_files_prefix }}")
+        made.register_filter("highlight_code", made.filters["highlight_code"])
+        shown = html.render(source=source)
+        assert ("<span" in shown) == (len(source) < 1_000) and shown.endswith("[a](files/b)")

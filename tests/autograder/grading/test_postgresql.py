@@ -12,9 +12,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import inspect, text
 
 from autograder import cli
 from autograder.grading.course import Course
+from autograder.grading.forget import forget
 from autograder.grading.gradebook import export, load_records, merge, record_file
 from autograder.grading.submission import Record
 from tests.autograder.grading.test_gradebook import by_hand, record, row
@@ -215,3 +217,18 @@ def test_grades_go_over_from_sqlite_to_a_server(server, course, tmp_path):
     (found,) = export(after)
     assert found["auto_score"] == 16
     assert Course.at(before.out).db is not None
+
+
+def test_one_student_is_deleted_from_every_table(pg):
+    made = record(pg, "zoe quaggington")
+    made.save(record_file(pg, made.student))
+    merge(made, pg)
+    by_hand(pg, made.student, 3.5)
+    done = forget(made.student, pg)
+    assert any("in the gradebook" in what for what in done.removed)
+    assert any("VACUUM" in what for what in done.left)
+    with pg.open() as gradebook:
+        tables = [table for table in inspect(gradebook.db.get_bind()).get_table_names() if table != "alembic_version"]
+        for table in tables:
+            rows = gradebook.db.execute(text(f'SELECT * FROM "{table}"')).all()
+            assert "quaggington" not in repr(rows) and "Well argued" not in repr(rows), table

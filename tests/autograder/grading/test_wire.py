@@ -167,4 +167,16 @@ def test_a_bottomless_answer_is_an_error():
 def test_the_source_needs_nothing_of_ours():
     source = Path(wire.__file__).read_text(encoding="utf8")
     imports = {line.split()[1].split(".")[0] for line in source.splitlines() if line.startswith(("import", "from"))}
-    assert imports <= {"base64", "contextlib", "copy", "functools", "io", "json", "math", "time", "traceback", "numpy"}
+    assert imports <= {
+        "base64",
+        "contextlib",
+        "copy",
+        "functools",
+        "io",
+        "json",
+        "math",
+        "sys",
+        "time",
+        "traceback",
+        "numpy",
+    }
