@@ -1,8 +1,8 @@
 """System calls that no notebook needs, refused by the kernel: a filter for bubblewrap's --seccomp.
 
 They make namespaces, hold memory that belongs to no process and so counts nowhere, reach into other processes, or read
-the mount table. Sockets are of the address families in FAMILIES alone: some others, AF_VSOCK for one, are isolated by no
-network namespace. The size of a socket's buffer stays the default, which bounds what all of them can hold.
+the mount table. Sockets are of the address families in FAMILIES alone: some others, AF_VSOCK for one, are isolated by
+no network namespace. The size of a socket's buffer stays the default, which bounds what all of them can hold.
 
 The program is classic BPF as in seccomp(2). The numbers are the kernel's own: `unistd_64.h`, `asm-generic/unistd.h`.
 """
