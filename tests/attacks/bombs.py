@@ -123,7 +123,7 @@ DEATHS = [
         "it kills everything",
         "SIGKILL to everything that it can see.",
         "import os, signal\nif os.getpid() < 1000:\n    try:\n        os.kill(-1, signal.SIGKILL)\n"
-        "    except ProcessLookupError:\n        pass  # process 1 hears no signal from inside, and nobody else is there\n"
+        "    except ProcessLookupError:\n        pass  # nobody else is there but process 1\n"
         "    os._exit(0)",
         ".",
     ),
