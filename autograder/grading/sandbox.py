@@ -228,14 +228,14 @@ def _blas():
 class Sandbox:
     """One submission's sandbox: `with Sandbox(public) as sandbox`. It starts when the first kernel is wanted.
 
-    used: whether a kernel has run in it. reasons: {pid of the sandbox's own process: why the watch has ended it}; it is
-    another process after each start.
+    used: whether a kernel has run in it. ready: the process, once all its namespaces are made. reasons: {pid of the
+    sandbox's own process: why the watch has ended it}; it is another process after each start.
     """
 
     def __init__(self, public, *, kind="bubblewrap", limits=None):
         self.public, self.kind, self.limits = Path(public), kind, limits or Limits()
         self.process, self.pid, self.used, self.statuses, self.reasons = None, None, False, {}, {}
-        self.begun = None
+        self.begun, self.ready = None, None
         self._lock, self._lines = threading.RLock(), b""
 
     def __enter__(self):
@@ -300,6 +300,7 @@ class Sandbox:
             why = self.ended or _words(self.process)
             self.close()
             raise RuntimeError(f"the sandbox could not be started: {why}")
+        self.ready = self.process
         self.process.stderr.close()
 
     def _rlimits(self):
@@ -379,10 +380,11 @@ class Sandbox:
                     self._end(process, f"the submission took more than {limits.memory:,} MiB of memory")
                 if len(inside) > limits.processes:
                     self._end(process, f"the submission started more than {limits.processes} processes")
-                if self.kind != "none" and inside and _files(inside[-1].pid) > limits.files:
-                    self._end(process, f"the submission wrote more than {limits.files:,} files")
-                if self.kind != "none" and inside and _sockets(inside[0].pid) > limits.sockets:
-                    self._end(process, f"the submission opened more than {limits.sockets:,} sockets")
+                if self.kind != "none" and inside and self.ready is process:  # before, it may be in ours
+                    if _files(inside[-1].pid) > limits.files:
+                        self._end(process, f"the submission wrote more than {limits.files:,} files")
+                    if _sockets(inside[-1].pid) > limits.sockets:
+                        self._end(process, f"the submission opened more than {limits.sockets:,} sockets")
             except (psutil.Error, OSError):
                 pass
             for _ in range(5):
