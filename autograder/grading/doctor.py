@@ -58,7 +58,7 @@ ATTEMPTS = [
     ("start more processes than it may", "for _ in range({processes} + 8):\n    os.fork() or time.sleep(60)"),
     (
         "fill memory that no process is charged for",
-        "for _ in range(8):\n    if not os.fork():\n        pairs = [socket.socketpair() for _ in range(100)]\n"
+        "for _ in range(8):\n    if not os.fork():\n        pairs = [socket.socketpair() for _ in range(80)]\n"
         "        for one in (s for pair in pairs for s in pair):\n            one.setblocking(False)\n"
         "            try:\n                while True:\n                    one.send(bytes(65536))\n"
         "            except BlockingIOError:\n                pass\n"

@@ -215,10 +215,10 @@ BOMBS = [
     ),
     ends(
         "memory of sockets",
-        "Sixteen processes, each with a hundred pairs of sockets whose buffers are full: more than a gigabyte, and no "
+        "Sixteen processes, each with eighty pairs of sockets whose buffers are full: a gigabyte, and no "
         "process is charged for it.",
         "import os, socket, time\nread, write = os.pipe()\nfor n in range(16):\n    if not os.fork():\n"
-        "        held = [s for _ in range(100) for s in socket.socketpair()]\n        for one in held:\n"
+        "        held = [s for _ in range(80) for s in socket.socketpair()]\n        for one in held:\n"
         "            one.setblocking(False)\n            try:\n                while True:\n"
         "                    one.send(bytes(65536))\n            except BlockingIOError:\n                pass\n"
         "        os.write(write, b'x')\n        time.sleep(5)\n        os._exit(0)\n"

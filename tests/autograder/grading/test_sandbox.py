@@ -483,7 +483,7 @@ import os, socket, time
 read, write = os.pipe()
 for _ in range(16):
     if not os.fork():
-        pairs = [socket.socketpair() for _ in range(100)]
+        pairs = [socket.socketpair() for _ in range(80)]
         for one in (s for pair in pairs for s in pair):
             one.setblocking(False)
             try:
