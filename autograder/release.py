@@ -20,6 +20,7 @@ import nbformat
 import numpy as np
 
 import solutions
+from autograder.grading import scratch
 
 from .assemble import assemble
 
@@ -181,7 +182,8 @@ def generate(course, db=None):
         config.CourseDirectory.course_id = "default_course"  # as Gradebook calls it; no other has its row in PostgreSQL
     make = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config, force=True)
     make.preprocessors = [_stubs() if step.__name__ == "ClearSolutions" else step for step in make.preprocessors]
-    make.start()
+    with scratch.holding_temporary_files():
+        make.start()
     return release
 
 
@@ -204,7 +206,7 @@ def _stubs():
 def release(out):
     """Write the students' version to out/hw1, and return that path. What was there is replaced."""
     target = Path(out) / ASSIGNMENT
-    with tempfile.TemporaryDirectory() as course:
+    with tempfile.TemporaryDirectory(dir=scratch.folder()) as course:
         made = generate(course)
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(made, target)

@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from autograder.release import ASSIGNMENT, HERE, course_config, find_alembic, generate
 
-from . import late
+from . import late, scratch
 
 # No grade depends on these.
 APART = {"cli.py", "demo.py", "batch.py", "course.py", "feedback.py", "gradebook.py", "scratch.py", "doctor.py"}
@@ -117,7 +117,9 @@ class Course:
             _wait_for(self.root / "gradebook.db")
         find_alembic()
         try:
-            with Gradebook(self.gradebook) as gradebook:
+            with scratch.holding_temporary_files():
+                opened = Gradebook(self.gradebook)
+            with opened as gradebook:
                 yield gradebook
         except DatabaseError as error:
             if type(error) not in (DatabaseError, OperationalError):

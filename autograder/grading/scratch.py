@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import tempfile
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 # Waits until nobody holds the pipe's other end any more. Whoever lives in the folder (a kernel without a sandbox, whose
@@ -41,6 +42,19 @@ def folder():
         if _mine is None:
             _mine = _make()
         return _mine[0]
+
+
+@contextmanager
+def holding_temporary_files():
+    """In the `with` statement's body, what a library writes to the temporary folder lies in this process's own.
+
+    nbgrader writes an alembic.ini wherever it makes a gradebook, and would leave it behind after kill -9.
+    """
+    before, tempfile.tempdir = tempfile.tempdir, str(folder())
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _make():

@@ -122,7 +122,9 @@ DEATHS = [
     ends(
         "it kills everything",
         "SIGKILL to everything that it can see.",
-        "import os, signal\nif os.getpid() < 1000:\n    os.kill(-1, signal.SIGKILL)\n    os._exit(0)",
+        "import os, signal\nif os.getpid() < 1000:\n    try:\n        os.kill(-1, signal.SIGKILL)\n"
+        "    except ProcessLookupError:\n        pass  # nobody else is there but process 1\n"
+        "    os._exit(0)",
         ".",
     ),
     ends("no descriptors", "Every open file of the kernel is closed.", "import os\nos.closerange(0, 4096)", "."),
@@ -210,6 +212,28 @@ BOMBS = [
         "        os.write(fd, bytes(2**20))\n    held.append(fd)\ntime.sleep(0.6)\nprint(LEAK)".replace(
             "LEAK", '"lea" "ked memory without a process"'
         ),
+    ),
+    ends(
+        "memory of sockets",
+        "Sixteen processes, each with eighty pairs of sockets whose buffers are full: a gigabyte, and no "
+        "process is charged for it.",
+        "import os, socket, time\nread, write = os.pipe()\nfor n in range(16):\n    if not os.fork():\n"
+        "        held = [s for _ in range(80) for s in socket.socketpair()]\n        for one in held:\n"
+        "            one.setblocking(False)\n            try:\n                while True:\n"
+        "                    one.send(bytes(65536))\n            except BlockingIOError:\n                pass\n"
+        "        os.write(write, b'x')\n        time.sleep(5)\n        os._exit(0)\n"
+        "for n in range(16):\n    os.read(read, 1)\ntime.sleep(1)\nprint(LEAK)".replace(
+            "LEAK", '"lea" "ked memory of sockets"'
+        ),
+        "sockets",
+        deserves=PROBLEM_1 | dict.fromkeys(PROBLEM_2),
+    ),
+    bears(
+        "sockets of a size",
+        "The buffer of a socket is made as large as the system allows: megabytes each. It is refused.",
+        "import socket\none, other = socket.socketpair()\nfor option in (socket.SO_SNDBUF, 32):\n    try:\n"
+        "        one.setsockopt(socket.SOL_SOCKET, option, 2**24)\n        print(LEAK)\n"
+        "    except OSError:\n        pass",
     ),
     bears(
         "disk bomb",

@@ -99,6 +99,32 @@ READERS = [
         "            print(LEAK, target)",
     ),
     look(
+        "other processes",
+        "Environment, memory, open files and folders of every other process: of process 1, of the kernel of the other "
+        "notebook, of the copy that waits for hidden inputs.",
+        "import ctypes, glob, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        "for place in glob.glob('/proc/[0-9]*'):\n    pid = int(place[6:])\n"
+        "    if pid == os.getpid():\n        continue\n"
+        "    for name in ('environ', 'mem', 'maps', 'auxv', 'stack'):\n        for mode in ('rb', 'r+b'):\n"
+        "            try:\n"
+        "                open(f'{place}/{name}', mode).close()\n                print(LEAK, pid, name, mode)\n"
+        "            except OSError:\n                pass\n"
+        "    for name in ('root', 'cwd', 'exe', 'fd/0', 'fd/3', 'ns/mnt'):\n        try:\n"
+        "            print(LEAK, os.readlink(f'{place}/{name}'))\n        except OSError:\n            pass\n"
+        "    held = ctypes.create_string_buffer(8)\n    part = (ctypes.c_void_p * 2)(ctypes.addressof(held), 8)\n"
+        "    if libc.process_vm_readv(pid, part, 1, part, 1, 0) > 0 or libc.ptrace(16, pid, 0, 0) == 0:\n"
+        "        print(LEAK, pid)",
+        stock="leaked other processes",
+    ),
+    look(
+        "mount table",
+        "What is mounted names the folders of the teacher.",
+        "import glob\nfor place in glob.glob('/proc/[0-9]*/mount*') + glob.glob('/proc/[0-9]*/task/*/mount*'):\n"
+        "    try:\n        text = open(place).read()\n    except OSError:\n        continue\n"
+        "    if text:\n        print(LEAK, text)",
+        stock="leaked mount table",
+    ),
+    look(
         "devices and kernel",
         "Disks, kernel memory and messages are read, and something is mounted.",
         reads(
@@ -168,6 +194,16 @@ NETWORK = [
         "A socket in the teacher's folder, as databases and containers have one.",
         SEND.replace("%s", "folder") + "say(socket.AF_UNIX, socket.SOCK_STREAM, '@SOCKET@')",
         student="callers",
+    ),
+    look(
+        "address families",
+        "Sockets of all families but the local one; AF_VSOCK is isolated by no namespace.",
+        "import socket\nfor family in set(range(64)) - {socket.AF_UNIX}:\n    for kind in (1, 2, 3, 5):\n"
+        "        for make in (socket.socket, socket.socketpair):\n            try:\n"
+        "                make(family, kind)\n                print(LEAK, family, kind)\n"
+        "            except OSError as error:\n                pass",
+        student="callers",
+        stock="leaked address families",
     ),
     look(
         "netlink and raw",

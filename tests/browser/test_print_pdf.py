@@ -19,10 +19,10 @@ PAGE = """<!doctype html><title>{title}</title>
 <nav class="bd-links"><a class="reference internal" href="#">One</a>
 <a class="reference internal" href="two.html">Two</a></nav>
 <main class="bd-main"><article><h1>{title}</h1>{text}</article></main>"""
-WIDE = {
+WIDE = {  # none below two fifths of its size, in whatever font there is
     "a formula": r"\[ " + " + ".join(f"x_{{{i}}}" for i in range(25)) + r" \]",
     "code": f"<pre>{'a_long_name = 1; ' * 40}</pre>",
-    "a table": f"<div><table><tr>{'<td>some_name_of_a_column</td>' * 9}</tr></table></div>",
+    "a table": f"<div><table style='font-size: 10px'><tr>{'<td>some_name_of_a_column</td>' * 9}</tr></table></div>",
 }
 
 

