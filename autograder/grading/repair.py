@@ -13,6 +13,7 @@ from bisect import bisect_left
 from copy import deepcopy
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import pairwise
 from urllib.parse import unquote
 
@@ -126,6 +127,7 @@ def _pieces(parsed):
     return [_Piece(c.kind, c.source, dict(c.attachments), c.name, c.id) for c in parsed.cells]
 
 
+@lru_cache(maxsize=4096)
 def _fold(text):
     return " ".join(unicodedata.normalize("NFC", text).split())
 
@@ -171,8 +173,10 @@ def _unjoin(pieces, slots):
 
 def _cut(text, part):
     """A text without some of its lines, or None where they do not stand in it."""
+    if _fold(part) not in _fold(text):
+        return None
     pattern = r"[ \t]*\n".join(re.escape(line.rstrip()) for line in part.strip("\n").split("\n"))
-    found = re.search(rf"(?:^|\n){pattern}[ \t]*(?=\n|$)", text) if _fold(part) in _fold(text) else None
+    found = re.search(rf"(?:^|\n){pattern}[ \t]*(?=\n|$)", text)
     return (text[: found.start()] + "\n" + text[found.end() :]).strip("\n") if found else None
 
 
@@ -531,7 +535,7 @@ class _Repair:
         added = [piece for piece in close if not any(_fold(piece.source) == _fold(text.source) for text in texts)]
         self.loose = [piece for piece in self.loose if piece not in close]
         if not texts and not added and not claims:
-            self._gone(slot, claims)
+            self._need(slot, "its cell was not in the notebook")
         if added:
             self.joined.add(slot.name)
         if added and not texts:

@@ -108,8 +108,14 @@ def same_code(a, b):
     """Whether two sources are the same program: comments and layout aside."""
     if a.strip() == b.strip():
         return True
-    trees = parse(a), parse(b)
-    return None not in trees and bool(trees[0].body) and ast.dump(trees[0]) == ast.dump(trees[1])
+    return bool(_dumped(a)) and _dumped(a) == _dumped(b)
+
+
+@lru_cache(maxsize=4096)
+def _dumped(source):
+    """A cell's syntax tree as text; "" where it is empty or no Python."""
+    tree = parse(source)
+    return ast.dump(tree) if tree and tree.body else ""
 
 
 def functions_in(source):
@@ -201,7 +207,7 @@ def prepare(cells, environment):
             prepared.notes.append(f"{listed} {_was(cell.left_out)} left out of {place}: {cell.reasons()}")
         prepared.doubts += cell.doubts
     for (place, _), source in zip(cells, prepared.sources, strict=True):
-        for node in parse(source).body if source and parse(source) else ():
+        for node in parse(source).body if missing and source and parse(source) else ():
             if isinstance(node, DEFINITIONS):
                 for name in sorted(names_used(node) & missing.keys()):
                     words = f"{node.name} in {place} uses `{name}`, which was left out: {missing[name]}"
