@@ -20,6 +20,10 @@ from IPython.core.inputtransformer2 import TransformerManager
 MAX_WORK = 2_000_000  # characters that IPython's transformer may read: it reads a cell anew for each magic in it
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 RUN_PYTHON = {"time", "timeit", "capture", "prun"}  # cell magics whose body is Python
+NOT_PYTHON = {  # cell magics whose body is something else, or is not run
+    *("writefile", "file", "html", "HTML", "svg", "SVG", "latex", "markdown", "javascript", "js", "bash", "sh"),
+    *("script", "system", "sx", "perl", "ruby", "python", "python2", "python3", "pypy"),
+}
 NEVER_RUN = {  # line magics that would fail in the sandbox, or wait there for a network
     *("matplotlib", "pylab", "load_ext", "reload_ext", "unload_ext", "pip", "conda", "mamba", "micromamba", "uv"),
     *("cd", "run", "load", "loadpy", "system", "sx", "sc", "autoreload", "edit", "notebook"),
@@ -95,7 +99,9 @@ def transformed(source):
 
 @lru_cache(maxsize=4096)
 def parse(source):
-    """The syntax tree of a cell's source, or None where it is no Python."""
+    """The syntax tree of a cell's source, or None where it is no Python. A cell magic around it is looked through."""
+    if found := re.match(r"\s*%%(\w+).*\n", source):
+        source = "" if found[1] in NOT_PYTHON else source[found.end() :]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a "\\m" in a student's string

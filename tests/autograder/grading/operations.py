@@ -5,6 +5,7 @@ FULL: every automatic point, and every derivation waits to be read. FLAGGED: "ne
 """
 
 import base64
+import contextlib
 import io
 import json
 import struct
@@ -21,25 +22,27 @@ NAMES = ("problem1.ipynb", "problem2.ipynb")
 @dataclass(frozen=True)
 class Operation:
     """run: function(files, rng) -> files. outcome: FULL or FLAGGED. waits: True where a formula must know its question
-    first, which it does not yet."""
+    first, which it does not yet. phase: of a tool, what it can still be used on: 0 JSON, 1, 2 text, 3 names, 4 files.
+    """
 
     name: str
     run: object
     outcome: str
     waits: bool = False
+    phase: int = 0
 
 
 TOOLS, HANDS = [], []
 
 
-def tool(outcome):
+def tool(outcome, phase=0):
     """Register what a tool does: it changes metadata, ids, format, encoding, line ends, outputs or names of files."""
-    return lambda run: TOOLS.append(Operation(run.__name__, run, outcome)) or run
+    return lambda run: TOOLS.append(Operation(run.__name__, run, outcome, phase=phase)) or run
 
 
-def hand(outcome, waits=False):
+def hand(outcome, waits=False, phase=0):
     """Register what a person does to cells."""
-    return lambda run: HANDS.append(Operation(run.__name__, run, outcome, waits)) or run
+    return lambda run: HANDS.append(Operation(run.__name__, run, outcome, waits, phase)) or run
 
 
 def each(change):
@@ -107,11 +110,14 @@ def put(cell, text):
 
 
 def at(cells, name, text=None):
-    """The index of a cell by its id, or by what stands in it where tools took its ids away."""
+    """The index of a cell by its id, or by what stands in it where tools took its ids away. Raises LookupError."""
     for index, cell in enumerate(cells):
         if _id(cell) == name:
             return index
-    return next((i for i, cell in enumerate(cells) if (text or MARKS[name]) in source(cell)), None)
+    found = next((i for i, cell in enumerate(cells) if (text or MARKS[name]) in source(cell)), None)
+    if found is None:
+        raise LookupError(name)
+    return found
 
 
 MARKS = {
@@ -264,13 +270,13 @@ def blanks_at_line_ends(notebook, rng):
     return notebook
 
 
-@tool(FULL)
+@tool(FULL, phase=1)
 def compact_json(files, rng):
     """The file is written on one line, with its characters escaped."""
     return {n: json.dumps(json.loads(_text(d)), separators=(",", ":")).encode() for n, d in files.items()}
 
 
-@tool(FULL)
+@tool(FULL, phase=1)
 def crlf_in_the_file(files, rng):
     """The file's lines end with CRLF."""
     return {n: b"\r\n".join(d.split(b"\n")) if d[:2] not in (b"\xff\xfe", b"\xfe\xff") else d for n, d in files.items()}
@@ -285,19 +291,19 @@ def crlf_in_the_sources(notebook, rng):
     return notebook
 
 
-@tool(FULL)
+@tool(FULL, phase=1)
 def byte_order_mark(files, rng):
     """The file begins with a BOM."""
     return {name: b"\xef\xbb\xbf" + _text(data).encode() for name, data in files.items()}
 
 
-@tool(FULL)
+@tool(FULL, phase=1)
 def utf16(files, rng):
     """The file is UTF-16."""
     return {name: _text(data).encode(rng.choice(["utf-16", "utf-16"])) for name, data in files.items()}
 
 
-@tool(FULL)
+@tool(FULL, phase=1)
 def latin1(files, rng):
     """The file is Latin-1: what that has no character for is written as a question mark."""
     changed = {}
@@ -362,37 +368,37 @@ def execution_counts(notebook, rng):
     return notebook
 
 
-@tool(FULL)
+@tool(FULL, phase=3)
 def rename_numbered(files, rng):
     """A browser saves `problem1 (1).ipynb`."""
     return {f"{name.removesuffix('.ipynb')} ({rng.randrange(1, 4)}).ipynb": data for name, data in files.items()}
 
 
-@tool(FULL)
+@tool(FULL, phase=3)
 def rename_untitled(files, rng):
     """A platform calls it `Untitled7.ipynb`."""
     return {f"Untitled{7 + index}.ipynb": data for index, data in enumerate(files.values())}
 
 
-@tool(FULL)
+@tool(FULL, phase=3)
 def rename_suffixed(files, rng):
     """It is called `problem1-solution.ipynb`."""
     return {f"{name.removesuffix('.ipynb')}-solution.ipynb": data for name, data in files.items()}
 
 
-@tool(FULL)
+@tool(FULL, phase=3)
 def rename_txt(files, rng):
     """A browser adds `.txt` or `.json`."""
     return {f"{name}{rng.choice(['.txt', '.json'])}": data for name, data in files.items()}
 
 
-@tool(FULL)
+@tool(FULL, phase=4)
 def into_a_subfolder(files, rng):
     """They lie in a folder inside the submission."""
     return {f"homework/{name}": data for name, data in files.items()}
 
 
-@tool(FULL)
+@tool(FULL, phase=4)
 def into_a_zip(files, rng):
     """They are zipped inside the submission."""
     if any(name.endswith(".zip") for name in files):
@@ -404,16 +410,16 @@ def into_a_zip(files, rng):
     return {"homework.zip": packed.getvalue()}
 
 
-@tool(FULL)
+@tool(FULL, phase=2)
 def conflict_in_metadata(files, rng):
     """A merge left its markers in the file, around an execution count: both sides say the same."""
     name = next(iter(files))
     lines = _text(files[name]).split("\n")
-    at = next((i for i, line in enumerate(lines) if '"execution_count": ' in line and line.endswith(",")), None)
-    if at is None:
+    index = next((i for i, line in enumerate(lines) if '"execution_count": ' in line and line.endswith(",")), None)
+    if index is None:
         return files
     other = '   "execution_count": 7,'
-    lines[at : at + 1] = ["<<<<<<< HEAD", lines[at], "=======", other, ">>>>>>> theirs"]
+    lines[index : index + 1] = ["<<<<<<< HEAD", lines[index], "=======", other, ">>>>>>> theirs"]
     return files | {name: "\n".join(lines).encode()}
 
 
@@ -424,8 +430,7 @@ def delete(name, outcome):
     """A cell is deleted."""
 
     def run(cells, rng):
-        if (index := at(cells, name)) is not None:
-            del cells[index]
+        del cells[at(cells, name)]
 
     run.__name__, run.__doc__ = f"delete_{name}", f"The cell {name} is deleted."
     return hand(outcome)(first(run))
@@ -442,8 +447,7 @@ for _name in ("derive-1-3", "softmax_jacobian", "written-1-2"):  # nothing is le
 def delete_imports_given_and_checks(cells, rng):
     """Every locked cell is deleted."""
     for name in ("imports-1", "given-batch-norm", "given-softmax", "check-1-1", "check-1-2", "check-1-3"):
-        if (index := at(cells, name)) is not None:
-            del cells[index]
+        del cells[at(cells, name)]
 
 
 def retype(name, outcome):
@@ -952,12 +956,14 @@ def conflict_in_a_function(cells, rng):
     put(cell, f"<<<<<<< HEAD\n{source(cell)}\n=======\n# the same\n{source(cell)}\n>>>>>>> theirs")
 
 
-@hand(FLAGGED)
+@hand(FLAGGED, phase=2)
 def conflict_in_the_file(files, rng):
     """A merge left its markers in the file, and the sides differ."""
     name = next(iter(files))
     lines = _text(files[name]).split("\n")
-    index = next(i for i, line in enumerate(lines) if '"cell_type": "code"' in line)
+    index = next((i for i, line in enumerate(lines) if '"cell_type": "code"' in line), None)
+    if index is None:
+        raise LookupError("the file is one line")
     other = '   "cell_type": "markdown",'
     lines[index : index + 1] = ["<<<<<<< HEAD", lines[index], "=======", other, ">>>>>>> theirs"]
     return files | {name: "\n".join(lines).encode()}
@@ -986,7 +992,7 @@ def one_missing(files, rng):
     return dict(list(files.items())[:1])
 
 
-@hand(FLAGGED)
+@hand(FLAGGED, phase=2)
 def cut_off(files, rng):
     """A file was cut off."""
     name, data = next(iter(files.items()))
@@ -1010,3 +1016,24 @@ def formula_not_assigned(cells, rng):
     """`formula(...)`."""
     cell = cells[at(cells, "written-1-2")]
     put(cell, source(cell).replace("f = ", "", 1))
+
+
+def sequence(rng, hands):
+    """Operations in an order in which tools and hands can use them: up to four tools, and so many hands among them."""
+    chosen = sorted(rng.sample(TOOLS, rng.randrange(1, 5)), key=lambda operation: operation.phase)
+    chosen = [
+        o for i, o in enumerate(chosen) if o.phase < 2 or o.phase != chosen[i - 1].phase
+    ]  # one new name is enough
+    for operation in rng.sample([hand for hand in HANDS if not hand.waits], hands):
+        begin = next((i for i, o in enumerate(chosen) if o.phase >= operation.phase), len(chosen))
+        end = next((i for i, o in enumerate(chosen) if o.phase > operation.phase), len(chosen))
+        chosen.insert(rng.randrange(begin, end + 1), operation)
+    return chosen
+
+
+def applied(files, chosen, rng):
+    """A submission after operations; those that find no cell for them any more do nothing."""
+    for operation in chosen:
+        with contextlib.suppress(LookupError):
+            files = operation.run(files, rng)
+    return files

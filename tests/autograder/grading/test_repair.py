@@ -7,7 +7,7 @@ import pytest
 
 from autograder.demo import fill, right_answers
 
-from .operations import HANDS, TOOLS
+from .operations import FLAGGED, FULL, HANDS, TOOLS, applied, sequence
 from .simulation import checks_of, outcome
 
 
@@ -35,8 +35,37 @@ def rows():
         yield pytest.param(operation, id=operation.name, marks=marks)
 
 
-@pytest.mark.parametrize("operation", rows())
+@pytest.mark.parametrize("operation", list(rows()))
 def test_each_operation_has_the_outcome_that_is_stated(operation, right, released, tmp_path):
     folder = written(operation.run(right, random.Random(7)), tmp_path)
     found, said = outcome(folder, released)
     assert found == operation.outcome, said
+
+
+def shares(count, hands, right, released, folder):
+    """[(the names of a sequence's operations, its outcome, what was said)] of so many random sequences."""
+    found = []
+    for seed in range(count):
+        rng = random.Random(f"{seed} {hands}")
+        chosen = sequence(rng, hands if hands < 2 else rng.randrange(1, hands + 1))
+        submitted = written(applied(right, chosen, rng), folder / str(seed))
+        found.append(([operation.name for operation in chosen], *outcome(submitted, released)))
+    return found
+
+
+def clean(found):
+    """Of sequences, the share that ends flagged; none ends neither full nor flagged."""
+    assert [each for each in found if each[1] not in {FULL, FLAGGED}] == []
+    return sum(each[1] == FLAGGED for each in found) / len(found)
+
+
+@pytest.mark.parametrize("count", [25, pytest.param(500, marks=pytest.mark.soak)])
+def test_what_tools_do_one_after_another_costs_nothing(count, right, released, tmp_path, record_property):
+    share = clean(found := shares(count, 0, right, released, tmp_path))
+    record_property("flagged share", share)
+    assert share <= 0.05, [each for each in found if each[1] == FLAGGED]
+
+
+@pytest.mark.parametrize("count", [25, pytest.param(500, marks=pytest.mark.soak)])
+def test_what_hands_and_tools_do_is_full_or_flagged(count, right, released, tmp_path, record_property):
+    record_property("flagged share", clean(shares(count, 3, right, released, tmp_path)))
