@@ -390,6 +390,9 @@ class _Repair:
         for slot in self.slots:
             self.placed[slot.name] = getattr(self, f"_{slot.kind}")(slot, self.claims.get(slot.name, []), elsewhere)
         self._stray_texts()
+        for piece in self.loose:
+            if piece.kind == "code" and not _is_text(piece) and parse(piece.source) is None:
+                self.done.doubts.append(f"a cell that belongs to no question is no Python: {_begins(piece.source)}")
         self._assemble()
         self._conflicts()
         return self.done
@@ -399,7 +402,8 @@ class _Repair:
         joined, at = [], 0
         while at < len(self.pieces):
             piece, following = self.pieces[at], self.pieces[at + 1 : at + 2]
-            if following and piece.kind == following[0].kind == "code" and _broken(piece, following[0]):
+            code = following and "code" in (piece.kind, following[0].kind)
+            if code and _broken(piece, following[0]):
                 for between in ("\n", "", "\n\n"):
                     if parse(whole := piece.source + between + following[0].source) is not None:
                         piece.source, at = whole, at + 1
