@@ -116,7 +116,9 @@ def _parser():
     export.add_argument("--roster", metavar="FILE", help="CSV file of the class; canvas and moodle need it")
     export.add_argument("--column", default="hw1", metavar="NAME", help="the assignment, in Canvas with its number")
     export.add_argument("--points", type=float, metavar="N", help="scale the scores to N points (default: as they are)")
-    export.add_argument("--partial", action="store_true", help="even while derivations wait to be read")
+    export.add_argument(
+        "--partial", action="store_true", help="even while derivations wait to be read, or a person must look"
+    )
 
     _place(command(_report, "write a page on the class: scores, questions, what to teach again"))
     preview = command(
@@ -280,9 +282,10 @@ def _export(args):
         _say(f"grades: {_shown(course.out / 'grades.csv')}")
         return _person(needs if args.partial else waiting + needs)
     path = course.out / f"for_{args.to}.csv"
-    if waiting and not args.partial:
-        _say(f"{path.name} was not written: read the derivations that wait, or leave their points out with  --partial")
-        return _person(waiting)
+    if (waiting or needs) and not args.partial:
+        first = "read the derivations that wait" if waiting else "look at those who need attention"
+        _say(f"{path.name} was not written: {first}, or write it as it is with  --partial")
+        return _person(waiting + needs)
     table = getattr(lms, args.to)(rows, roster, args.column, args.points)
     write_whole(path, table.text())
     for words in table.advice:

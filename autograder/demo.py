@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-from .release import ASSIGNMENT, MARKER, release, source_notebooks
+from .release import ASSIGNMENT, MARKER, STUBS, release, source_notebooks
 
 CONSTANT_STATISTICS = [
     ("helpers", "dx_hat - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)", "dx_hat"),
@@ -266,6 +266,45 @@ WRITTEN = {
 }
 
 
+def _named(cells, name):
+    """The index of the cell with this grade_id, or None in a notebook that has none."""
+    names = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in cells]
+    return names.index(name) if name in names else None
+
+
+def _emptied_metadata(cells):
+    for cell in cells:
+        cell.metadata.clear()
+    return cells
+
+
+def _derivation_beside(cells):
+    if (index := _named(cells, "derive-1-3")) is None:
+        return cells
+    own = nbformat.v4.new_markdown_cell(cells[index].source)
+    cells[index].source = STUBS["text_stub"]
+    return [*cells[: index + 1], own, *cells[index + 1 :]]
+
+
+def _without_check(cells):
+    return [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("grade_id") != "check-1-2"]
+
+
+def _unavailable_import(cells):
+    if (index := _named(cells, "softmax_jacobian")) is not None:
+        cells[index].source = f"from google.colab import drive\n\n{cells[index].source}"
+    return cells
+
+
+# Right submissions that tools and hands have changed: {student: function(cells) -> cells}.
+CHANGED = {
+    "emptied-metadata": _emptied_metadata,
+    "derivation-beside-its-cell": _derivation_beside,
+    "deleted-check": _without_check,
+    "unavailable-import": _unavailable_import,
+}
+
+
 def right_answers():
     """{grade_id: what the instructor's notebooks hold there}, of every cell that a student fills in."""
     cells = (cell for notebook in source_notebooks().values() for cell in notebook.cells)
@@ -309,6 +348,11 @@ def write_class(out):
     for student, cells in answers().items():
         for name, notebook in blank.items():
             write(fill(notebook, cells), submitted / student / ASSIGNMENT / f"{name}.ipynb")
+    for student, change in CHANGED.items():
+        for name, notebook in blank.items():
+            filled = fill(notebook, right_answers())
+            filled.cells = change(filled.cells)
+            write(filled, submitted / student / ASSIGNMENT / f"{name}.ipynb")
     shutil.copytree(submitted / "perfect", submitted / "not-json")
     shutil.copytree(submitted / "perfect", submitted / "one-notebook-only")
     cut = submitted / "not-json" / ASSIGNMENT / "problem2.ipynb"

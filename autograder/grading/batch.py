@@ -1,6 +1,7 @@
 """Many submissions: what is to be graded, who grades it, and the one writer at the end of the line."""
 
 import hashlib
+import itertools
 import json
 import os
 import time
@@ -14,11 +15,13 @@ from autograder.questions import QUESTIONS, WRITTEN
 from autograder.release import ASSIGNMENT
 
 from .gradebook import export, light, load_records, merge, record_file
+from .notebook_file import MAX_FILE_BYTES, SUFFIXES
 from .pool import Processes, Unanswered, dask, quietly
 from .roster import shown
 from .sandbox import UNSAFE, Limits, require
-from .submission import LARGEST, Record, grade_submission, student_of
+from .submission import Record, grade_submission, student_of
 
+MOST = 1_000  # files of a submission that its key is made of
 MARGIN = 60  # seconds after a submission's own wall clock in which its grading must have ended
 
 
@@ -58,18 +61,23 @@ def submission_key(folder, fingerprint, options):
     """What a grade depends on, as two numbers: the submission's bytes; the hidden seed, the grader and its options."""
     digest = hashlib.sha256()
     try:
-        for path in sorted(folder.iterdir() if folder.is_dir() else folder.parent.iterdir()):
-            digest.update(os.fsencode(path.name) + b"\0" + _content(path))
+        for path in _files(folder) if folder.is_dir() else sorted(folder.parent.iterdir()):
+            digest.update(os.fsencode(path.relative_to(folder.parent)) + b"\0" + _content(path))
     except OSError as error:
         digest.update(str(error).encode())
     return f"{digest.hexdigest()}-{hashlib.sha256(f'{fingerprint} {options}'.encode()).hexdigest()}"
 
 
+def _files(folder):
+    """A submission's files, those in its folders too; so many and no more."""
+    return sorted(itertools.islice((Path(top, name) for top, _, names in os.walk(folder) for name in names), MOST))
+
+
 def _content(path):
-    if path.suffix not in {".ipynb", ".txt"} or not path.is_file():
+    if path.suffix.lower() not in {*SUFFIXES, ".zip"} or not path.is_file():
         return b""
     try:
-        return path.read_bytes() if path.stat().st_size <= LARGEST else b"too large"
+        return path.read_bytes() if path.stat().st_size <= MAX_FILE_BYTES else b"too large"
     except OSError as error:
         return str(error).encode()
 

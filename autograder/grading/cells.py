@@ -1,6 +1,7 @@
 """A notebook's cells, run in a sandbox: what they print, and a copy of the kernel behind a door at each grade cell."""
 
 import asyncio
+import builtins
 import json
 import math
 import os
@@ -22,7 +23,8 @@ from nbformat.v4 import new_output
 from nbgrader.utils import is_grade
 
 from . import wire
-from .sandbox import OPEN, Opened, Specs
+from .sandbox import KERNEL, OPEN, Opened, Specs
+from .student_code import FAILS_AT_HOME_TOO, kernel_environment, prepare, stops_early
 
 STOPPED = "CellTimeoutError"
 GRACE = 5  # seconds that a kernel gets to obey an interrupt, or to say that a cell has ended: a machine may be busy
@@ -35,8 +37,8 @@ class Run:
     """What came of a notebook's cells.
 
     outputs: of each cell, None where it was not run. doors: {grade_id: Door}. seen: {grade_id: (functions, what public
-    draws have shown, seconds that it took)}. needs: what a person must look at. notes: what was guessed. lost: why the
-    rest was not run, or "".
+    draws have shown, seconds that it took)}. needs: what a person must look at. notes: what was left out of its cells or
+    guessed. doubts: what a person must look at if points are missing. lost: why the rest was not run, or "".
     """
 
     outputs: list
@@ -44,6 +46,7 @@ class Run:
     seen: dict = field(default_factory=dict)
     needs: list = field(default_factory=list)
     notes: list = field(default_factory=list)
+    doubts: list = field(default_factory=list)
     lost: str = ""
 
     def close(self):
@@ -103,10 +106,11 @@ class Cells(NotebookClient):
     """nbclient, for a kernel that may say anything.
 
     key: of its sandbox, in OPEN. most: characters that a cell may print. said: what this one has printed so far.
-    run_id: of the request that ran it, or None.
+    run_id: of the request that ran it, or None. stopped: whether it was stopped. error: the name of the error that
+    ended it, or "".
     """
 
-    key, most, said, interrupting, stopped, run_id = "", 0, 0, None, False, None
+    key, most, said, interrupting, stopped, run_id, error = "", 0, 0, None, False, None, ""
 
     def create_kernel_manager(self):
         """A manager whose every kernel is the sandbox's, and whose sockets take in so much and no more."""
@@ -151,7 +155,8 @@ class Cells(NotebookClient):
             return None
 
     def on_cell_executed(self, cell, cell_index, execute_reply):
-        """Say in the cell that it was stopped; keep the id of the request that ran it."""
+        """Say in the cell that it was stopped; keep how it ended, and the id of the request that ran it."""
+        self.error = str(execute_reply["content"].get("ename") or "")
         self.run_id = execute_reply.get("parent_header", {}).get("msg_id")
         if execute_reply["content"].get("ename") == STOPPED and not execute_reply.get("header"):
             words = f"Stopped after {self.timeout:g} s. The other cells count."
@@ -208,6 +213,7 @@ def run(nb, sandbox, timeout, formulas=None):
     """
     found = Run([None] * len(nb.cells))
     nb = deepcopy(nb)
+    _prepare(nb, found, sandbox)
     graded = [cell.metadata.nbgrader.grade_id for cell in nb.cells if cell.cell_type == "code" and is_grade(cell)]
     pairs = [socket.socketpair() for _ in graded]
     found.doors = {name: Door(near, sandbox) for name, (near, _) in zip(graded, pairs, strict=True)}
@@ -249,14 +255,34 @@ def formula_cell(question):
     return f"written-{question.replace(' ', '-')}"
 
 
+def _prepare(nb, found, sandbox):
+    """Leave out of its cells what cannot run where they are graded: said in the Run's notes and doubts."""
+    own = frozenset(path.stem for path in sandbox.public.glob("*.py"))
+    runs = [cell.cell_type == "code" and not is_grade(cell) for cell in nb.cells]
+    cells = [
+        (_called(cell, index), cell.source if run else None)
+        for index, (cell, run) in enumerate(zip(nb.cells, runs, strict=True))
+    ]
+    prepared = prepare(cells, lambda: kernel_environment(str(KERNEL / "bin" / "python"), own))
+    for cell, source in zip(nb.cells, prepared.sources, strict=True):
+        cell.source = cell.source if source is None else source
+    found.notes += prepared.notes
+    found.doubts += prepared.doubts
+
+
+def _called(cell, index):
+    return f'cell "{cell.metadata.get("nbgrader", {}).get("grade_id") or index + 1}"'
+
+
 def _run_cell(client, cell, index, graded, formulas, runs, found, sandbox):
     name = cell.metadata.get("nbgrader", {}).get("grade_id")
     try:
         if name in graded:
             client.keep(graded.index(name), _asked(formulas[name], runs) if name in formulas else None)
             return
-        place = f'cell "{name or index + 1}"'
-        client.said, client.interrupting, client.stopped, client.run_id = 0, None, False, None
+        place = _called(cell, index)
+        client.said, client.interrupting, client.stopped = 0, None, False
+        client.run_id, client.error = None, ""
         try:
             client.execute_cell(cell, index)
         finally:
@@ -265,6 +291,9 @@ def _run_cell(client, cell, index, graded, formulas, runs, found, sandbox):
                 runs[name] = client.run_id
         if client.stopped:
             found.needs.append(f"{place} took longer than {client.timeout:g} s and was stopped (the other cells count)")
+        elif client.error and client.error not in FAILS_AT_HOME_TOO and stops_early(cell.source):
+            kind = client.error if client.error in vars(builtins) else "an error"
+            found.doubts.append(f"{place} stopped with {kind} before all of it was defined")
         if client.interrupting:
             cell.outputs.append(new_output("stream", name="stderr", text="\nCut: it printed too much.\n"))
             found.needs.append(f"{place} printed more than {sandbox.limits.output:g} MiB; what came after was cut")

@@ -26,8 +26,8 @@ from autograder.release import ASSIGNMENT, source_notebooks
 
 from .download import UNREADABLE, opened, quoted
 from .late import moment
+from .notebook_file import MAX_FILE_BYTES as LARGEST
 from .roster import folded, shown, spellings
-from .submission import LARGEST
 
 MOST = 50  # files of one student
 CANVAS = re.compile(r"(?=(_LATE)?_(\d{1,19})_(\d{1,19})_)")

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from .notebook_file import MAX_FILE_BYTES as LARGEST
 from .roster import shown
-from .submission import LARGEST
 
 MOST = 100_000  # entries of a zip file
 DEEPEST = 20  # folders in each other

@@ -237,6 +237,7 @@ def _kernel(key, ports):
     os.setsid()
     app = Kernel.instance()
     app.initialize(["--HistoryManager.hist_file=:memory:", "--log-level=50"])
+    app.shell.ask_exit = lambda: None  # exit() in a cell: the other cells are run all the same
     app.start()
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import time
 from contextlib import ExitStack
-from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -15,13 +14,11 @@ from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solut
 from autograder.release import ASSIGNMENT
 
 from . import late
-from .clean import clean, plain
 from .course import write_whole
 from .execute import TrustedExecute, look_at, run_cells
+from .notebook_file import find_notebooks, stay_inside
+from .repair import answers_in, repair
 from .sandbox import Limits, Sandbox
-
-LARGEST = 20 * 2**20  # bytes of a notebook
-MOST = 1_000  # cells of a notebook
 
 
 @dataclass
@@ -94,20 +91,15 @@ def _grade(folder, course, record, timeout, sandbox, doors):
         record.timestamp = read_timestamp(folder / "timestamp.txt")
     except (ValueError, OverflowError, OSError):
         record.notes.append("timestamp.txt holds no time that can be read; it is ignored")
-    notebooks, unread, runs = {}, {}, {}
-    for path in sorted(course.release.glob("*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)
-        try:
-            notebook, notes = repair(read_notebook(folder / path.name), notebook)
-            record.notes += [f"{path.stem}: {note}" for note in notes]
-        except ValueError as error:
-            unread[path.stem] = str(error)
-        notebooks[path.stem] = notebook
+    notebooks = {path.stem: nbformat.read(path, as_version=4) for path in sorted(course.release.glob("*.ipynb"))}
+    doubts, unread = _read_and_repair(folder, notebooks, record)
+    runs = {}
     readable = [name for name in notebooks if name not in unread]
     # Nothing hidden is there before everything that is shown has been said.
     for name in readable:
         runs[name] = run_cells(notebooks[name], sandbox, timeout)
         doors.callback(runs[name].close)
+        record.notes += [f"{name}: {note}" for note in runs[name].notes]
     sandbox.wake()
     for name in readable:
         look_at(notebooks[name], runs[name], timeout)
@@ -124,7 +116,39 @@ def _grade(folder, course, record, timeout, sandbox, doors):
         record.needs += [f"{name}: {need}" for need in needs]
         record.notes += [f"{name}: {note}" for note in runs[name].notes] if name in runs else []
         _save_scores(notebook, name, record)
+        told = [f"{name}: {doubt}" for doubt in doubts.get(name, [])]
+        told += [f"{name}: {doubt}" for doubt in runs[name].doubts] if name in runs else []
+        (record.needs if _lost_points(record, name) else record.notes).extend(told)
         record.notebooks[name] = nbformat.writes(notebook) + "\n"
+
+
+def _read_and_repair(folder, notebooks, record):
+    """Put each released notebook's submitted version in its place.
+
+    Returns:
+        {name: sentences that matter if points are missing}, {name: why it could not be read}.
+    """
+    found, notes, needs = find_notebooks(
+        folder, list(notebooks), lambda parsed: {name: answers_in(parsed, blank) for name, blank in notebooks.items()}
+    )
+    record.notes += notes
+    record.needs += needs
+    doubts, unread = {}, {}
+    for name, one in found.items():
+        if one.parsed is None:
+            unread[name] = one.why
+            continue
+        repaired = repair(one.parsed, notebooks[name])
+        notebooks[name], doubts[name] = repaired.notebook, repaired.doubts
+        record.notes += [f"{name}: {note}" for note in repaired.notes]
+        record.needs += [f"{name}: {need}" for need in repaired.needs]
+    return doubts, unread
+
+
+def _lost_points(record, notebook):
+    """Whether a notebook's automatic score is less than it could be."""
+    cells = [cell for cell in record.cells if cell["notebook"] == notebook and cell["kind"] == "automatic"]
+    return any((cell["auto_score"] or 0) < cell["max_score"] for cell in cells)
 
 
 def _instead(folder):
@@ -150,119 +174,8 @@ def read_timestamp(path):
     """The text of a timestamp.txt, or None where there is none. Raises ValueError, OverflowError, or OSError."""
     if not path.is_file():
         return None
-    _own(path)
+    stay_inside(path)
     text = path.read_text(encoding="utf-8-sig").strip()
     if text:
         late.moment(text)
     return text or None
-
-
-def _own(path):
-    """Raises ValueError if <student>/hw1/<file> is a link to what lies outside the student's own folder."""
-    if not path.resolve().is_relative_to(path.parent.parent.resolve()):
-        raise ValueError(f"{path.name} is a link that leaves the student's own folder; it was not read")
-
-
-def read_notebook(path):
-    """A submitted notebook as the dict that its file holds.
-
-    Raises:
-        ValueError: there is no such file, it cannot be read, it is a link that leaves the student's folder, or no
-            notebook is in it; in words for a teacher.
-    """
-    try:
-        if not path.is_file():
-            raise ValueError(f"{path.name} is missing")
-        _own(path)
-        if path.stat().st_size > LARGEST:
-            raise ValueError(f"{path.name} is too large ({path.stat().st_size:,} bytes; at most {LARGEST:,} are read)")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ValueError(f"{path.name} cannot be read ({error.strerror or error})") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path.name} is not a notebook: {error}") from error
-    try:
-        notebook = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path.name} is not valid JSON (see character {error.pos:,}: {error.msg})") from error
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path.name} is not a notebook: {error}") from error
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise ValueError(f"{path.name} is not a notebook of format 4: it has no list of cells")
-    if len(cells) > MOST:
-        raise ValueError(f"{path.name} has {len(cells):,} cells; at most {MOST:,} are read")
-    return notebook
-
-
-def repair(submitted, blank):
-    """Put a submitted notebook back into the form in which it was released, keeping what the student wrote.
-
-    Every cell that was released keeps its released metadata and, where it is locked, its released source. Where one
-    occurs twice the last counts. A check without its metadata is known by its source. A graded cell that is gone comes
-    back, behind its formula or at the end. All other cells stay as plain cells.
-
-    Args:
-        submitted: a notebook as a dict; of its cells only type and source are believed.
-        blank: the released notebook. It is changed, and returned.
-
-    Returns:
-        the notebook, and sentences on what was mended.
-    """
-    released = {cell.metadata.nbgrader.grade_id: cell for cell in blank.cells if "nbgrader" in cell.metadata}
-    names = _names(submitted["cells"], released)
-    last = {name: index for index, name in enumerate(names) if name in released}
-    notes = [
-        f'cell "{name}" occurs {names.count(name)} times; the last one counts' for name in last if names.count(name) > 1
-    ]
-    if (kernel := _kernel(submitted)) not in ("python3", None):
-        notes.append(f"it names the kernel {kernel!r}; Python's was used")
-    cells = []
-    for index, (cell, name) in enumerate(zip(submitted["cells"], names, strict=True)):
-        source, attachments = plain(cell.get("source")), cell.get("attachments")
-        if last.get(name) == index:
-            kept = deepcopy(released[name])
-            if not kept.metadata.nbgrader.locked:
-                kept.source = source
-            elif source.strip() != kept.source.strip():
-                notes.append(f'cell "{name}" was changed; it counts as it was released')
-        elif cell.get("cell_type") == "code":
-            kept = nbformat.v4.new_code_cell(source)
-        else:
-            kept = nbformat.v4.new_markdown_cell(source)
-        if kept.cell_type == "markdown" and isinstance(attachments, dict):
-            kept.attachments = attachments
-        cells.append(clean(kept))
-    for name, cell in released.items():
-        if name not in last and is_grade(cell):
-            formula = f"written-{name.removeprefix('check-').removesuffix('-written')}"
-            places = [index for index, kept in enumerate(cells) if _name(kept) == formula]
-            cells.insert(places[0] + 1 if places else len(cells), cell)
-            notes.append(f'cell "{name}" was gone; it is back {"behind its formula" if places else "at the end"}')
-    blank.cells = cells
-    return blank, notes
-
-
-def _names(cells, released):
-    """What each cell is called; a check that has lost its name has that of the released one with its source."""
-    names = [_name(cell) for cell in cells]
-    checks = {cell.source: name for name, cell in released.items() if is_grade(cell) and cell.cell_type == "code"}
-    lost = {source: name for source, name in checks.items() if name not in names}
-    return [
-        name if name in released else lost.get(plain(cell.get("source")).strip(), name)
-        for name, cell in zip(names, cells, strict=True)
-    ]
-
-
-def _kernel(notebook):
-    """The name of the kernel that a notebook asks for, or None."""
-    for key in ("metadata", "kernelspec", "name"):
-        notebook = notebook.get(key) if isinstance(notebook, dict) else None
-    return notebook[:40] if isinstance(notebook, str) else None
-
-
-def _name(cell):
-    metadata = cell.get("metadata")
-    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    name = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
-    return name if isinstance(name, str) else None

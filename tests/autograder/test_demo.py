@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from autograder import cli
-from autograder.demo import answers, spoil
+from autograder.demo import CHANGED, answers, spoil
 from autograder.questions import HW1, WRITTEN
 
 COLUMNS = ("1-1", "1-2", "1-3", "2-1", "2-2-head", "2-2-branch-b", "2-2-branch-a", "2-2")
@@ -30,6 +30,10 @@ EXPECTED = {
     "exception": (4, 4, 4, 0, 8, 15, 12, 12),
     "syntax-error": (4, 4, 0, 16, 8, 15, 12, 12),
     "endless-loop": (4, 4, 0, 16, 8, 15, 12, 12),
+    "emptied-metadata": FULL,
+    "derivation-beside-its-cell": FULL,
+    "deleted-check": FULL,
+    "unavailable-import": FULL,
     "not-json": (4, 4, 4, 0, 0, 0, 0, 0),
     "one-notebook-only": (4, 4, 4, 0, 0, 0, 0, 0),
 }
@@ -46,6 +50,8 @@ FORMULAS = dict.fromkeys(EXPECTED, 11) | {  # points for written formulas, one e
     "one-notebook-only": 4,
 }
 NEEDS = {
+    "derivation-beside-its-cell": 'problem1: "derive-1-3": a derivation stood outside its cell; it was joined to it; '
+    "a person must read it",
     "endless-loop": r"problem1: softmax_jacobian took longer than 4 s and was stopped \(the other functions count\)",
     "not-json": r"problem2.ipynb is not valid JSON \(see character [\d,]+: .*\)",
     "one-notebook-only": r"problem2.ipynb is missing",
@@ -152,13 +158,13 @@ def test_what_has_not_changed_is_not_graded_again(graded, capsys):
     root, _ = graded
     command = ("grade", root / "demo/submitted", "--out", root / "grading", "--timeout", 4, "--jobs", 1)
     status, printed = run(capsys, *command)
-    assert "16 of 16 submissions have not changed" in printed
+    assert "20 of 20 submissions have not changed" in printed
     assert "a minute" not in printed
     assert status == cli.NEEDS_A_PERSON
     path = root / "demo/submitted/blank/hw1/problem1.ipynb"
     path.write_text(path.read_text() + "\n")
     _, printed = run(capsys, *command)
-    assert "15 of 16 submissions have not changed" in printed
+    assert "19 of 20 submissions have not changed" in printed
     assert "1/1  blank" in printed
 
 
@@ -177,7 +183,7 @@ def test_the_summary_is_a_table(graded, capsys):
         "to",
         "read",
     ]
-    assert "16 submissions · 13 graded · 3 need you" in printed
+    assert "20 submissions · 16 graded · 4 need you" in printed
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +249,7 @@ def test_a_page_shows_each_formula_typeset_with_its_verdict_and_its_mistake(feed
 
 
 def test_the_class_spoils_what_it_says(graded):
-    assert set(answers()) == set(EXPECTED) - {"not-json", "one-notebook-only"}
+    assert {*answers(), *CHANGED} == set(EXPECTED) - {"not-json", "one-notebook-only"}
     with pytest.raises(ValueError, match="no longer holds"):
         spoil({"cell": "a"}, [("cell", "b", "c")])
 

@@ -12,7 +12,8 @@ from autograder import cli
 from autograder.grading import batch
 from autograder.grading.course import Course
 from autograder.grading.gradebook import load_records, record_file
-from autograder.grading.submission import LARGEST, Record, grade_submission, read_notebook, read_timestamp
+from autograder.grading.notebook_file import MAX_FILE_BYTES, read_notebook
+from autograder.grading.submission import Record, grade_submission, read_timestamp
 
 LONG = "n" * 255  # as long as a folder's name may be
 
@@ -126,7 +127,7 @@ def test_a_notebook_that_cannot_be_read_is_a_sentence(tmp_path, monkeypatch):
     def refuse(self, *args, **options):
         raise PermissionError(13, "Permission denied")
 
-    for reads in ("read_text", "is_file"):
+    for reads in ("read_bytes", "is_file"):
         with monkeypatch.context() as patch, pytest.raises(ValueError, match=r"problem1.ipynb cannot be read \(Perm"):
             patch.setattr(Path, reads, refuse)
             read_notebook(path)
@@ -146,16 +147,16 @@ def test_a_link_out_of_the_students_folder_is_refused(tmp_path):
     own.unlink()
     (tmp_path / "class/ada/mine.ipynb").write_text('{"cells": []}')
     own.symlink_to("../mine.ipynb")
-    assert read_notebook(own) == {"cells": []}
+    assert read_notebook(own).cells == []
     (tmp_path / "linked").symlink_to(tmp_path / "class/ada")
-    assert read_notebook(tmp_path / "linked/hw1/problem1.ipynb") == {"cells": []}
+    assert read_notebook(tmp_path / "linked/hw1/problem1.ipynb").cells == []
 
 
 def test_a_byte_order_mark_is_no_mistake(tmp_path):
     path = tmp_path / "problem1.ipynb"
     path.write_text('{"cells": []}', encoding="utf-8-sig")
-    assert read_notebook(path) == {"cells": []}
-    assert path.stat().st_size < LARGEST
+    assert read_notebook(path).cells == []
+    assert path.stat().st_size < MAX_FILE_BYTES
 
 
 def test_ctrl_c_keeps_what_is_graded(tmp_path, ungraded, capsys, monkeypatch):

@@ -12,7 +12,9 @@ from nbgrader.api import Gradebook
 
 from autograder.demo import fill, right_answers
 from autograder.grading import execute, submission
-from autograder.grading.submission import Record, grade_submission, read_notebook, repair
+from autograder.grading.notebook_file import MAX_FILE_BYTES, parse_notebook, read_notebook
+from autograder.grading.repair import repair
+from autograder.grading.submission import Record, grade_submission
 from autograder.questions import WRITTEN
 
 
@@ -45,10 +47,12 @@ def test_cells_that_were_moved_doubled_retyped_and_deleted_cost_nothing(course, 
     record = grade_submission(submit("wild", {}, edit), course)
     assert points(record) == FULL
     assert record.status == "graded"
-    assert 'problem1: cell "check-1-1" was gone; it is back at the end' in record.notes
-    assert 'problem1: cell "check-1-1-gamma-written" was gone; it is back behind its formula' in record.notes
+    assert 'problem1: cell "check-1-1" was gone; it is back in its place' in record.notes
+    assert 'problem1: cell "check-1-1-gamma-written" was gone; it is back in its place' in record.notes
     assert 'problem1: cell "given-batch-norm" occurs 2 times; the last one counts' in record.notes
-    assert 'problem2: cell "derive-2-2-head" was gone; it is back at the end' in record.notes
+    matched = "its cells came without the information of the assignment; they were matched by their ids and contents"
+    assert f"problem2: {matched}" in record.notes
+    assert [cell["auto_score"] for cell in record.cells if cell["kind"] == "manual"] == [None] * 6
 
 
 def test_a_loop_in_a_cell_and_a_kernel_that_ends_itself_cost_what_they_touch(course, submit):
@@ -243,9 +247,13 @@ def test_what_is_not_a_notebook_is_said_in_words(tmp_path, content, words):
 def test_a_notebook_that_is_too_large_is_not_read(tmp_path):
     path = tmp_path / "problem1.ipynb"
     with path.open("wb") as file:
-        file.truncate(21 * 2**20)
+        file.truncate(MAX_FILE_BYTES + 1)
     with pytest.raises(ValueError, match="too large"):
         read_notebook(path)
+
+
+def _parsed(notebook):
+    return parse_notebook(nbformat.writes(notebook).encode(), "problem.ipynb")
 
 
 STRANGE = [
@@ -259,22 +267,26 @@ STRANGE = [
 
 def test_cells_of_any_form_become_cells_of_the_right_form(released):
     blank = fill(released["problem1"], {})
-    mended, notes = repair({"cells": STRANGE}, blank)
-    nbformat.validate(mended)
-    assert [cell.metadata.get("nbgrader") for cell in mended.cells[:5]] == [None] * 5
-    assert len(notes) == 10  # three checks, four of formulas and three derivations came back
+    repaired = repair(parse_notebook(json.dumps({"cells": STRANGE}).encode(), "x.ipynb"), blank)
+    nbformat.validate(repaired.notebook)
+    sources = [cell.source for cell in repaired.notebook.cells]
+    assert sources[:4] == ["c", sources[1], released["problem1"].cells[1].source, "a = 1"]
+    assert sources[4] == "b" and sources[5:] == [cell.source for cell in released["problem1"].cells[2:]]
+    assert len([note for note in repaired.notes if "was gone" in note]) == 21
 
 
 def test_a_locked_cell_that_was_edited_is_as_it_was(released):
     filled = fill(released["problem1"], {"given-softmax": "softmax_forward = None", "check-1-1": "4.0"})
-    mended, _ = repair(json.loads(nbformat.writes(filled)), fill(released["problem1"], {}))
-    assert [cell.source for cell in mended.cells] == [cell.source for cell in released["problem1"].cells]
+    mended = repair(_parsed(filled), fill(released["problem1"], {})).notebook
+    expected = [cell.source for cell in released["problem1"].cells]
+    expected.insert(25, "softmax_forward = None")  # it is run first, and directly after it the released one
+    assert [cell.source for cell in mended.cells] == expected
 
 
 def test_a_repaired_notebook_that_was_right_is_as_it_was(released):
     filled = fill(released["problem2"], right_answers())
-    mended, notes = repair(json.loads(nbformat.writes(filled)), fill(released["problem2"], {}))
-    assert notes == []
-    assert [(c.cell_type, c.source, c.metadata) for c in mended.cells] == [
+    repaired = repair(_parsed(filled), fill(released["problem2"], {}))
+    assert repaired.notes == repaired.needs == repaired.doubts == []
+    assert [(c.cell_type, c.source, c.metadata) for c in repaired.notebook.cells] == [
         (c.cell_type, c.source, c.metadata if "nbgrader" in c.metadata else {}) for c in filled.cells
     ]
