@@ -21,6 +21,8 @@ from nbclient.exceptions import CellControlSignal, CellExecutionComplete, CellTi
 from nbformat.v4 import new_output
 from nbgrader.utils import is_grade
 
+from autograder.faults import LOG
+
 from . import wire
 from .sandbox import OPEN, Opened, Specs
 
@@ -143,6 +145,7 @@ class Cells(NotebookClient):
         except CellExecutionComplete:
             raise
         except Exception:  # a forged message
+            LOG.info("a message of the kernel's could not be read", exc_info=True)
             return None
 
     def on_cell_executed(self, cell, cell_index, execute_reply):
@@ -224,6 +227,7 @@ def run(nb, sandbox, timeout, formulas=()):
     except Exception as error:
         if not (sandbox.ended or sandbox.used):
             raise
+        LOG.info("the run of a notebook's cells broke off", exc_info=True)
         found.lose(sandbox.ended or f"no kernel could be started after the notebook before ({error})")
     finally:
         del OPEN[key]
@@ -261,6 +265,7 @@ def _run_cell(client, cell, index, graded, formulas, found, sandbox):
         client.kill()
         found.lose(sandbox.ended or str(error))
     except Exception as error:  # what the kernel said is no message
+        LOG.info("what the kernel said is no message", exc_info=True)
         client.kill()
         where = _place(name, graded, index)
         found.lose(sandbox.ended or f"the kernel's answer to {where} could not be read ({type(error).__name__})")

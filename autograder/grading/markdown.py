@@ -13,6 +13,8 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from jinja2 import pass_context
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from autograder.faults import LOG
+
 from .clean import PICTURES, plain
 
 LONGEST = 30_000  # characters of Markdown without its pictures; a longer one is shown as it was typed
@@ -87,6 +89,7 @@ def mathml(tex, block=True):
             tex = re.sub(unknown, known, tex)
         return tex2mathml(HALF.sub(r"\1{\2}{\3}", ACCENT.sub(r"{\1{}}", tex)), as_block=block)
     except Exception:  # whatever a stranger's formula does to docutils: RecursionError, MathError, IndexError ...
+        LOG.info("a formula could not be typeset", exc_info=True)
         return ""
 
 
@@ -100,6 +103,7 @@ def markdown2html(context, source):
         renderer = Renderer(context.get("cell", {}).get("attachments", {}))
         return MarkdownWithMath(renderer=renderer).render(source)
     except Exception:  # whatever a stranger's Markdown does to its parser
+        LOG.info("a cell's Markdown could not be rendered", exc_info=True)
         return f"<pre>{escape(source)}</pre>"
 
 

@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 
 from autograder.diagnosis import MISTAKES
+from autograder.faults import LOG
 from autograder.formula.judge import judge_formula
 from autograder.formula.reader import LENGTH, FormulaVerdict
 from autograder.questions import WRITTEN
@@ -27,6 +28,7 @@ def received(door):
         found = json.loads(door.told())["formula"]
         return found[: LENGTH + 1] if type(found) is str else None
     except Exception:  # whatever a hostile kernel sends
+        LOG.info("what came in place of a formula could not be read", exc_info=True)
         return None
 
 

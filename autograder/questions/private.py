@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from autograder.faults import guarded
 from autograder.gradcheck import numerical_gradient, numerical_jacobian
 from solutions import (
     batch_norm_forward,
@@ -374,8 +375,11 @@ def _judge(question_id, call, seeds, diagnose=None):
             parts = judge_draw(question, values, right, q, tolerance=TOLERANCE, carried=after)
         drawn.append(parts)
         words += public.new_words(complaints, words)
-        named.append(diagnose(question_id, q, values, right) if diagnose else {})
-        pictures.append(_pictures(question, q, values, right | after, drawn[-1]))
+        # a fault in these two costs a name or a picture, and no verdict
+        naming = f"{question_id}: its mistakes could not be named"
+        named.append(guarded(naming, diagnose, question_id, q, values, right, otherwise={}) if diagnose else {})
+        drawing = f"{question_id}: its errors could not be drawn"
+        pictures.append(guarded(drawing, _pictures, question, q, values, right | after, parts, otherwise={}))
     result = public.Result(question.id, question.functions, worst_of(drawn), tuple(words))
     return result, _agreed(named), {name: picture for found in reversed(pictures) for name, picture in found.items()}
 
