@@ -194,7 +194,7 @@ def _picture(name, picture):
     axes = {1: ("", axes[-1]), 2: axes[-2:], 3: axes[-2:]}[picture.error.ndim]
     rows = f"a row for each {axes[0]}, " if axes[0] else ""
     over = "; of all samples the worst" if picture.error.ndim == 3 else ""
-    caption = f"where the error sits: {rows}a column for each {axes[1]}; the darker, the larger{over}"
+    caption = f"where the error sits: {rows}a column for each {axes[1]}; the stronger its colour, the larger{over}"
     return (
         f'<figure style="margin:6px 0 10px"><svg role="img" aria-label="{caption}" width="{width + 2}" '
         f'height="{height + 2}" style="vertical-align:top"><g transform="translate(1 1)">{squares}</g></svg>'

@@ -31,7 +31,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Named:
-    """A mistake that was recognised. place: HTML, where the book has it; where: the questions in which it was made."""
+    """A mistake that was recognised. place: HTML, where the book has it; where: the names of the graded cells in which
+    it was made."""
 
     name: str
     words: str
@@ -166,12 +167,12 @@ def _so_far(graded):
 
 
 def _mistakes(questions):
-    """Each named mistake once, with every question in which it was made."""
+    """Each named mistake once, with every graded cell in which it was made."""
     where, parts = {}, {}
     for judged in questions:
         for part in judged["parts"]:
             for name in filter(None, (part.get("mistake") or "").split("; and ")):
-                where.setdefault(name, {})[judged["question"]] = None
+                where.setdefault(name, {})[_cell_of(judged)] = None
                 parts.setdefault(name, part["name"])
     for name, made in where.items():
         known = [mistake for mistake in MISTAKES if mistake.name in name.split(", or ")]
