@@ -103,8 +103,8 @@ def page():
 def recorded(kind, version, digest, now):
     assert digest == now, (
         f"The {'verdicts' if kind == 'GRADING' else 'pages'} are other than those of {kind}_VERSION {version}. If "
-        f"that is wanted, raise {kind}_VERSION in autograder/grading/versions.py by 1, and write {now!r} as its {kind}_DIGEST. "
-        "Else undo the change. Without a new version those who have been graded keep what they have."
+        f"that is wanted, raise {kind}_VERSION in autograder/grading/versions.py by 1, and write {now!r} as its "
+        f"{kind}_DIGEST. Else undo the change. Without a new version those who have been graded keep what they have."
     )
 
 
