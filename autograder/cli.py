@@ -6,8 +6,10 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
+from .faults import FILE, log_file
 from .grading.roster import shown
 
 GRADED, FAILED, NEEDS_A_PERSON, STOPPED = 0, 1, 3, 130
@@ -25,7 +27,8 @@ def main(argv=None):
     try:
         if hasattr(args, "out") and Path(args.out).is_file():
             raise ValueError(f"--out is a folder, but {args.out} is a file")
-        return args.command(args)
+        with log_file(args.out, verbose=args.verbose) if hasattr(args, "verbose") else nullcontext():
+            return args.command(args)
     except (ValueError, OSError) as error:
         _complain(args.name, str(error))
         return FAILED
@@ -117,8 +120,19 @@ def _parser():
     export.add_argument("--column", default="hw1", metavar="NAME", help="the assignment, in Canvas with its number")
     export.add_argument("--points", type=float, metavar="N", help="scale the scores to N points (default: as they are)")
     export.add_argument(
-        "--partial", action="store_true", help="even while derivations wait to be read, or a person must look"
+        "--partial", action="store_true", help="even while derivations wait to be read, or somebody needs a person"
     )
+
+    resolve = command(
+        _resolve,
+        "tick off what needs a person, once somebody has looked",
+        epilog="The reasons stay ticked off when the same submission is graded again; a new reason shows.",
+    )
+    resolve.add_argument("student", nargs="+", metavar="STUDENT", help="as in the table of grades; several are fine")
+    resolve.add_argument("--because", metavar="WHY", help="what was found; it stands beside the reason from then on")
+    resolve.add_argument("--by", metavar="NAME", help="who has looked (default: the name of this account)")
+    resolve.add_argument("--undo", action="store_true", help="take back what was ticked off")
+    _place(resolve)
 
     _place(command(_report, "write a page on the class: scores, questions, what to teach again"))
     preview = command(
@@ -165,6 +179,9 @@ def _place(parser):
         metavar="URL",
         help="the gradebook: postgresql://USER@HOST/DATABASE, its password in ~/.pgpass; or sqlite, a file in the "
         "course folder (default: as the course folder was last graded with, else sqlite)",
+    )
+    parser.add_argument(
+        "--verbose", action="store_true", help=f"print the grader's own faults, as OUT/{FILE} has them, with tracebacks"
     )
 
 
@@ -283,8 +300,9 @@ def _export(args):
         return _person(needs if args.partial else waiting + needs)
     path = course.out / f"for_{args.to}.csv"
     if (waiting or needs) and not args.partial:
-        first = "read the derivations that wait" if waiting else "look at those who need attention"
-        _say(f"{path.name} was not written: {first}, or write it as it is with  --partial")
+        todo = ["read the derivations that wait"] * bool(waiting)
+        todo += ["look at who needs you, and tick it off with  autograder resolve"] * bool(needs)
+        _say(f"{path.name} was not written: {', and '.join(todo)}; or export it as it is with  --partial")
         return _person(waiting + needs)
     table = getattr(lms, args.to)(rows, roster, args.column, args.points)
     write_whole(path, table.text())
@@ -292,6 +310,31 @@ def _export(args):
         _say(f"note: {words}")
     _say(f"grades for {args.to.capitalize()}: {_shown(path)}")
     return _person(table.needs + needs)
+
+
+def _resolve(args):
+    from .grading.gradebook import export, load_records, open_needs
+    from .grading.resolutions import read_resolutions, resolve, undo
+
+    if not args.undo and not (args.because or "").strip():
+        raise ValueError("say what was found:  --because WHY  (or take it back with  --undo)")
+    course = _graded_course(args)
+    with course.lock():
+        records, resolutions = load_records(course), read_resolutions(course)
+        if unknown := [name for name in args.student if name not in records]:
+            raise ValueError(f"There is no submission of {unknown[0]!r}. Those of the table of grades are known.")
+        if args.undo:
+            changed = undo(course, args.student)
+        else:
+            needs = {name: open_needs(records[name], resolutions)[0] for name in args.student}
+            changed = resolve(course, needs, args.because.strip(), args.by)
+        rows = export(course)
+    for each in changed:
+        _say(f"{each.student}: {'open again: ' if args.undo else ''}{each}")
+    for name in dict.fromkeys(args.student):
+        if name not in {each.student for each in changed}:
+            _say(f"{name}: {'nothing was ticked off' if args.undo else 'nobody is needed'}")
+    return _person([f"{row['student']}: {row['needs']}" for row in rows if row["needs"]])
 
 
 def _report(args):
@@ -423,7 +466,8 @@ def _table(rows):
         automatic = f"{row['auto_score']:g} of {row['auto_max']:g}"
         by_hand = f"{row['manual_score']:g} of {row['manual_max']:g}"
         by_hand = f"{row['manual_waiting']} to read" if row["manual_waiting"] else by_hand
-        scores = [f"{row[name]:g}" for name in questions] + [f"{sum(row[name] for name in formulas):g}"]
+        scores = ["-" if row[name] is None else f"{row[name]:g}" for name in questions]  # -: not graded
+        scores += [f"{sum(row[name] or 0 for name in formulas):g}"]
         lines.append([shown(row["student"]), automatic, *scores, by_hand, "*" if row["needs"] else ""])
     left, *widths = (max(map(len, column)) for column in zip(*lines, strict=True))
     return ["  ".join([name.ljust(left), *map(str.rjust, cells, widths)]).rstrip() for name, *cells in lines]
@@ -431,26 +475,32 @@ def _table(rows):
 
 def _closing(rows, course, graded=0, seconds=0):
     from .grading.gradebook import load_records
+    from .grading.resolutions import read_resolutions
 
     needing = sum(bool(row["needs"]) for row in rows)
     parts = ["hw1", f"{len(rows)} submissions", f"{len(rows) - needing} graded", f"{needing} need you"]
+    parts += [f"{resolved} resolved"] if (resolved := sum(bool(row["resolved"]) for row in rows)) else []
     if graded:
         parts += [f"{graded} of them now" if graded < len(rows) else "", _minutes(seconds)]
         parts += [f"{graded / seconds * 60:.0f} a minute"]
-    records = load_records(course)
-    lines = [" · ".join(filter(None, parts)), *_reasons(rows, records), *_mistakes(records.values())]
+    records, resolutions = load_records(course), read_resolutions(course)
+    lines = [" · ".join(filter(None, parts)), *_reasons(rows, records, resolutions), *_mistakes(records.values())]
     again = "again, safely: autograder grade … --resume" if graded else ""
     where = [f"grades: {_shown(course.out / 'grades.csv')}, grades.json", again]
+    if any(fault.level == "ERROR" for record in records.values() for fault in record.faults):
+        where.append(f"the grader's own faults: {_shown(course.out / FILE)}")
     return ["", *lines, "", "   ".join(filter(None, where))]
 
 
-def _reasons(rows, records, most=30):
+def _reasons(rows, records, resolutions, most=30):
     """Why somebody is needed, the most frequent reason first, and for whom."""
+    from .grading.gradebook import open_needs
+
     students = {}
     for row in rows:
         record = records.get(row["student"])
-        whole = record and "; ".join(record.needs) == row["needs"]
-        for reason in dict.fromkeys(record.needs if whole else [row["needs"]]):
+        needs = open_needs(record, resolutions)[0] if record else []
+        for reason in dict.fromkeys(needs if "; ".join(needs) == row["needs"] else [row["needs"]]):
             students.setdefault(reason, []).append(row["student"])
     found = sorted(students.items(), key=lambda item: -len(item[1]))
     lines = [f"{len(names):>3}  {reason}   {_some(names)}" for reason, names in found[:most]]

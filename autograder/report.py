@@ -10,21 +10,22 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 STATUS = {
-    "ok": ("#14702e", "right"),
-    "carried": ("#14702e", "right, after what went in"),
-    "not yet": ("#a3260f", "not right"),
-    "waits": ("#6b6b6b", "built on a part that is not right"),
-    "missing": ("#a3260f", "missing"),
+    "ok": ("var(--right,#14702e)", "right"),
+    "carried": ("var(--right,#14702e)", "right, after what went in"),
+    "not yet": ("var(--wrong,#a3260f)", "not right"),
+    "waits": ("var(--muted,#5c5c5c)", "built on a part that is not right"),
+    "missing": ("var(--wrong,#a3260f)", "missing"),
 }
 CELL = 'style="padding:3px 14px 3px 0;text-align:left;vertical-align:top;border:0;white-space:nowrap"'
 WIDE = CELL.replace("nowrap", "normal")
 FORMULAS = {
-    "right": ("#14702e", "right"),
-    "repaired": ("#14702e", "right after a repair"),
-    "wrong": ("#a3260f", "not right"),
-    "asked": ("#a3260f", "ambiguous"),
-    "unread": ("#a3260f", "not read"),
+    "right": ("var(--right,#14702e)", "right"),
+    "repaired": ("var(--right,#14702e)", "right after a repair"),
+    "wrong": ("var(--wrong,#a3260f)", "not right"),
+    "asked": ("var(--wrong,#a3260f)", "ambiguous"),
+    "unread": ("var(--wrong,#a3260f)", "not read"),
 }
+ERROR = 'style="fill:var(--wrong,#a3260f)"'  # a page that has a dark form sets the variables
 SQUARE, LARGEST = 15, 24  # pixels of an entry in a picture; entries along a side
 TELLING = 0.25  # a clue is shown where the error on one side of it is at most this much of that on the other
 EQUATION = re.compile(r'<cite data-equation="([a-z0-9-]+)">(.*?)</cite>', re.DOTALL)
@@ -81,7 +82,7 @@ def formula_html(question_id, found, source, points, maximum, mathml, places=())
         f"<td {CELL}>{escape(shape)}</td></tr>"
         for name, shape in found.shapes
     )
-    name = [f"<b>{escape(_capital(found.name))}.</b>"] if found.name else []
+    name = [f"<b>{escape(capital(found.name))}.</b>"] if found.name else []
     words = []
     for said in found.words:
         sentence, _, place_in_it = said.partition("\n")
@@ -151,7 +152,7 @@ def _row(part, named, picture, told):
 
 def _mistake(named, told):
     """What an answer equals, each mistake with what went wrong and where the book has it, once in a question."""
-    lines = [f"<b>{escape(_capital(named.name))}.</b>"]
+    lines = [f"<b>{escape(capital(named.name))}.</b>"]
     if named.name in told:
         return [f"{lines[0]} As above."]
     told.add(named.name)
@@ -184,7 +185,7 @@ def _picture(name, picture):
         return ""
     height, width = (side * SQUARE for side in error.shape)
     squares = "".join(
-        f'<rect x="{j * SQUARE}" y="{i * SQUARE}" width="{SQUARE}" height="{SQUARE}" fill="#a3260f" '
+        f'<rect x="{j * SQUARE}" y="{i * SQUARE}" width="{SQUARE}" height="{SQUARE}" {ERROR} '
         f'fill-opacity="{_shade(value):g}" stroke="#c9c9c9"/>'
         for (i, row) in enumerate(error)
         for (j, value) in enumerate(row)
@@ -193,12 +194,12 @@ def _picture(name, picture):
     axes = {1: ("", axes[-1]), 2: axes[-2:], 3: axes[-2:]}[picture.error.ndim]
     rows = f"a row for each {axes[0]}, " if axes[0] else ""
     over = "; of all samples the worst" if picture.error.ndim == 3 else ""
-    caption = f"where the error sits: {rows}a column for each {axes[1]}; the darker, the larger{over}"
+    caption = f"where the error sits: {rows}a column for each {axes[1]}; the stronger its colour, the larger{over}"
     return (
         f'<figure style="margin:6px 0 10px"><svg role="img" aria-label="{caption}" width="{width + 2}" '
         f'height="{height + 2}" style="vertical-align:top"><g transform="translate(1 1)">{squares}</g></svg>'
         f"{_bars(picture.clue)}"
-        f'<figcaption style="color:#6b6b6b;font-size:12px">{caption}</figcaption></figure>'
+        f'<figcaption style="color:var(--muted,#5c5c5c);font-size:12px">{caption}</figcaption></figure>'
     )
 
 
@@ -212,17 +213,17 @@ def _bars(clue):
         return ""
     words, inside, outside = clue
     bars = "".join(
-        f'<rect x="0" y="{y}" width="{max(1, round(100 * size))}" height="{SQUARE - 4}" fill="#a3260f"/>'
+        f'<rect x="0" y="{y}" width="{max(1, round(100 * size))}" height="{SQUARE - 4}" {ERROR}/>'
         f'<text x="{max(1, round(100 * size)) + 6}" y="{y + SQUARE - 6}" font-size="12">{escape(label)}</text>'
         for y, size, label in ((2, inside, f"where {words}"), (2 + SQUARE, outside, "elsewhere"))
     )
     label = escape(f"mean error where {words}: {inside:.1f}; elsewhere: {outside:.1f}")
     return (
         f'<svg role="img" aria-label="{label}" width="230" height="{2 * SQUARE + 4}" '
-        f'style="vertical-align:top;margin-left:28px">{bars}</svg>'
+        f'style="vertical-align:top;margin-left:28px;fill:currentColor">{bars}</svg>'
     )
 
 
-def _capital(name):
+def capital(name):
     """A name as a sentence begins; a symbol stays as it is: μ_B², sgn(z), dout."""
     return name[0].upper() + name[1:] if re.match(r"(?!dout\b)(?:a|[a-z]{2,})(?=[ ,'-]|$)", name) else name

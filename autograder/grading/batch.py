@@ -6,11 +6,12 @@ import json
 import os
 import time
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from autograder.faults import LOG, Fault, write_faults
 from autograder.questions import QUESTIONS, WRITTEN
 from autograder.release import ASSIGNMENT
 
@@ -128,8 +129,10 @@ def _record(student, answer):
     if isinstance(answer, Record):
         return answer
     if isinstance(answer, BrokenExecutor):
-        return Record(student, needs=[f"the grader's own process ended while grading it, twice: {answer}"])
-    return Record(student, needs=[f"grading broke down: {type(answer).__name__}: {answer}"])
+        where = "the grader's own process ended while grading it, twice"
+        return Record(student, needs=[f"{where}: {answer}"], faults=[Fault.of(where, answer)])
+    fault = Fault.of("grading broke down", answer)
+    return Record(student, needs=[fault.need], faults=[fault])
 
 
 def only(questions, record, before):
@@ -193,6 +196,7 @@ def _keep(record, course):
         try:
             step()
         except Exception as error:
+            LOG.exception("%s: could not be kept", record.student)
             record.needs.append(f"could not be kept: {type(error).__name__}: {error}")
             break
 
@@ -200,9 +204,11 @@ def _keep(record, course):
 def _finish(course):
     """Merge what an earlier run had graded and could not merge any more."""
     for waiting in sorted(course.records.glob("*.json.new")):
-        with suppress(Exception):  # then it is graded again, and its row says what fails
+        try:
             merge(Record.load(waiting), course)
             waiting.replace(waiting.with_suffix(""))
+        except Exception:  # then it is graded again, and its row says what fails
+            LOG.exception("%s could not be merged", waiting.name)
 
 
 @contextmanager
@@ -289,6 +295,7 @@ def grade_all(
                     record, old = _record(student, answer), before.get(student)
                     if questions and old and old.cells and record.cells and _same_submission(record.key, old.key):
                         record = only(questions, record, Record.load(record_file(course, student)))
+                    write_faults(student, record.faults)
                     _keep(record, course)
                     kept[student] = record = light(record)
                     say(_progress(kept, len(todo), record, time.monotonic() - begun))

@@ -22,6 +22,8 @@ from nbclient.exceptions import CellControlSignal, CellExecutionComplete, CellTi
 from nbformat.v4 import new_output
 from nbgrader.utils import is_grade
 
+from autograder.faults import LOG
+
 from . import wire
 from .sandbox import KERNEL, OPEN, Opened, Specs
 from .student_code import FAILS_AT_HOME_TOO, kernel_environment, prepare, stops_early
@@ -37,8 +39,8 @@ class Run:
     """What came of a notebook's cells.
 
     outputs: of each cell, None where it was not run. doors: {grade_id: Door}. seen: {grade_id: (functions, what public
-    draws have shown, seconds that it took)}. needs: what a person must look at. notes: what was left out of its cells or
-    guessed. doubts: what a person must look at if points are missing. lost: why the rest was not run, or "".
+    draws have shown, seconds that it took)}. needs: what a person must look at. notes: what was left out of its cells,
+    or guessed. doubts: what a person must look at if points are missing. lost: why the rest was not run, or "".
     """
 
     outputs: list
@@ -152,6 +154,7 @@ class Cells(NotebookClient):
         except CellExecutionComplete:
             raise
         except Exception:  # a forged message
+            LOG.info("a message of the kernel's could not be read", exc_info=True)
             return None
 
     def on_cell_executed(self, cell, cell_index, execute_reply):
@@ -242,6 +245,7 @@ def run(nb, sandbox, timeout, formulas=None):
     except Exception as error:
         if not (sandbox.ended or sandbox.used):
             raise
+        LOG.info("the run of a notebook's cells broke off", exc_info=True)
         found.lose(sandbox.ended or f"no kernel could be started after the notebook before ({error})")
     finally:
         del OPEN[key]
@@ -309,6 +313,7 @@ def _run_cell(client, cell, index, graded, formulas, runs, found, sandbox):
         client.kill()
         found.lose(sandbox.ended or str(error))
     except Exception as error:  # what the kernel said is no message
+        LOG.info("what the kernel said is no message", exc_info=True)
         client.kill()
         where = _place(name, graded, index)
         found.lose(sandbox.ended or f"the kernel's answer to {where} could not be read ({type(error).__name__})")

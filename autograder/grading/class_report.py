@@ -85,9 +85,10 @@ def _questions(rows, cells):
         return ""
     lines = []
     for cell in cells:
-        shares = [row[f"auto {cell['short']}"] / cell["points"] for row in rows]
-        right = sum(share >= 1 - FULL for share in shares) / len(rows)
-        none = sum(share <= FULL for share in shares) / len(rows)
+        scores = [row[f"auto {cell['short']}"] for row in rows]
+        shares = [score / cell["points"] for score in scores if score is not None] or [0.0]
+        right = sum(share >= 1 - FULL for share in shares) / len(shares)
+        none = sum(share <= FULL for share in shares) / len(shares)
         bar = _bar([("right", right), ("partly", 1 - right - none), ("none", none)])
         name = f"<b>{escape(cell['question'] or cell['short'])}</b>"
         lines.append(
@@ -183,8 +184,10 @@ def _late(rows, records, policy):
 
 def _needing(rows):
     lines = [[("", _name(row)), ("", escape(shown(row["needs"])))] for row in rows if row["needs"]]
-    table = _table([("", "student"), ("", "")], lines) if lines else "<p>Nobody.</p>"
-    return "<h2>Who needs a person</h2>" + table
+    head = [("", "student"), ("", "")]
+    table = _table(head, lines) if lines else "<p>Nobody.</p>"
+    resolved = [[("", _name(row)), ("", escape(shown(row["resolved"])))] for row in rows if row.get("resolved")]
+    return "<h2>Who needs a person</h2>" + table + ("<h2>Resolved</h2>" + _table(head, resolved) if resolved else "")
 
 
 def _name(row):

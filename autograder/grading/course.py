@@ -22,12 +22,8 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from autograder.release import ASSIGNMENT, HERE, course_config, find_alembic, generate
 
-from . import late, scratch
+from . import late, scratch, versions
 
-# No grade depends on these.
-APART = {"cli.py", "demo.py", "batch.py", "course.py", "feedback.py", "gradebook.py", "scratch.py", "doctor.py"}
-APART |= {"markdown.py", "collect.py", "late.py", "lms.py", "class_report.py", "pool.py", "roster.py", "download.py"}
-APART |= {"forget.py"}
 PATIENCE = 600  # seconds that SQLite's lock is waited for
 WAITING = "the gradebook is in use by another program; waiting"
 
@@ -40,7 +36,7 @@ c.TrustedExecute.public_folder = {release!r}
 c.Autograde.autograde_preprocessors = [
     "autograder.grading.execute.TrustedExecute",  # nbgrader's own would run the grade cells beside the student's code
     "nbgrader.preprocessors.LimitOutput",
-    "nbgrader.preprocessors.SaveAutoGrades",
+    "autograder.grading.execute.SaveGrades",
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
@@ -189,9 +185,9 @@ class Course:
         fresh = self.db is None and not (self.root / "gradebook.db").exists()
         known = not fresh and self._has_assignment()
         make_seed(self.seed_file)
-        fingerprint = fingerprint_of(self.seed_file)
+        sources = sources_digest()
         stamp = self.root / "assignment.sha256"
-        current = stamp.exists() and stamp.read_text() == fingerprint
+        current = stamp.exists() and stamp.read_text() == sources
         if not current:
             stamp.unlink(missing_ok=True)
             shutil.rmtree(self.template, ignore_errors=True)
@@ -203,13 +199,13 @@ class Course:
             partial.replace(self.root / "gradebook.db")
         elif not (known and current):
             generate(self.root, self.gradebook)
-        write_whole(stamp, fingerprint)
+        write_whole(stamp, sources)
         if self.db:
             write_whole(self.root / "gradebook.url", without_password(self.db))
         else:
             (self.root / "gradebook.url").unlink(missing_ok=True)
         write_whole(self.root / "nbgrader_config.py", self._config_file())
-        return fingerprint
+        return fingerprint_of(self.seed_file)
 
     def _has_assignment(self):
         with self.open() as gradebook:
@@ -277,13 +273,24 @@ def make_seed(path):
 
 
 def fingerprint_of(seed_file):
-    """One number for all that a grade depends on but the submission and the options: hidden seed, grader, packages,
-    and what a repaired formula costs."""
+    """One number for all that a grade depends on but the submission and the options: hidden seed, GRADING_VERSION, what
+    the assignment asks, packages, and what a repaired formula costs."""
     digest = hashlib.sha256(seed_file.read_bytes())
-    digest.update(f"{late.read_policy(seed_file.parent).repair_percent}\0".encode())
-    for folder in (HERE, HERE.parent / "solutions"):
-        for path in sorted(p for p in folder.rglob("*") if p.suffix in {".py", ".md", ".svg"} and p.name not in APART):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    digest.update(f"{late.read_policy(seed_file.parent).repair_percent}\0{versions.GRADING_VERSION}\0".encode())
+    _add_files(digest, (HERE / ASSIGNMENT, HERE / "own"))
     for package in ("numpy", "nbgrader", "ipykernel"):
         digest.update(f"{package}=={version(package)}".encode())
     return digest.hexdigest()
+
+
+def sources_digest():
+    """One number for the source text of grader, assignment and solutions: the release is made of it."""
+    digest = hashlib.sha256()
+    _add_files(digest, (HERE, HERE.parent / "solutions"))
+    return digest.hexdigest()
+
+
+def _add_files(digest, folders):
+    for folder in folders:
+        for path in sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".md", ".svg"}):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())

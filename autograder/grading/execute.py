@@ -18,10 +18,11 @@ from pathlib import Path
 
 from nbformat.v4 import new_output
 from nbgrader import utils
-from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Float, Unicode
 
 import autograder.own  # noqa: F401 -- so that QUESTIONS holds the teacher's own questions too
+from autograder.faults import LOG, guarded
 from autograder.hw1.mistakes import BANK
 from autograder.mistakes.diagnosis import diagnose
 from autograder.questions import QUESTIONS, WRITTEN, Answer, judge, look, looks_numeric, numeric, watched
@@ -36,6 +37,7 @@ KNOWN_ERRORS = {
     name for name, thing in vars(builtins).items() if isinstance(thing, type) and issubclass(thing, BaseException)
 }
 STOPPED = "stopped"
+NOT_GRADED = "NotGraded"  # of a grade cell's output, where a fault of ours left it without points
 WHOLE = "2-2"  # the question whose cost is watched
 
 
@@ -51,20 +53,48 @@ def run_cells(nb, sandbox, timeout):
 
 
 def look_at(nb, found, timeout):
-    """Judge a notebook on the public draws. Only after this, for all of a student's notebooks, come the hidden ones."""
+    """Judge a notebook on the public draws. Only after this, for all of a student's notebooks, come the hidden ones.
+
+    A question whose public half fails by a fault of ours is not in `found.seen` afterwards.
+    """
     for cell in nb.cells:
         if cell.cell_type == "code" and utils.is_grade(cell):
             name = cell.metadata.nbgrader["grade_id"]
-            question_id, begun = question_of(cell.source), time.monotonic()
-            if question_id in WRITTEN:
-                taken = written.taken(question_id, found.doors.get(name), nb, found)
-                came, seen = taken.latex, written.look(question_id, taken.latex, taken.why)
-                found.notes += [taken.note] if taken.note else []
-                found.needs += [f"{question_id}: {taken.why}"] if taken.why else []
-            else:
-                came = Functions(found, name, timeout)
-                seen = look(question_id, came.call)
-            found.seen[name] = came, seen, time.monotonic() - begun
+            seen = guarded(f"{name} could not be judged on the public draws", _look_at, nb, cell, name, found, timeout)
+            if seen:
+                found.seen[name] = seen
+
+
+def _look_at(nb, cell, name, found, timeout):
+    question_id, begun = question_of(cell.source), time.monotonic()
+    if question_id in WRITTEN:
+        taken = written.taken(question_id, found.doors.get(name), nb, found)
+        came, seen = taken.latex, written.look(question_id, taken.latex, taken.why)
+        found.notes += [taken.note] if taken.note else []
+        found.needs += [f"{question_id}: {taken.why}"] if taken.why else []
+    else:
+        came = Functions(found, name, timeout)
+        seen = look(question_id, came.call)
+    return came, seen, time.monotonic() - begun
+
+
+def score_of(cell):
+    """A grade cell's automatic score and its maximum; None where a person reads it, or a fault of ours left it open."""
+    score, maximum = utils.determine_grade(cell)
+    outputs = cell.get("outputs", ())
+    return None if any(output.get("ename") == NOT_GRADED for output in outputs) else score, maximum
+
+
+class SaveGrades(SaveAutoGrades):
+    """nbgrader's step that saves scores; what a fault of ours left open has none, and waits for a person."""
+
+    def _add_score(self, cell, resources):
+        super()._add_score(cell, resources)
+        if score_of(cell)[0] is None:
+            names = (cell.metadata.nbgrader["grade_id"], self.notebook_id, self.assignment_id, self.student_id)
+            grade = self.gradebook.find_grade(*names)
+            grade.auto_score, grade.needs_manual_grade = None, True
+            self.gradebook.db.commit()
 
 
 class TrustedExecute(NbGraderPreprocessor):
@@ -120,39 +150,34 @@ class TrustedExecute(NbGraderPreprocessor):
             if cell.cell_type != "code":
                 continue
             if utils.is_grade(cell):
-                self._judge(cell)
+                guarded(f"{cell.metadata.nbgrader['grade_id']} could not be judged", self._judge, cell)
             else:
                 cell.outputs = (found.outputs[index] if fitting else None) or []
         clean_notebook(nb)
 
     def _judge(self, cell):
         name, maximum = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
-        begun = time.monotonic()
-        try:
-            question_id = question_of(cell.source)
-            seed = int(Path(self.seed_file).read_text())
-            functions, seen, looked = self.run.seen[name]
-            if question_id in WRITTEN:
-                verdict = written.judge(question_id, functions, seen, seed)
-                self._judged_formula(cell, question_id, verdict, functions, looked + time.monotonic() - begun)
-                return
-            judgement = judge(question_id, functions.call, seed, diagnose=partial(diagnose, BANK), seen=seen)
-        except Exception as error:  # a fault of ours: the submission goes on, a person looks
-            self.needs.append(f"{name} could not be judged: {type(error).__name__}: {error}")
-            cell.outputs = [
-                new_output("error", ename="NotJudged", evalue="", traceback=["A person will look at this."])
-            ]
+        words = "Not graded: the autograder failed here, through no fault of yours. A person will look at it."
+        cell.outputs = [new_output("error", ename=NOT_GRADED, evalue="", traceback=[words])]
+        if name not in self.run.seen:
+            return  # which has been logged
+        question_id, begun = question_of(cell.source), time.monotonic()
+        functions, seen, looked = self.run.seen[name]
+        seed = int(Path(self.seed_file).read_text())
+        if question_id in WRITTEN:
+            verdict = written.judge(question_id, functions, seen, seed)
+            self._judged_formula(cell, question_id, verdict, functions, looked + time.monotonic() - begun)
             return
+        judgement = judge(question_id, functions.call, seed, diagnose=partial(diagnose, BANK), seen=seen)
         result = judgement.result
         if result.points:
-            self.needs += self._numeric(question_id, functions, seed, right=result.points == result.maximum)
-        points = maximum * result.points / result.maximum
-        cell.outputs = [
-            new_output(
-                "execute_result",
-                {"text/plain": repr(points), "text/html": html(result, judgement.names, judgement.pictures)},
+            unmeasured = f"{name}: its cost could not be measured"
+            right = result.points == result.maximum
+            self.needs += guarded(
+                unmeasured, partial(self._numeric, right=right), question_id, functions, seed, otherwise=[]
             )
-        ]
+        points = maximum * result.points / result.maximum
+        cell.outputs = [_shown(name, points, html, result, judgement.names, judgement.pictures)]
         self.judgements[name] = {
             "question": question_id,
             "score": points,
@@ -187,8 +212,7 @@ class TrustedExecute(NbGraderPreprocessor):
             numbers = ", ".join(written.visible(number)[:20] for number in numbers[:3])
             words = f"{question_id}: the formula holds {numbers}, as a difference quotient does"
             self.needs.append(f"{words} (its points stand)")
-        page = written.shown(question_id, verdict, latex, points)
-        cell.outputs = [new_output("execute_result", {"text/plain": repr(points), "text/html": page})]
+        cell.outputs = [_shown(name, points, written.shown, question_id, verdict, latex, points)]
         part = {"name": "formula", "points": points, "maximum": maximum, "verdict": verdict.verdict}
         part |= {"mistake": verdict.name} if verdict.name else {}
         part |= {"error": _number(verdict.error), "words": list(verdict.words), "repair": verdict.repair}
@@ -269,6 +293,14 @@ def question_of(source):
     raise ValueError(f"a grade cell holds one line, check(question), but this one holds {source!r}")
 
 
+def _shown(name, points, render, *args):
+    """A grade cell's output: its points, and what `render` makes of the verdict; without it the points stand."""
+    page = guarded(f"{name}: its verdict could not be shown", render, *args)
+    words = "The points stand. What they are for could not be shown, through no fault of yours."
+    page = page or f"<p><b>{points:g} points.</b> {words}</p>"
+    return new_output("execute_result", {"text/plain": repr(points), "text/html": page})
+
+
 def _number(value):
     """A float that JSON knows: None for NaN and infinity."""
     return float(value) if math.isfinite(value) else None
@@ -298,4 +330,5 @@ def _answer(text):
             return Answer(error=f"raised {kind}: {str(words)[:500]} ({str(place)[:100]})")
         return Answer(*(wire.unpack(reply[part]) for part in ("value", "again", "after")))
     except Exception:  # whatever a hostile kernel sends
+        LOG.info("an answer of the kernel's could not be read", exc_info=True)
         return Answer(error="returned what cannot be read")

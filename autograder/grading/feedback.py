@@ -1,4 +1,4 @@
-"""Feedback: nbgrader's own page for each notebook, with the scores of the gradebook, that asks nobody outside.
+"""Feedback: a page for each notebook, with the scores of the gradebook, that asks nobody outside.
 
 Formulas are turned into MathML, which browsers show by themselves, where the stock page fetches MathJax.
 """
@@ -10,6 +10,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import nbformat
 from nbconvert.exporters import HTMLExporter
 from nbgrader import utils
 from nbgrader.converters import GenerateFeedback, NbGraderException
@@ -17,36 +18,60 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades
 from nbgrader.server_extensions import formgrader
 from nbgrader.utils import capture_log
+from pygments.formatters import HtmlFormatter
 from traitlets import Unicode
 
+from autograder.faults import LOG
 from autograder.release import ASSIGNMENT
 from autograder.report import linked
 
-from .gradebook import load_records
+from .course import Course
+from .feedback_summary import fold, summarize
+from .gradebook import load_records, open_needs, record_file
 from .late import FILE
 from .markdown import markdown2html, unchanged
 from .pool import Processes, Unanswered
+from .resolutions import read_resolutions
 from .roster import shown
+from .submission import Record
+from .versions import FEEDBACK_VERSION
 
 SECONDS = 120  # for one student's pages, which take about one
 
 # A student's Markdown and outputs stand on the page: no script of theirs runs, and nothing is fetched from outside.
 POLICY = (
     '<meta http-equiv="Content-Security-Policy" '
-    "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:\">"
+    "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
+    "base-uri 'none'; form-action 'none'\">"
 )
+WIDE_FORMULA = r"<math(?=[^<>]* display=\"block\")"  # on a phone it is scrolled, by the keyboard too
 
 
 class Grades(GetGrades):
-    """nbgrader's grades; a derivation that nobody has read has none, and does not count in the total."""
+    """nbgrader's grades, and the page's summary. What nobody has graded yet has no score, and is not in the total."""
+
+    root = Unicode(help="the course folder, where the submission's record lies").tag(config=True)
 
     def preprocess(self, nb, resources):
-        """Write the grades into the notebook's cells, and the totals into the resources."""
+        """Write the grades into the notebook's cells, and the summary into the resources."""
         nb, resources = super().preprocess(nb, resources)
-        grades = [cell.metadata.nbgrader for cell in nb.cells if utils.is_grade(cell)]
-        unread = [grade["points"] for grade in grades if math.isnan(grade["score"])]
-        resources["nbgrader"]["max_score"] -= sum(unread)
-        resources["nbgrader"]["unread"] = len(unread)
+        course = Course(Path(self.root), Path(self.root))
+        record = _record_of(course, self.student_id)
+        needs, resolved = open_needs(record, read_resolutions(course)) if record else ([], [])
+        released = sorted(course.release.glob("*.ipynb"))
+        given = {
+            cell.source.strip()
+            for path in released
+            if path.stem == self.notebook_id
+            for cell in nbformat.read(path, as_version=4).cells
+            if not (utils.is_grade(cell) or utils.is_solution(cell))
+        }
+        fold(nb, given)
+        earned = [cell.metadata.nbgrader.score for cell in nb.cells if utils.is_grade(cell)]
+        score = sum(points for points in earned if not math.isnan(points)) - resources["nbgrader"]["late_penalty"]
+        names = [path.stem for path in released]
+        summary = summarize(nb, self.notebook_id, record, needs, resolved, score, names)
+        resources["nbgrader"] |= {"summary": summary, "highlighting": _highlighting()}
         return nb, resources
 
     def _get_score(self, cell, resources):
@@ -56,29 +81,40 @@ class Grades(GetGrades):
             cell.metadata.nbgrader["score"] = math.nan
 
 
+def _record_of(course, student):
+    path = record_file(course, student)
+    try:
+        return Record.load(path)
+    except FileNotFoundError:  # graded by nbgrader's own command
+        return None
+
+
+def _highlighting():
+    """The colours of code, in the light and in the dark."""
+    light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n.highlight {{ background: none !important }}"
+
+
+def demoted(html):
+    """A cell's HTML with its headings below the page's own: no level is skipped, and no id is one of the page's."""
+    return re.sub(r"</h[1-6]>", "</h3>", re.sub(r"<h([1-6])\b[^>]*>", r'<h3 class="level-\1">', html))
+
+
 class FeedbackExporter(HTMLExporter):
-    """nbgrader's feedback page without MathJax, its links called after the questions."""
+    """The page, by the template `feedback`: no script, nothing from outside; what it names in the book is a link."""
 
     book_url = Unicode(help="where the book is published: what feedback names in it is then a link").tag(config=True)
 
     def default_filters(self):
         """nbconvert's, but for those whose work would grow with the square of what a student wrote."""
         yield from super().default_filters()
-        yield from {"markdown2html": markdown2html, "strip_files_prefix": unchanged}.items()
+        yield from {"markdown2html": markdown2html, "strip_files_prefix": unchanged, "demoted": demoted}.items()
 
     def from_notebook_node(self, nb, resources=None, **kwargs):
         """The page as text, and resources."""
         page, resources = super().from_notebook_node(nb, resources, **kwargs)
-        mathjax = r"<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->"
-        page = re.sub(mathjax, "", page, flags=re.DOTALL)
         page = linked(page.replace("<head>", f"<head>\n{POLICY}", 1), self.book_url)
-        page = re.sub(r"Score: nan / ([\d.]+)", r"not read yet, of \1", page)
-        page = re.sub(r'(<a href="#check-([\w-]+)">)Test cell', r"\1Check \2", page)
-        page = re.sub(r'(<a href="#derive-([\w-]+)">)Written response', r"\1Derivation \2", page)
-        if unread := resources["nbgrader"].get("unread"):
-            derivations = "a derivation is" if unread == 1 else f"{unread} derivations are"
-            page = page.replace("</h4>", f"<br><small>so far: {derivations} not read yet</small></h4>", 1)
-        return page, resources
+        return re.sub(WIDE_FORMULA, r'<math tabindex="0"', page), resources
 
 
 def book_url(root):
@@ -117,7 +153,8 @@ def configure(config, root):
     config.HTMLExporter.extra_template_basedirs = [str(Path(__file__).with_name("templates")), stock]
     config.HTMLExporter.extra_template_paths = [stock]
     config.GenerateFeedback.exporter_class = f"{__name__}.FeedbackExporter"
-    config.GenerateFeedback.preprocessors = [f"{__name__}.Grades", "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor"]
+    config.GenerateFeedback.preprocessors = [f"{__name__}.Grades"]
+    config.Grades.root = str(root)
     config.FeedbackExporter.book_url = book_url(root)
 
 
@@ -131,16 +168,17 @@ def write_feedback(course, *, again=False, say=print, seconds=None):
     """
     written = course.root / "feedback.json"
     stamps = json.loads(written.read_text()) if written.exists() else {}
-    todo, failed = {}, {}
+    todo, failed, resolutions = {}, {}, read_resolutions(course)
     with course.open() as gradebook:
-        for student in load_records(course):
-            stamp = _stamp(course, gradebook, student)
+        for student, record in load_records(course).items():
+            stamp = _stamp(course, gradebook, record, resolutions)
             if again or stamps.get(student) != stamp:
                 todo[student] = stamp
     with Processes(1, seconds or SECONDS) as pool:
         for count, (student, stamp) in enumerate(todo.items(), 1):
             if why := _page_in_time(pool, course, student):
                 failed[student] = why
+                LOG.error("%s: no feedback could be written", student, extra={"traceback": why})
             else:
                 stamps[student] = stamp
             say(f"{count:>4}/{len(todo)}  {shown(student)}")
@@ -184,11 +222,14 @@ class OneStudent(GenerateFeedback):
         return f"(?s:{path})" if escape else path  # a name may hold a newline
 
 
-def _stamp(course, gradebook, student):
-    digest = hashlib.sha256(book_url(course.root).encode())
-    for path in sorted((course.root / "autograded" / student / ASSIGNMENT).glob("*.ipynb")):
+def _stamp(course, gradebook, record, resolutions):
+    """One number for all that a student's pages depend on."""
+    needs, resolved = open_needs(record, resolutions)
+    shown = [FEEDBACK_VERSION, book_url(course.root), needs, [each.needs for each in resolved], record.notes]
+    digest = hashlib.sha256(json.dumps([*shown, record.questions], sort_keys=True).encode())
+    for path in sorted((course.root / "autograded" / record.student / ASSIGNMENT).glob("*.ipynb")):
         digest.update(path.read_bytes())
-    for notebook in gradebook.find_submission(ASSIGNMENT, student).notebooks:
+    for notebook in gradebook.find_submission(ASSIGNMENT, record.student).notebooks:
         digest.update(repr([(g.name, g.score, g.max_score) for g in notebook.grades]).encode())
         digest.update(repr([(c.name, c.comment) for c in notebook.comments]).encode())
         digest.update(repr(notebook.late_submission_penalty).encode())

@@ -11,7 +11,7 @@ import math
 import os
 import sys
 import unicodedata
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
 import nbformat
 from nbgrader.api import (
@@ -27,11 +27,13 @@ from nbgrader.api import (
 from nbgrader.utils import is_grade
 from sqlalchemy.orm import load_only
 
+from autograder.faults import LOG
 from autograder.release import ASSIGNMENT
 
 from . import late
 from .course import write_whole
 from .execute import question_of
+from .resolutions import read_resolutions, split_needs
 from .roster import shown
 from .submission import Record
 
@@ -65,6 +67,9 @@ def merge(record, course):
                 grade.needs_manual_grade = grade.auto_score is None
             else:
                 grade.needs_manual_grade = grade.needs_manual_grade or cell["notebook"] in changed
+        for grade in grades.values() if not record.cells else ():  # nothing could be graded: a person is asked
+            if grade.auto_score is None and grade.manual_score is None:
+                grade.needs_manual_grade = True
         comments = _by_cell(gradebook, Comment, record.student, Comment.auto_comment)
         for found in record.comments:
             comments[found["notebook"], found["name"]].auto_comment = found["auto_comment"]
@@ -109,6 +114,7 @@ def load_records(course, whole=False):
             record = Record.load(path)
             _check(record, path, course)
         except Exception as error:
+            LOG.info("the record %s is damaged", path.name, exc_info=True)
             aside = _set_aside(path)
             words = (
                 f"The record {shown(path.name)} is damaged ({type(error).__name__}). It is kept as {shown(aside.name)}"
@@ -163,6 +169,8 @@ def graded_cells(course):
 def grades(course, records=None):
     """A row a student, as dicts: automatic and manual points apart, each question's, and what needs a person.
 
+    An automatic score is None where a fault of ours left the question open.
+
     records: {student: Record}, by default those that are kept in the course.
     A manual score that a teacher gave to an automatic cell counts in place of the automatic one. `score` is what is
     left after `late_penalty`, which follows from course.toml as it is now.
@@ -174,15 +182,19 @@ def grades(course, records=None):
 
 
 def _rows(course, records, scores):
-    policy, cells = late.read_policy(course.root), graded_cells(course)
-    return [_row(record, cells, scores.get(record.student, {}), policy) for record in records.values()]
+    policy, cells, resolutions = late.read_policy(course.root), graded_cells(course), read_resolutions(course)
+    return [_row(record, cells, scores.get(record.student, {}), policy, resolutions) for record in records.values()]
 
 
 def _scores(gradebook):
-    """{student: {(notebook, cell): (score, whether it waits for a person)}}, of the whole assignment."""
-    found = {}
-    for student, notebook, cell, score, waits in _query(gradebook, Grade, Grade.score, Grade.needs_manual_grade):
-        found.setdefault(student, {})[notebook, cell] = (score, waits)
+    """{student: {(notebook, cell): (score, whether it waits for a person)}}, of the whole assignment.
+
+    The score is None where there is none yet: nobody has read a derivation, or a fault of ours left a check open.
+    """
+    found, columns = {}, (Grade.score, Grade.needs_manual_grade, Grade.auto_score, Grade.manual_score)
+    for student, notebook, cell, score, waits, automatic, manual in _query(gradebook, Grade, *columns):
+        none = waits and automatic is None and manual is None
+        found.setdefault(student, {})[notebook, cell] = (None if none else score, waits)
     return found
 
 
@@ -204,24 +216,32 @@ def _query(gradebook, kind, *wanted):
     return query.filter(Assignment.name == ASSIGNMENT)
 
 
-def _row(record, cells, scores, policy):
-    row = {"student": record.student, "status": record.status, "auto_score": 0.0, "auto_max": 0.0}
+def open_needs(record, resolutions):
+    """The reasons for a person to look at a submission that are open, and the Resolutions of the others."""
+    needs = record.needs
+    if record.timestamp and not _time(record):
+        needs = [*needs, f"the time {record.timestamp!r} cannot be read; it is taken for in time"]
+    return split_needs(record.student, needs, resolutions)
+
+
+def _row(record, cells, scores, policy, resolutions):
+    needs, resolved = open_needs(record, resolutions)
+    status = "graded" if record.status == "needs a person" and not needs else record.status
+    row = {"student": record.student, "status": status, "auto_score": 0.0, "auto_max": 0.0}
     row |= {"manual_score": 0.0, "manual_max": 0.0, "manual_waiting": 0}
     row |= {"late_penalty": 0.0, "score": 0.0, "max_score": 0.0}
     for cell in cells:
         score, waits = scores.get((cell["notebook"], cell["name"]), (0.0, False))
-        row[f"{cell['kind']}_score"] += score
+        row[f"{cell['kind']}_score"] += score or 0.0
         row[f"{cell['kind']}_max"] += cell["points"]
         row["manual_waiting"] += bool(waits)
-        row[f"{cell['kind']} {cell['short']}"] = score
+        row[f"{cell['kind']} {cell['short']}"] = score if cell["kind"] == "auto" else score or 0.0
     earned = row["auto_score"] + row["manual_score"]
     row["late_penalty"] = late.penalty(policy, record.student, _time(record), earned)
     row["score"] = earned - row["late_penalty"]
     row["max_score"] = row["auto_max"] + row["manual_max"]
-    needs = record.needs
-    if record.timestamp and not _time(record):
-        needs = [*needs, f"the time {record.timestamp!r} cannot be read; it is taken for in time"]
-    return row | {"seconds": record.seconds, "needs": "; ".join(needs)}
+    row |= {"seconds": record.seconds, "needs": "; ".join(needs)}
+    return row | {"resolved": "; ".join(map(str, resolved))}
 
 
 def _time(record):
@@ -256,9 +276,10 @@ def export(course, latest=()):
     writer.writeheader()
     writer.writerows({name: spreadsheet_safe(cell) for name, cell in row.items()} for row in rows)
     write_whole(course.out / "grades.csv", text.getvalue())
-    cells = graded_cells(course)
+    cells, resolutions = graded_cells(course), read_resolutions(course)
     detail = {
-        row["student"]: _detail(records[row["student"]], row, cells, scores.get(row["student"], {})) for row in rows
+        row["student"]: _detail(records[row["student"]], row, cells, scores.get(row["student"], {}), resolutions)
+        for row in rows
     }
     text = json.dumps({"assignment": ASSIGNMENT, "students": detail}, indent=1, allow_nan=False, default=str)
     write_whole(course.out / "grades.json", text)
@@ -276,6 +297,7 @@ def _catch_up(course, records):
         try:
             merge(Record.load(record_file(course, student)), course)
         except Exception as error:
+            LOG.exception("%s: could not be put into the gradebook", student)
             records[student].needs.append(f"could not be put into the gradebook: {error}")
 
 
@@ -285,25 +307,27 @@ def _copy_penalties(gradebook, records, scores, policy):
     query = query.join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id).join(Assignment)
     query = query.options(load_only(SubmittedNotebook.late_submission_penalty))
     for notebook, name, student in query.filter(Assignment.name == ASSIGNMENT):
-        points = sum(score for (place, _), (score, _) in scores.get(student, {}).items() if place == name)
+        points = sum(score or 0.0 for (place, _), (score, _) in scores.get(student, {}).items() if place == name)
         if student in records:
             penalties = late.notebook_penalties(policy, student, _time(records[student]), {name: points})
             notebook.late_submission_penalty = penalties[name]
     gradebook.db.commit()
 
 
-def _detail(record, row, cells, scores):
+def _detail(record, row, cells, scores, resolutions):
     questions, by_hand = {}, {}
+    needs, resolved = open_needs(record, resolutions)
     for cell in cells:
         score, waits = scores.get((cell["notebook"], cell["name"]), (0.0, False))
         if cell["kind"] == "auto":
             questions[cell["question"]] = _question(record, cell, score)
         else:
             verdict = "to read" if waits else "read"
-            by_hand[cell["short"]] = {"score": score, "maximum": cell["points"], "verdict": verdict}
+            by_hand[cell["short"]] = {"score": score or 0.0, "maximum": cell["points"], "verdict": verdict}
     totals = ("auto_score", "auto_max", "manual_score", "manual_max", "manual_waiting", "late_penalty", "score")
     return (
-        {"status": record.status, "needs": record.needs, "notes": record.notes, "seconds": record.seconds}
+        {"status": row["status"], "needs": needs, "notes": record.notes, "seconds": record.seconds}
+        | {"resolved": [asdict(each) for each in resolved]}
         | {name: row[name] for name in (*totals, "max_score")}
         | {"questions": questions, "by_hand": by_hand, "cells": record.cells}
     )
@@ -312,7 +336,7 @@ def _detail(record, row, cells, scores):
 def _question(record, cell, score):
     judged = record.questions.get(cell["question"])
     found = {"score": score, "maximum": cell["points"], "verdict": "not judged", "diagnosis": [], "seconds": 0.0}
-    if judged is None:
+    if judged is None or score is None:
         return found | {"happened": list(record.needs), "parts": [], "notebook": cell["notebook"]}
     right, some = judged["score"] >= judged["maximum"], judged["score"] > 0
     found["verdict"] = "right" if right else "partly right" if some else "not right"

@@ -16,6 +16,8 @@ from jinja2 import pass_context
 from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from autograder.faults import LOG
+
 from .clean import PICTURES, plain
 
 LONGEST = 30_000  # characters of a cell's Markdown without its pictures; a longer one is shown as it was typed
@@ -107,6 +109,7 @@ def mathml(tex, block=True):
             tex = re.sub(unknown, known, tex)
         return tex2mathml(HALF.sub(r"\1{\2}{\3}", ACCENT.sub(r"{\1{}}", tex)), as_block=block)
     except Exception:  # whatever a stranger's formula does to docutils: RecursionError, MathError, IndexError ...
+        LOG.info("a formula could not be typeset", exc_info=True)
         return ""
 
 
@@ -196,6 +199,7 @@ def _piece_html(piece, renderer):
     try:
         return MarkdownWithMath(renderer=renderer).render(piece)
     except Exception:  # whatever a stranger's Markdown does to its parser
+        LOG.info("a cell's Markdown could not be rendered", exc_info=True)
         return _as_typed(piece)
 
 

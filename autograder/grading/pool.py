@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import threading
+import traceback
 import warnings
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -65,7 +66,10 @@ class Processes(Executor):
         else:
             worker.close()
         if not answered:
-            raise RuntimeError(value)
+            words, text = value
+            error = RuntimeError(words)
+            error.add_note(text)
+            raise error
         return value
 
     def _worker(self):
@@ -138,7 +142,7 @@ def _serve(pipe):
         try:
             answer = True, function(*args, **options)
         except Exception as error:
-            answer = False, f"{type(error).__name__}: {error}"
+            answer = False, (f"{type(error).__name__}: {error}", traceback.format_exc())
         pipe.send(answer)
 
 
@@ -164,6 +168,8 @@ def dask(address, course, fingerprint, sandbox):
     """
     from distributed import Client
 
+    from .course import sources_digest
+
     try:
         client = Client(address, timeout=10, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -177,7 +183,7 @@ def dask(address, course, fingerprint, sandbox):
             raise ValueError(
                 f"A worker grades one submission at a time, but {several[0]} has threads: {START} {address}"
             )
-        found = client.run(_lacks, course, fingerprint, sandbox)
+        found = client.run(_lacks, course, fingerprint, sources_digest(), sandbox)
         lacks = {name: why for name, why in found.items() if why}
         if lacks:
             raise ValueError("\n".join(f"Dask worker {name}: {why}" for name, why in lacks.items()))
@@ -191,13 +197,13 @@ def dask(address, course, fingerprint, sandbox):
 START = "dask worker --nthreads 1"
 
 
-def _lacks(course, fingerprint, sandbox):
+def _lacks(course, fingerprint, sources, sandbox):
     """What a worker lacks, in words, or "". Runs there."""
-    from .course import fingerprint_of
+    from .course import fingerprint_of, sources_digest
     from .sandbox import require
 
     try:
-        if fingerprint_of(course.seed_file) != fingerprint:
+        if (fingerprint_of(course.seed_file), sources_digest()) != (fingerprint, sources):
             return "it holds another version of the grader or of its packages"
         require(sandbox)
     except OSError as error:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import nbformat
 from nbgrader.preprocessors import LimitOutput
-from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
+from nbgrader.utils import compute_checksum, is_grade, is_solution
 
+from autograder.faults import Fault, collected, guarded
 from autograder.release import ASSIGNMENT
 
 from . import late
 from .course import write_whole
-from .execute import TrustedExecute, look_at, run_cells
+from .execute import TrustedExecute, look_at, run_cells, score_of
 from .notebook_file import find_notebooks, stay_inside
 from .repair import answers_in, repair
 from .sandbox import Limits, Sandbox
@@ -26,7 +27,7 @@ class Record:
     """What grading one submission found. It knows no path and holds plain data, so that it can travel and be kept.
 
     needs: what a person must look at. notes: what was mended on the way. cells: each graded cell's scores. questions:
-    {id: verdicts}. notebooks: {name: the autograded notebook as text}.
+    {id: verdicts}. notebooks: {name: the autograded notebook as text}. faults: the Faults of the grader itself.
     """
 
     student: str
@@ -40,6 +41,10 @@ class Record:
     questions: dict = field(default_factory=dict)
     notebooks: dict = field(default_factory=dict)
     seconds: float = 0.0
+    faults: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.faults = [fault if isinstance(fault, Fault) else Fault(**fault) for fault in self.faults]
 
     @property
     def status(self):
@@ -72,13 +77,16 @@ def grade_submission(folder, course, *, key="", timeout=10, sandbox="bubblewrap"
     begun = time.monotonic()
     folder = Path(folder)
     record = Record(student=student_of(folder), key=key)
-    try:
-        with Sandbox(course.release, kind=sandbox, limits=limits or Limits()) as opened, ExitStack() as doors:
-            _grade(folder, course, record, timeout, opened, doors)
-    except Exception as error:
-        record.needs.append(f"grading broke down: {type(error).__name__}: {error}")
+    with collected() as record.faults:
+        guarded("grading broke down", _grade_in_sandbox, folder, course, record, timeout, sandbox, limits or Limits())
+    record.needs += dict.fromkeys(fault.need for fault in record.faults if fault.level == "ERROR")
     record.seconds = round(time.monotonic() - begun, 3)
     return record
+
+
+def _grade_in_sandbox(folder, course, record, timeout, sandbox, limits):
+    with Sandbox(course.release, kind=sandbox, limits=limits) as opened, ExitStack() as doors:
+        _grade(folder, course, record, timeout, opened, doors)
 
 
 def student_of(folder):
@@ -162,7 +170,7 @@ def _save_scores(notebook, name, record):
     for cell in notebook.cells:
         place = {"notebook": name, "name": cell.metadata.get("nbgrader", {}).get("grade_id")}
         if is_grade(cell):
-            score, maximum = determine_grade(cell)
+            score, maximum = score_of(cell)
             kind = "automatic" if cell.cell_type == "code" else "manual"
             record.cells.append(place | {"kind": kind, "auto_score": score, "max_score": maximum})
         if is_solution(cell):

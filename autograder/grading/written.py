@@ -10,6 +10,7 @@ import re
 import warnings
 from dataclasses import dataclass, replace
 
+from autograder.faults import LOG
 from autograder.formula.tokens import MAX_CHARACTERS as LENGTH
 from autograder.formula.verdict import FormulaVerdict
 from autograder.hw1.formula_verdicts import judge_formula
@@ -33,6 +34,7 @@ def received(door):
         found = json.loads(door.told())["formula"]
         return found[: LENGTH + 1] if type(found) is str else None
     except Exception:  # whatever a hostile kernel sends
+        LOG.info("what came in place of a formula could not be read", exc_info=True)
         return None
 
 

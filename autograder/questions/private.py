@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograder.faults import guarded
+
 from . import public
 from .draws import draw, graded_draw
 from .public import PARAMS, QUESTIONS, SEEDS, TOLERANCE, Answer, arguments, collect, judge_draw, worst_of
@@ -248,9 +250,12 @@ def _judge(question_id: str, call: CallFunction, seeds: Sequence, diagnose: Diag
                 parts = judge_draw(question, values, right, q, tolerance=TOLERANCE, carried=after)
             drawn.append(parts)
             words += public.new_words(complaints, words)
-            names = diagnose(question_id, q, values, right) if diagnose else {}
+            # a fault in these two costs a name or a picture, and no verdict
+            naming = f"{question_id}: its mistakes could not be named"
+            names = guarded(naming, diagnose, question_id, q, values, right, otherwise={}) if diagnose else {}
             (special if public.sizes_of(question.family, seed) else named).append(names)
-            pictures.append(_pictures(question, q, values, right | after, drawn[-1]))
+            drawing = f"{question_id}: its errors could not be drawn"
+            pictures.append(guarded(drawing, _pictures, question, q, values, right | after, parts, otherwise={}))
     result = public.Result(question.id, question.functions, worst_of(drawn), tuple(words))
     names = _agreed(special) | _agreed(named)  # what is wrong at equal sizes and at z = 0 alone is named by these
     first = {name: picture for of_draw in reversed(pictures) for name, picture in of_draw.items()}

@@ -170,7 +170,7 @@ def test_a_derivation_is_scored_and_what_the_teacher_gave_is_kept(tab, server, g
 
     assert cli.main(["feedback", "--out", str(course.out)]) == cli.GRADED
     page = (course.out / "feedback/ada/hw1/problem1.html").read_text(encoding="utf8")
-    assert "Score: 1.5 / 2.0" in page and "Why is it <em>diagonal</em>?" in page
+    assert "1.5 of 2" in page and "1.5 of 2 graded by hand" in page and "Why is it <em>diagonal</em>?" in page
 
 
 def test_formgrader_s_own_button_writes_the_same_feedback(tab, server, graded):

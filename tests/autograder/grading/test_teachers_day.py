@@ -1,6 +1,7 @@
 """A teacher's commands, one after the other: collect, export, report; no kernel runs."""
 
 import csv
+import json
 import shutil
 import zipfile
 
@@ -142,3 +143,72 @@ def test_the_page_on_the_class(graded):
     page = (graded.out / "report.html").read_text(encoding="utf8")
     assert "2 submissions · 2 graded · 0 need you · 12 derivations to read" in page
     assert '<td class="">emmy</td><td class="n">2</td><td class="n">8.6</td>' in page
+
+
+def needing(course, student, *reasons):
+    record = Record.load(record_file(course, student))
+    record.needs = list(reasons)
+    record.save(record_file(course, student))
+
+
+def rows_of(course):
+    with open(course.out / "grades.csv", newline="", encoding="utf8") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def test_what_a_person_has_looked_at_is_ticked_off_and_a_new_reason_shows(graded, roster, capsys):
+    read_by_hand(graded)
+    place = ["--out", str(graded.out)]
+    command = ["export", *place, "--to", "canvas", "--roster", roster, "--column", "hw1 (4711)"]
+    loop = "problem1: endless loop in f (stopped after 10 s; the other functions count)"
+    needing(graded, "ada", loop, "problem1: two notebooks")
+    needing(graded, "emmy", loop)
+    assert main(command) == NEEDS_A_PERSON
+    assert not (graded.out / "for_canvas.csv").exists()
+    assert "autograder resolve" in capsys.readouterr().out
+
+    assert main(["resolve", "ada", "emmy", *place, "--because", "ran it at home: it ends", "--by", "Grace"]) == GRADED
+    said = capsys.readouterr().out
+    assert "emmy: problem1: endless loop" in said and "ran it at home: it ends" in said
+    row = rows_of(graded)["ada"]
+    assert (row["needs"], row["status"]) == ("", "graded")
+    assert "two notebooks" in row["resolved"] and "resolved by Grace, 20" in row["resolved"]
+    assert main(command) == GRADED
+    assert [row[-1] for row in table(graded.out / "for_canvas.csv")] == ["hw1 (4711)", "112.00", "98.00", "44.00"]
+    assert main(["summary", *place]) == GRADED
+    assert "2 graded · 0 need you · 2 resolved" in capsys.readouterr().out
+    assert main(["report", *place]) == GRADED
+    assert "<h2>Resolved</h2>" in (graded.out / "report.html").read_text(encoding="utf8")
+
+    needing(graded, "ada", loop.replace("10 s", "4 s"))  # graded again: the same reason, another time
+    assert main(command) == GRADED
+    assert "two notebooks" not in rows_of(graded)["ada"]["resolved"]
+    needing(graded, "ada", loop, "problem2.ipynb is missing")
+    assert main(command) == NEEDS_A_PERSON
+    row = rows_of(graded)["ada"]
+    assert (row["needs"], row["status"]) == ("problem2.ipynb is missing", "needs a person")
+    assert "endless loop" in row["resolved"] and "missing" not in row["resolved"]
+    assert main([*command, "--partial"]) == NEEDS_A_PERSON
+
+    assert main(["resolve", "ada", *place, "--undo"]) == NEEDS_A_PERSON
+    assert loop in rows_of(graded)["ada"]["needs"] and rows_of(graded)["ada"]["resolved"] == ""
+    assert rows_of(graded)["emmy"]["needs"] == "", "undone for one alone"
+    detail = json.loads((graded.out / "grades.json").read_text(encoding="utf8"))["students"]["emmy"]
+    assert detail["needs"] == [] and detail["status"] == "graded"
+    (resolution,) = detail["resolved"]
+    assert resolution["by"] == "Grace" and resolution["because"] == "ran it at home: it ends"
+    assert resolution["needs"] == [loop] and resolution["when"].startswith("20")
+
+
+def test_what_cannot_be_resolved_is_told(graded, capsys):
+    place = ["--out", str(graded.out)]
+    assert main(["resolve", "ada", *place]) == FAILED
+    assert "--because WHY" in capsys.readouterr().err
+    assert main(["resolve", "ada", *place, "--because", " "]) == FAILED
+    assert main(["resolve", "nobody", *place, "--because", "x"]) == FAILED
+    assert "There is no submission of 'nobody'" in capsys.readouterr().err
+    assert main(["resolve", "ada", *place, "--because", "x"]) == GRADED
+    assert "ada: nobody is needed" in capsys.readouterr().out
+    (graded.root / "resolutions.json").write_text("{")
+    assert main(["export", *place]) == FAILED
+    assert "resolutions.json cannot be read" in capsys.readouterr().err

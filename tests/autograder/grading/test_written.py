@@ -303,11 +303,14 @@ def test_what_a_grade_depends_on_has_the_reader_the_judge_and_the_cost_of_a_repa
     assert course.fingerprint_of(seed) != before
     (tmp_path / "course.toml").unlink()
     assert course.fingerprint_of(seed) == before
-    read = course.Path.read_bytes
-    for name in ("tokens.py", "verdict.py", "targets.py", "formula_verdicts.py", "written.py"):
+    read, release = course.Path.read_bytes, course.sources_digest()
+    for name in ("problem1.md", "network.svg", "tokens.py", "verdict.py", "targets.py", "written.py"):
         with monkeypatch.context() as patch:
             patch.setattr(course.Path, "read_bytes", lambda path, name=name: read(path) + b"#" * (path.name == name))
-            assert course.fingerprint_of(seed) != before, name
+            assert (course.fingerprint_of(seed) == before) == name.endswith(".py"), f"no docstring regrades: {name}"
+            assert course.sources_digest() != release, name
+    monkeypatch.setattr(course.versions, "GRADING_VERSION", course.versions.GRADING_VERSION + 1)
+    assert course.fingerprint_of(seed) != before
 
 
 @pytest.mark.parametrize("value", ["-1", "101", "nan", '"5"', "true"])
