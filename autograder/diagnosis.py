@@ -27,7 +27,8 @@ import numpy as np
 
 from autograder import questions
 from autograder.questions import QUESTIONS, public
-from autograder.questions.private import TOLERANCE
+
+TOLERANCE = 1e-9  # a mistake is named where an answer equals its formula, far closer than a right answer has to come
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The right steps. A step that is a part of a question has that part's name; the others are pieces of one such step.
