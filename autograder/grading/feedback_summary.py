@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from nbgrader.utils import is_grade, is_solution
 
-from autograder.diagnosis import MISTAKES
+from autograder.hw1.mistakes import MISTAKES
 from autograder.report import capital, place
 
 from .clean import plain, without_paths

@@ -2,7 +2,7 @@
 
 **When an answer is named.** A part that is wrong by itself, not merely computed from a wrong one, is compared with what
 each mistake of its question gives there, both after the student's own earlier parts and after right ones. Two values
-are equal if they agree to the precision of the gradient checker. Unless one mistake explains every part, pairs of
+are equal if they agree to TOLERANCE. Unless one mistake explains every part, pairs of
 mistakes that both change this part are tried too. Of several explanations the one counts that gives the most of the
 answer's other parts as well, then the one with the fewest mistakes. Where two explanations are left, nothing is named.
 Neither is a mistake that was made elsewhere and would have spoilt more right parts than it explains wrong ones.
@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from autograder.questions.private import TOLERANCE
 from autograder.steps import Evaluation, Steps
 
 from .model import Bank, Entry, Named
 
+TOLERANCE = 1e-9  # a mistake is named where an answer equals its formula, far closer than a right answer has to come
 Explanation = tuple[Entry, ...]  # the entries whose mistakes were all made; the empty one means no mistake
 
 

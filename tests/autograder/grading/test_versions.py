@@ -6,7 +6,6 @@ import re
 
 import nbformat
 import numpy as np
-from autograder.diagnosis import diagnose
 from autograder.formula.judge import judge_formula
 from traitlets.config import Config
 
@@ -17,6 +16,7 @@ from autograder.grading.written import shown
 from autograder.questions import judge
 from autograder.questions.public import call_in
 from autograder.report import html
+from verification.mistake_matrix import diagnose
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 

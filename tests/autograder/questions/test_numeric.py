@@ -7,8 +7,6 @@ import warnings
 
 import numpy as np
 import pytest
-from autograder.diagnosis import diagnose
-from tests.autograder.variants import RIGHT
 
 import solutions
 from autograder.demo import FORMULAS, right_answers
@@ -18,6 +16,8 @@ from autograder.questions import HW1, QUESTIONS, draw, judge, public
 from autograder.questions.numeric import said_by_the_source, seen_while_running, unusual_numbers
 from autograder.questions.public import PARAMS, arguments
 from tests.attacks.points import AUTODIFF
+from verification.mistake_matrix import diagnose
+from verification.student_variants import RIGHT
 
 OWN = [question_id for question_id in QUESTIONS if question_id not in HW1]
 SEEDS = range(3)

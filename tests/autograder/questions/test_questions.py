@@ -5,11 +5,11 @@ from functools import partial
 
 import numpy as np
 import pytest
-from tests.autograder.variants import student
 
 import solutions
 from autograder import questions
-from autograder.questions import HW1, QUESTIONS, private, public
+from autograder.questions import HW1, QUESTIONS, draw, public
+from verification.student_variants import student
 
 SECRET = 2**100 + 12345
 RIGHT = {name: getattr(solutions, name) for name in solutions.__all__}
@@ -440,9 +440,9 @@ def test_a_clue_is_told_of_its_own_branch_alone():
 
 
 def test_factors_that_are_equal_are_not_told_apart():
-    q = private.draw("2-2", 1, sizes=(5, 5, 5, 5))
+    q = draw("2-2", 1, sizes=(5, 5, 5, 5))
     assert public.clues(QUESTIONS["2-2"], q)[1].keys() == {"1 - p", "dout"}
-    assert public.clues(QUESTIONS["2-2"], private.draw("2-2", 1))[1].keys() == {"1 - p", "dout", "m", "K", "n_h"}
+    assert public.clues(QUESTIONS["2-2"], draw("2-2", 1))[1].keys() == {"1 - p", "dout", "m", "K", "n_h"}
 
 
 def test_an_incomplete_cache_is_told_once_and_by_its_keys():
@@ -454,5 +454,5 @@ def test_an_incomplete_cache_is_told_once_and_by_its_keys():
     functions = student() | {"two_branch_forward": forward}
     (words,) = public.at_home(QUESTIONS["2-2"], functions, (9,)).words
     assert "the cache that two_branch_forward returns lacks 'r', 'z_2b'." in words and "KeyError" not in words
-    _, words = public.collect(QUESTIONS["2-1"], public.call_in(functions), private.draw("2-1", 0))
+    _, words = public.collect(QUESTIONS["2-1"], public.call_in(functions), draw("2-1", 0))
     assert words == ["two_branch_forward returned a dict without 'z_2b', 'r'."]
