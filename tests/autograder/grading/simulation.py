@@ -13,7 +13,6 @@ from copy import deepcopy
 from functools import lru_cache
 
 import pytest
-from autograder.formula.judge import judge_formula
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
 from autograder.grading.execute import question_of
@@ -21,6 +20,7 @@ from autograder.grading.notebook_file import find_notebooks
 from autograder.grading.repair import answers_in, repair
 from autograder.grading.sandbox import KERNEL
 from autograder.grading.student_code import kernel_environment, prepare, stops_early, transformed
+from autograder.hw1.formula_verdicts import judge_formula
 from autograder.questions import WRITTEN
 from autograder.release import PUBLIC
 

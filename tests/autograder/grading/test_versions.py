@@ -6,13 +6,13 @@ import re
 
 import nbformat
 import numpy as np
-from autograder.formula.judge import judge_formula
 from traitlets.config import Config
 
 import solutions
 from autograder.grading import feedback, gradebook, versions
 from autograder.grading.feedback_summary import Named, Row, Summary
 from autograder.grading.written import shown
+from autograder.hw1.formula_verdicts import judge_formula
 from autograder.questions import judge
 from autograder.questions.public import call_in
 from autograder.report import html
