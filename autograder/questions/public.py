@@ -91,6 +91,7 @@ def draw_network(rng, sizes=None, kink=False):
         q |= dict(theta_2a=rng.normal(size=(n_h, n_h)) / n_h, theta_2b=rng.normal(size=(K, n_h)) / n_h)
         if kink:  # one feature alone is not 0 in this sample, and this unit does not look at it
             q["x"][0, 1:] = q["theta_1a"][1, 0] = q["theta_1b"][1, 0] = 0
+            q["r"][0, 1] = (1 + q["p"]) / 2  # it is kept, so that the slope at 0 is seen
         return q | dict(gamma=_of_both_signs(rng, n_h), beta=_of_both_signs(rng, n_h))
 
     def fair(q):  # every unit is on for some samples and off for others, of both some dropped, no other sits on a kink
