@@ -898,7 +898,7 @@ def check(question_id, seed=None):
 
 CHECKED = {}  # {question id: (points, maximum)} of the last check() of each question
 PLACEHOLDER = "YOUR DERIVATION HERE"
-ALONE = "AUTOGRADER_RUNS_ALONE"  # the environment variable that is set while a notebook is run by before_you_hand_in
+ALONE = "CHECKS_RUN_ALONE"  # the environment variable that is set where before_you_hand_in has nothing to do
 CELL_SECONDS, RUN_SECONDS = 10, 300  # that a cell may take when it is graded, and that a notebook may take here
 PROVIDED = {"numpy", "matplotlib", "checks", "gradcheck", "formulas"}  # what exists when graded, beside Python's own
 
@@ -912,7 +912,7 @@ def before_you_hand_in(notebook):
 
     It does nothing where the notebook is being run like that, or graded, and no point depends on it.
     """
-    if os.environ.get(ALONE) or "autograder_kernel" in sys.modules:
+    if os.environ.get(ALONE):
         return
     path = Path(notebook)
     try:
