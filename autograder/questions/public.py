@@ -95,6 +95,7 @@ def draw_network(rng, sizes=None, kink=False):
         q |= dict(theta_2a=rng.normal(size=(n_h, n_h)) / n_h, theta_2b=rng.normal(size=(K, n_h)) / n_h)
         if kink:  # one feature alone is not 0 in this sample, and this unit does not look at it
             q["x"][0, 1:] = q["theta_1a"][1, 0] = q["theta_1b"][1, 0] = 0
+            q["r"][0, 1] = (1 + q["p"]) / 2  # it is kept, so that the slope at 0 is seen
         return q | dict(gamma=_of_both_signs(rng, n_h), beta=_of_both_signs(rng, n_h))
 
     def fair(q):  # every unit is on for some samples and off for others, of both some dropped, no other sits on a kink
@@ -901,7 +902,7 @@ def check(question_id, seed=None):
 
 CHECKED = {}  # {question id: (points, maximum)} of the last check() of each question
 PLACEHOLDER = "YOUR DERIVATION HERE"
-ALONE = "AUTOGRADER_RUNS_ALONE"  # the environment variable that is set while a notebook is run by before_you_hand_in
+ALONE = "CHECKS_RUN_ALONE"  # the environment variable that is set where before_you_hand_in has nothing to do
 CELL_SECONDS, RUN_SECONDS = 10, 300  # that a cell may take when it is graded, and that a notebook may take here
 PROVIDED = {"numpy", "matplotlib", "checks", "gradcheck", "formulas"}  # what exists when graded, beside Python's own
 
@@ -915,7 +916,7 @@ def before_you_hand_in(notebook):
 
     It does nothing where the notebook is being run like that, or graded, and no point depends on it.
     """
-    if os.environ.get(ALONE) or "autograder_kernel" in sys.modules:
+    if os.environ.get(ALONE):
         return
     path = Path(notebook)
     try:

@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from autograder import cli
 from autograder.demo import fill, right_answers
+from autograder.grading import sandbox
 from autograder.questions import public
 from autograder.release import ASSIGNMENT, book_page, release
 
@@ -91,15 +93,12 @@ def test_another_name_and_another_file(told):
     assert "The saved file has no cell before_you_hand_in" in told(lambda cells, nb: nb.cells.pop())
 
 
-@pytest.mark.parametrize("where", ["alone", "graded"])
-def test_it_does_nothing_where_the_notebook_is_being_run(monkeypatch, capsys, where):
-    if where == "alone":
-        monkeypatch.setenv(public.ALONE, "1")
-    else:
-        monkeypatch.setitem(sys.modules, "autograder_kernel", sys)
+def test_it_does_nothing_where_the_notebook_is_being_run_or_graded(monkeypatch, capsys):
+    monkeypatch.setenv(public.ALONE, "1")
     monkeypatch.setattr(public, "Path", None)  # no file is looked at
     public.before_you_hand_in("problem1.ipynb")
     assert capsys.readouterr().out == ""
+    assert f'os.environ["{public.ALONE}"] = "1"' in Path(sandbox.INSIDE).read_text(encoding="utf8")
 
 
 def test_a_command_previews_a_folder(told, tmp_path, capfd):
