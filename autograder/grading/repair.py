@@ -391,7 +391,7 @@ class _Repair:
             self.placed[slot.name] = getattr(self, f"_{slot.kind}")(slot, self.claims.get(slot.name, []), elsewhere)
         self._stray_texts()
         for piece in self.loose:
-            if piece.kind == "code" and not _is_text(piece) and parse(piece.source) is None:
+            if piece.kind == "code" and parse(piece.source) is None:
                 self.done.doubts.append(f"a cell that belongs to no question is no Python: {_begins(piece.source)}")
         self._assemble()
         self._conflicts()
@@ -691,7 +691,9 @@ class _Repair:
 def _broken(piece, following):
     """Whether two code cells are halves of one: at least one of them is no Python by itself, or begins indented."""
     return (
-        parse(piece.source) is None or parse(following.source) is None or re.match(r"[ \t]+\S", following.source)
+        parse(piece.source) is None
+        or parse(following.source) is None
+        or re.match(r"(?:[ \t]*\n)*[ \t]+\S", following.source)
     ) and not (piece.grade_id and following.grade_id and piece.grade_id != following.grade_id)
 
 
