@@ -63,7 +63,7 @@ class Slot:
 @dataclass(eq=False)
 class _Piece:
     """A submitted cell on its way. name: the slot that it is taken for. anchor: the index of the slot behind which it
-    stands. from_statement: it was written into the cell of a given text."""
+    stands. from_statement: it was written into the cell of a given text. unsure: its place could be another one's."""
 
     kind: str
     source: str
@@ -73,6 +73,7 @@ class _Piece:
     name: str | None = None
     anchor: int = -1
     from_statement: bool = False
+    unsure: bool = False
 
 
 def slots_of(blank):
@@ -157,6 +158,7 @@ def _unjoin(pieces, slots):
     lost = [slot for slot in slots if slot.kind in {"text", "check"} and _fold(slot.source) not in there]
     kept = []
     for piece in pieces:
+        before = piece.source
         for slot in lost:
             if (rest := _cut(piece.source, slot.source)) is None:
                 continue
@@ -166,7 +168,7 @@ def _unjoin(pieces, slots):
                 piece.grade_id = piece.id = None
             if slot.kind == "text" and (own or not (piece.grade_id or piece.id)):
                 piece.from_statement, piece.anchor = True, slot.index
-        if piece.source.strip() or piece.attachments:
+        if piece.source.strip() or piece.attachments or not before.strip():
             kept.append(piece)
     return kept
 
@@ -296,6 +298,8 @@ def _by_position(pieces, slots, claims, claim):
     for (begin, low), (end, high) in pairwise(ends):
         free = [slot for slot in slots[low + 1 : high] if slot.name not in claims]
         loose = [piece for piece in pieces[begin + 1 : end] if piece.name is None and _fold(piece.source)]
+        derivations = sum(slot.kind == "derivation" for slot in free)
+        unsure = derivations > 1 and sum(map(_is_text, loose)) != derivations
         for slot in free:
             fitting = [piece for piece in loose if _could_be(piece, slot)]
             same = [piece for piece in fitting if _fold(piece.source) == _fold(slot.source)]
@@ -303,7 +307,7 @@ def _by_position(pieces, slots, claims, claim):
                 piece = (same or fitting)[0]
                 loose = loose[loose.index(piece) + 1 :]
                 claim(piece, slot.name)
-                guessed = True
+                guessed, piece.unsure = True, unsure
     return guessed | _leftover_formulas(pieces, slots, claims, claim)
 
 
@@ -323,7 +327,10 @@ def _is_text(piece):
     tree = parse(piece.source)
     if tree is None:
         return not re.search(r"^(def|class|import|from) |formula\(|^[%!]|\bcheck\(", piece.source, re.MULTILINE)
-    return all(type(node).__name__ == "Expr" and type(node.value).__name__ == "Constant" for node in tree.body)
+    return all(
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for node in tree.body
+    )
 
 
 def _leftover_formulas(pieces, slots, claims, claim):
@@ -391,7 +398,7 @@ class _Repair:
             self.placed[slot.name] = getattr(self, f"_{slot.kind}")(slot, self.claims.get(slot.name, []), elsewhere)
         self._stray_texts()
         for piece in self.loose:
-            if piece.kind == "code" and not _is_text(piece) and parse(piece.source) is None:
+            if piece.kind == "code" and parse(piece.source) is None:
                 self.done.doubts.append(f"a cell that belongs to no question is no Python: {_begins(piece.source)}")
         self._assemble()
         self._conflicts()
@@ -533,7 +540,9 @@ class _Repair:
     def _derivation(self, slot, claims, _):
         cell = deepcopy(slot.cell)
         self._doubled(slot, claims)
-        texts = [piece for piece in claims if _is_answer(slot, piece)]
+        texts = [p for p in claims if _is_answer(slot, p) and (p.source.strip() or p.attachments)]
+        if any(piece.unsure for piece in texts):
+            self._need(slot, "a text was taken for it whose place alone tells, and that not surely")
         close = [p for p in self.loose if p.anchor in (slot.index - 1, slot.index) and _is_text(p)]
         code = [p for p in self.loose if p.anchor in (slot.index - 1, slot.index) and not _is_text(p)]
         added = [piece for piece in close if not any(_fold(piece.source) == _fold(text.source) for text in texts)]
@@ -691,7 +700,9 @@ class _Repair:
 def _broken(piece, following):
     """Whether two code cells are halves of one: at least one of them is no Python by itself, or begins indented."""
     return (
-        parse(piece.source) is None or parse(following.source) is None or re.match(r"[ \t]+\S", following.source)
+        parse(piece.source) is None
+        or parse(following.source) is None
+        or re.match(r"(?:[ \t]*\n)*[ \t]+\S", following.source)
     ) and not (piece.grade_id and following.grade_id and piece.grade_id != following.grade_id)
 
 

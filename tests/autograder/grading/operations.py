@@ -858,10 +858,18 @@ above("cell_magic", "%%time")
 above("unknown_cell_magic", "%%wandb")
 above("exit", "exit()")
 above("sys_exit", "import sys\nsys.exit()")
-above("decorator", "from numba import njit\n\n@njit", FULL)
 above("file", "table = np.loadtxt('table.csv')", FLAGGED)
 above("input", "name = input()", FLAGGED)
 above("nested_import", "if True:\n    import torch", FLAGGED)
+
+
+@hand(FULL)
+@first
+def decorated(cells, rng):
+    """A function has the decorator of a module that does not exist when graded."""
+    cell = cells[at(cells, "softmax_jacobian")]
+    text = source(cell).replace("def softmax_jacobian", "@njit\ndef softmax_jacobian")
+    put(cell, f"from numba import njit\n\n{text}")
 
 
 @hand(FULL)

@@ -269,10 +269,13 @@ def test_cells_of_any_form_become_cells_of_the_right_form(released):
     blank = fill(released["problem1"], {})
     repaired = repair(parse_notebook(json.dumps({"cells": STRANGE}).encode(), "x.ipynb"), blank)
     nbformat.validate(repaired.notebook)
-    sources = [cell.source for cell in repaired.notebook.cells]
-    assert sources[:4] == ["c", sources[1], released["problem1"].cells[1].source, "a = 1"]
-    assert sources[4] == "b" and sources[5:] == [cell.source for cell in released["problem1"].cells[2:]]
-    assert len([note for note in repaired.notes if "was gone" in note]) == 21
+    cells = [(cell.source, "nbgrader" in cell.metadata) for cell in repaired.notebook.cells]
+    expected = [(cell.source, "nbgrader" in cell.metadata) for cell in released["problem1"].cells]
+    expected[2:2] = [("a = 1\n", False), ("b", False)]
+    expected[expected.index(("YOUR DERIVATION HERE", True))] = ("c", True)
+    assert cells == expected
+    assert [need[:13] for need in repaired.needs] == ['"derive-1-1":', '"derive-1-2":', '"derive-1-3":']
+    assert len([note for note in repaired.notes if "was gone" in note]) == 18
 
 
 def test_a_locked_cell_that_was_edited_is_as_it_was(released):
