@@ -15,7 +15,7 @@ PICTURE = re.compile(
     r"!\[[^\]\n]{0,500}\]\(\s*<?([^\s()<>]{1,500})|<img\b[^<>]{0,500}?\bsrc\s*=\s*[\"']?([^\s\"'<>]{1,500})", re.I
 )
 HEADING = re.compile(r"^#{1,6}[ \t]+(.{1,200})", re.MULTILINE)
-RESULTS = {"right": "right", "repaired": "right after a repair"}
+NO_RESPONSE = "No response."  # nbgrader's comment on a cell that was left as it was released
 FULL = 1e-9  # of a question's points: what is missing by less is rounding
 
 
@@ -71,7 +71,7 @@ def summarize(notebook, name, record, needs, resolved, score, notebooks):
     """
     graded = [cell for cell in notebook.cells if is_grade(cell)]
     questions = {judged["question"]: judged for judged in _judged(record, name)}
-    rows = {cell.metadata.nbgrader.grade_id: _row(cell, questions) for cell in graded}
+    rows = {cell.metadata.nbgrader.grade_id: _row(cell, questions, record is not None) for cell in graded}
     sums = {kind: [0.0, 0.0] for kind in ("code", "markdown")}
     for cell in graded:
         if not math.isnan(cell.metadata.nbgrader.score):
@@ -134,12 +134,15 @@ def _judged(record, name):
     return [judged for judged in (record.questions.values() if record else ()) if judged.get("notebook") == name]
 
 
-def _row(cell, questions):
+def _row(cell, questions, recorded):
     score, points = cell.metadata.nbgrader.score, float(cell.metadata.nbgrader.points)
     if cell.cell_type == "markdown":
         if math.isnan(score):
             return Row(title(cell), f"not read yet, of {points:g}", "a person reads it", "open")
-        return Row(title(cell), f"{score:g} of {points:g}", "read by a person", "open")
+        empty = score == 0 and cell.metadata.nbgrader.get("comment") == NO_RESPONSE
+        return Row(
+            title(cell), f"{score:g} of {points:g}", "nothing was written" if empty else "graded by hand", "open"
+        )
     if math.isnan(score):
         return Row(title(cell), f"not graded, of {points:g}", "a person will look at it", "open")
     verdicts = [
@@ -148,6 +151,8 @@ def _row(cell, questions):
         if _cell_of(judged) == cell.metadata.nbgrader.grade_id
         for part in judged["parts"]
     ]
+    if score == 0 and recorded and not verdicts:  # its notebook could not be read
+        return Row(title(cell), f"0 of {points:g}", "not graded", "open")
     right = score >= points - FULL
     result = "right after a repair" if "repaired" in verdicts else "right" if right else "partly right"
     result = result if score > 0 else "not right"

@@ -36,6 +36,18 @@ def test_points_by_hand_and_automatic_ones_and_what_is_open():
     assert results["check-1-2"] == ("not graded, of 4", "a person will look at it", "open")
     assert results["check-1-3"] == ("1 of 4", "partly right", "wrong")
     assert results["derive-1-2"][0] == "not read yet, of 2"
+    assert results["derive-1-1"] == ("1.5 of 2", "graded by hand", "open")
+
+
+def test_what_could_not_be_read_is_not_called_wrong():
+    blank = graded("derive-1-1", 0.0, 2, "markdown")
+    blank.metadata.nbgrader.comment = "No response."
+    made = summary(cells=[blank, graded("check-1-1", 0.0, 4)])
+    assert [row.result for row in made.rows.values()] == ["nothing was written", "not graded"]
+    part = {"verdict": "not yet", "name": "out"}
+    judged = {"1-1": {"question": "1-1", "notebook": "problem1", "parts": [part]}}
+    made = summary(Record("ada", questions=judged), cells=[graded("check-1-1", 0.0, 4)])
+    assert made.rows["check-1-1"].result == "not right"
 
 
 def test_a_fault_is_told_without_the_exception_which_could_hold_a_hidden_input():
