@@ -236,7 +236,7 @@ def test_formulas_are_mathml(feedback):
 
 def test_a_page_shows_each_formula_typeset_with_its_verdict_and_its_mistake(feedback):
     page = (feedback / "source-homework/hw1/problem2.html").read_text(encoding="utf8")
-    assert page.count("right after a repair") == 2
+    assert page.count("right after a repair") == 4, "in the summary, and at the formula"
     assert "no sample index: it was read as that of sample i." in page
     assert "Batch statistics taken as constants" in page
     assert "a matrix K × n_h" in page

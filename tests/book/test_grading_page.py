@@ -61,9 +61,10 @@ def table(path):
 
 
 def test_every_command_ends_as_the_page_says(typed):
-    """0; and 3 where a person is needed: for Emmy's time, then for Grace's loop."""
+    """0; and 3 where a person is needed: for Emmy's time, then for Grace's loop, until somebody has looked."""
     _, said, statuses = typed
-    wanted = "doctor 0, release 0, demo 0, collect 3, grade 3, summary 3, feedback 0, report 0, export 3, export 3"
+    wanted = "doctor 0, release 0, demo 0, collect 3, grade 3, summary 3, feedback 0, report 0, "
+    wanted += "resolve 0, export 0, export 0"
     assert ", ".join(map(" ".join, statuses)) == wanted, said
     assert "The sandbox holds." in said
     assert "nothing came of 1: marie" in said and "emmy: is marked LATE" in said
@@ -92,8 +93,9 @@ def test_the_words_of_the_two_files_are_the_pages(typed):
     assert {name: row["status"] for name, row in rows.items()} == {
         "ada": "graded",
         "emmy": "graded",
-        "grace": "needs a person",
+        "grace": "graded",
     }
+    assert rows["grace"]["needs"] == "" and "endless loop" in rows["grace"]["resolved"]
     assert [float(rows[name]["manual_score"]) for name in rows] == [12, 12, 12]
     assert rows["ada"]["auto_score"] == rows["ada"]["auto_max"]
     assert float(rows["ada"]["late_penalty"]) == 0
@@ -105,9 +107,9 @@ def test_the_words_of_the_two_files_are_the_pages(typed):
     assert verdicts == {"right", "partly right", "not right"}
     assert {d["verdict"] for student in students.values() for d in student["by_hand"].values()} == {"read"}
     assert any(q["diagnosis"] for q in students["emmy"]["questions"].values())
-    for word in {*verdicts, "not judged", "not graded", *{row["status"] for row in rows.values()}}:
+    for word in {*verdicts, "not judged", "not graded", "needs a person", *{row["status"] for row in rows.values()}}:
         assert f"*{word}*" in " ".join(PAGE.split())
-    for name in ("manual_waiting", "late_penalty", "needs", "status"):
+    for name in ("manual_waiting", "late_penalty", "needs", "resolved", "status"):
         assert f"`{name}`" in PAGE and name in rows["ada"]
 
 
