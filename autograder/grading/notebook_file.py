@@ -80,7 +80,7 @@ def parse_notebook(data, name):
     """
     text, notes = _decoded(data, name)
     if not text.strip():
-        raise ValueError(f"{name} is not a notebook: it is empty, so it is not valid JSON")
+        raise ValueError(f"{name} is not valid JSON: it is empty, and so not a notebook")
     if CONFLICT.search(text):
         return _merged(text, name, notes)
     return replace(_parsed(text, name), notes=notes)
@@ -92,7 +92,7 @@ def _decoded(data, name):
         return data.decode("utf-8-sig" if encoding.startswith("utf-8") else encoding), []
     except UnicodeDecodeError as error:
         if not encoding.startswith("utf-8"):
-            raise ValueError(f"{name} is not a notebook: {error}") from error
+            raise ValueError(f"{name} is not a notebook, and not valid JSON: {error}") from error
     mended = data.decode("utf8", "replace")
     broken = mended.count("\ufffd")
     if broken <= sum(c > "\x7f" for c in mended) - broken:
@@ -131,7 +131,9 @@ def _cells(notebook):
     if not isinstance(sheets, list) or not sheets:
         return None
     lists = [sheet.get("cells") if isinstance(sheet, dict) else None for sheet in sheets]
-    return [cell for cells in lists for cell in cells] if all(isinstance(cells, list) for cells in lists) else None
+    return (
+        [cell for cells in lists for cell in cells] or None if all(isinstance(cells, list) for cells in lists) else None
+    )
 
 
 def _cell(cell):

@@ -212,7 +212,7 @@ def second(student):
 
 CONTENTS = [
     holds("an empty file", "Nothing at all.", b"", "problem1.ipynb is not valid JSON"),
-    holds("a huge file", "Twenty-one megabytes.", b" " * (21 * 2**20), "too large"),
+    holds("a huge file", "Sixty-five megabytes.", b" " * (65 * 2**20), "too large"),
     holds(
         "a deep file",
         "A hundred thousand brackets.",
@@ -353,9 +353,9 @@ FILES = [
     Attack("a folder", "The notebook is a folder.", files=is_a_folder, says="missing"),
     Attack(
         "a wrong name",
-        "The notebook has another name.",
+        "The notebook has another name: it is found all the same.",
         files=renamed("problem1.ipynb", "Problem1 (1).ipynb", "problem1.ipynb.txt"),
-        says="missing",
+        deserves={},
     ),
     Attack(
         "files of its own",
