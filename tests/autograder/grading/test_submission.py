@@ -275,7 +275,7 @@ def test_cells_of_any_form_become_cells_of_the_right_form(released):
     expected[expected.index(("YOUR DERIVATION HERE", True))] = ("c", True)
     assert cells == expected
     assert [need[:13] for need in repaired.needs] == ['"derive-1-1":', '"derive-1-2":', '"derive-1-3":']
-    assert len([note for note in repaired.notes if "was gone" in note]) == 18
+    assert len([note for note in repaired.notes if "was gone" in note]) == 19
 
 
 def test_a_locked_cell_that_was_edited_is_as_it_was(released):
