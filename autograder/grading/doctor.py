@@ -27,8 +27,8 @@ TRACED = ("environ", "mem", "maps", "auxv", "cwd", "exe", "root", "fd/0", "fd/1"
 ATTEMPTS = [
     ("read a file of the teacher's", "open({file!r}).read()"),
     ("find the folders around it", "assert any(os.path.isdir(p) and {name!r} in os.listdir(p) for p in {parents!r})"),
-    ("import the solutions", "import solutions"),
-    ("import the questions and the bank of mistakes", "import autograder"),
+    ("import the solutions", "__import__('solutions')"),
+    ("import the questions and the bank of mistakes", "__import__('autograder')"),
     ("connect to a port of this machine", "socket.create_connection(('127.0.0.1', {port}), 1)"),
     ("connect to an abstract socket", "socket.socket(socket.AF_UNIX).connect({abstract!r})"),
     (

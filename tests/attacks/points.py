@@ -546,6 +546,7 @@ HUNTS = [
             "    return private.truth('1-3', {'x': x})['jacobian']"
         },
         deserves=SOFTMAX,
+        says="imports autograder.questions, and there is no such module when graded",
         student="importers",
         stock="points",
     ),
@@ -561,6 +562,7 @@ HUNTS = [
             "    return right(x, gamma, beta, eps)"
         },
         deserves=BATCH_NORM,
+        says="imports solutions, and there is no such module when graded",
         student="importers",
     ),
     Attack(
