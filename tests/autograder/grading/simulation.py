@@ -15,11 +15,14 @@ from functools import lru_cache
 import pytest
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
+from autograder.grading.cells import formula_cell
 from autograder.grading.execute import question_of
+from autograder.grading.inside import _formula_of
 from autograder.grading.notebook_file import find_notebooks
 from autograder.grading.repair import answers_in, repair
 from autograder.grading.sandbox import KERNEL
 from autograder.grading.student_code import kernel_environment, prepare, stops_early, transformed
+from autograder.grading.written import literal
 from autograder.hw1.formula_verdicts import judge_formula
 from autograder.questions import WRITTEN
 from autograder.release import PUBLIC
@@ -71,12 +74,17 @@ def _run(notebook):
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     prepared = prepare([("a cell", None if is_grade(c) else c.source) for c in cells], environment)
     space, run, lost, doubts = {"get_ipython": lambda: Shell(space), "__builtins__": BUILTINS}, [], [], []
-    for cell, source in zip(cells, prepared.sources, strict=True):
-        if not is_grade(cell):
-            run.append(source)
-            doubts += _execute(source, space)
-        elif not _earned(question_of(cell.source), tuple(run), space):
-            lost.append(question_of(cell.source))
+    checks = sys.modules["checks"]
+    checks.FORMULAS.clear()
+    checks.MADE.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        for index, (cell, source) in enumerate(zip(cells, prepared.sources, strict=True)):
+            patch.setattr(checks, "_run_of_cell", lambda index=index: index)
+            if not is_grade(cell):
+                run.append(source)
+                doubts += _execute(source, space)
+            elif not _earned(question_of(cell.source), tuple(run), space, cells[:index]):
+                lost.append(question_of(cell.source))
     return prepared.notes, prepared.doubts + doubts, lost
 
 
@@ -125,11 +133,23 @@ def _compiled(source):
     return compile(transformed(source), "cell", "exec")
 
 
-def _earned(question, run, space):
+def _formula(question, space, before):
+    """The formula that the grader takes for a question, or None."""
+    names = {cell.metadata.get("nbgrader", {}).get("grade_id"): index for index, cell in enumerate(before)}
+    runs = {name: index for name, index in names.items() if str(name).startswith("written-")}
+    own = runs.pop(formula_cell(question), None)
+    made = _formula_of(space, question, own, list(runs.values()))
+    return (
+        str(made) if made else next(filter(None, (literal(cell.source, question) for cell in reversed(before))), None)
+    )
+
+
+def _earned(question, run, space, before):
+    """Whether a question's points are earned. before: the notebook's code cells above its check."""
     if question in WRITTEN:
-        key = question, str(space.get("f"))
+        key = question, _formula(question.removesuffix(", written"), space, before)
         if key not in VERDICTS:
-            VERDICTS[key] = judge_formula(question, key[1], PUBLIC).verdict == "right" if "f" in space else False
+            VERDICTS[key] = key[1] is not None and judge_formula(question, key[1], PUBLIC).verdict == "right"
     else:
         key = question, run
         if key not in VERDICTS:
