@@ -21,14 +21,13 @@ NAMES = ("problem1.ipynb", "problem2.ipynb")
 
 @dataclass(frozen=True)
 class Operation:
-    """run: function(files, rng) -> files. outcome: FULL or FLAGGED. waits: True where a formula must know its question
-    first, which it does not yet. phase: of a tool, what it can still be used on: 0 JSON, 1, 2 text, 3 names, 4 files.
+    """run: function(files, rng) -> files. outcome: FULL or FLAGGED. phase: of a tool, what it can still be used on:
+    0 JSON, 1, 2 text, 3 names, 4 files.
     """
 
     name: str
     run: object
     outcome: str
-    waits: bool = False
     phase: int = 0
 
 
@@ -40,9 +39,9 @@ def tool(outcome, phase=0):
     return lambda run: TOOLS.append(Operation(run.__name__, run, outcome, phase=phase)) or run
 
 
-def hand(outcome, waits=False, phase=0):
+def hand(outcome, phase=0):
     """Register what a person does to cells."""
-    return lambda run: HANDS.append(Operation(run.__name__, run, outcome, waits, phase)) or run
+    return lambda run: HANDS.append(Operation(run.__name__, run, outcome, phase)) or run
 
 
 def each(change):
@@ -1007,23 +1006,20 @@ def cut_off(files, rng):
     return files | {name: data[: len(data) // 2]}
 
 
-# These wait for formulas that know their question: then `waits` goes.
-
-
-@hand(FULL, waits=True)
+@hand(FULL)
 @first
 def formula_in_another_name(cells, rng):
     """`g = formula(...)`."""
     cell = cells[at(cells, "written-1-2")]
-    put(cell, source(cell).replace("f = ", "g = ", 1))
+    put(cell, f"g = {source(cell)}")
 
 
-@hand(FULL, waits=True)
+@hand(FULL)
 @first
 def formula_not_assigned(cells, rng):
-    """`formula(...)`."""
+    """`formula(r"...")`, as notebooks of before hold it, without an `f`."""
     cell = cells[at(cells, "written-1-2")]
-    put(cell, source(cell).replace("f = ", "", 1))
+    put(cell, source(cell).replace('"1-2", ', "", 1))
 
 
 def sequence(rng, hands):
@@ -1032,7 +1028,7 @@ def sequence(rng, hands):
     chosen = [
         o for i, o in enumerate(chosen) if o.phase < 2 or o.phase != chosen[i - 1].phase
     ]  # one new name is enough
-    for operation in rng.sample([hand for hand in HANDS if not hand.waits], hands):
+    for operation in rng.sample(HANDS, hands):
         begin = next((i for i, o in enumerate(chosen) if o.phase >= operation.phase), len(chosen))
         end = next((i for i, o in enumerate(chosen) if o.phase > operation.phase), len(chosen))
         chosen.insert(rng.randrange(begin, end + 1), operation)
