@@ -506,6 +506,10 @@ class _Repair:
                 continue
             cells.append(self._plain(piece, "code"))
             self.done.notes.append(f'cell "{slot.name}" was changed; it is run as changed, and then as it was released')
+            if parse(_unfenced(piece.source)) is None:
+                self.done.needs.append(
+                    f'something that is no code was written into the given cell "{slot.name}"; read it'
+                )
             if not _keeps(piece.source, slot.source):
                 self.done.doubts.append(f'the given cell "{slot.name}" was changed, and counts as it was released')
         self._gone(slot, claims)
@@ -558,7 +562,9 @@ class _Repair:
             self.done.doubts.append(f'"{slot.name}" was answered {len(different) + 1} times; the last one counts')
         if chosen.kind != "code":
             self.done.notes.append(f'cell "{slot.name}" had become a text cell; it is code again')
-        cell.source = _unfenced(chosen.source) if chosen.kind != "code" else chosen.source
+            if parse(_unfenced(chosen.source)) is None:
+                self.done.doubts.append(f'the cell "{slot.name}", which had become text, is no Python')
+        cell.source = _unfenced(chosen.source)
         return [*(self._plain(piece, "code") for piece in different), cell]
 
     def _mistaken(self, slot, code):
@@ -578,6 +584,10 @@ class _Repair:
             code = piece.source
             named = [name.replace(" ", "-") for name in FORMULA.findall(code)]
             as_function = any(re.search(rf"\bdef {name}\b", code) for name in slot.functions)
+            own = slot.name in (piece.grade_id, piece.id)
+            other = functions_in(code).keys() if piece.kind == "code" and (piece.name is None or own) else set()
+            unused = other - set().union(*(used(one.source) for one in self.pieces if one is not piece))
+            as_function |= slot.kind == "function" and bool(unused)
             if piece not in claims and (as_function or (slot.kind == "formula" and question in named)):
                 where = f'the cell "{piece.name}"' if piece.name else "another cell"
                 self.done.doubts.append(f'"{slot.name}" is not answered, and {where} holds what may be meant')

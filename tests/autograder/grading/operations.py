@@ -766,6 +766,34 @@ def derivation_in_the_statement(cells, rng):
     put(cells[at(cells, "text-26")], f"{source(cells[at(cells, 'text-26')])}\n\n{own}")
 
 
+@hand(FULL)
+@first
+def fenced_in_a_code_cell(cells, rng):
+    """A function's code cell holds a Markdown fence."""
+    cell = cells[at(cells, "softmax_jacobian")]
+    put(cell, f"```python\n{source(cell).rstrip()}\n```")
+
+
+@hand(FLAGGED)
+@first
+def function_among_words(cells, rng):
+    """A function's cell has become text, with words above a Markdown fence."""
+    cell = cells[at(cells, "softmax_jacobian")]
+    cell["cell_type"] = "markdown"
+    put(cell, f"Here it is:\n\n```python\n{source(cell).rstrip()}\n```")
+
+
+@hand(FLAGGED)
+@first
+def derivation_in_a_given_cell(cells, rng):
+    """The derivation is written below a given function, in its cell."""
+    cell = cells[at(cells, "derive-1-3")]
+    own = source(cell)
+    put(cell, PLACEHOLDER)
+    cell = cells[at(cells, "given-softmax")]
+    put(cell, f"{source(cell)}\n\n{own}")
+
+
 @hand(FLAGGED)
 @first
 def words_in_the_statement(cells, rng):
@@ -972,11 +1000,14 @@ def photo_by_reference(cells, rng):
     put(cells[at(cells, "derive-1-3")], "![mine][photo]\n\n[photo]: photo.jpg")
 
 
-@hand(FLAGGED)
+@hand(FLAGGED, phase=4)
 def derivations_as_a_file_beside(files, rng):
     """The derivations are a PDF beside the notebooks, their cells are untouched."""
     name = next((name for name in files if "blem1" in name or "titled7" in name), next(iter(files)))
-    notebook = json.loads(_text(files[name]))
+    try:
+        notebook = json.loads(_text(files[name]))
+    except ValueError as error:
+        raise LookupError(f"{name} is no notebook any more") from error
     for grade_id in ("derive-1-1", "derive-1-2", "derive-1-3"):
         put(_cells(notebook)[at(_cells(notebook), grade_id)], PLACEHOLDER)
     return files | {name: _dumped(notebook, files[name]), "derivations.pdf": b"%PDF-1.7"}
