@@ -16,7 +16,7 @@ from autograder.questions import QUESTIONS, WRITTEN
 from autograder.release import ASSIGNMENT
 
 from .gradebook import export, light, load_records, merge, record_file
-from .notebook_file import MAX_FILE_BYTES, SUFFIXES
+from .notebook_file import MAX_FILE_BYTES, may_be_notebook
 from .pool import Processes, Unanswered, dask, quietly
 from .roster import shown
 from .sandbox import UNSAFE, Limits, require
@@ -75,7 +75,7 @@ def _files(folder):
 
 
 def _content(path):
-    if path.suffix.lower() not in {*SUFFIXES, ".zip"} or not path.is_file():
+    if not (may_be_notebook(path) or path.suffix.lower() == ".zip") or not path.is_file():
         return b""
     try:
         return path.read_bytes() if path.stat().st_size <= MAX_FILE_BYTES else b"too large"

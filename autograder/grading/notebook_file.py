@@ -17,6 +17,11 @@ MAX_CELLS = 1_000  # of a notebook
 MAX_FILES = 30  # files of one submission that are looked into
 MAX_ARCHIVES = 3  # zip files of one submission that are looked into
 SUFFIXES = {".ipynb", ".json", ".txt", ""}
+DOCUMENTS = {  # in which a derivation may stand
+    *(".pdf", ".png", ".jpg", ".jpeg", ".heic", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".svg"),
+    *(".doc", ".docx", ".odt", ".rtf", ".tex", ".md", ".html", ".pages", ".goodnotes"),
+}
+TEXT_MAGIC = re.compile(r"\s*%%?(?:md|markdown|latex)\b[^\S\n]*\n?")  # Databricks writes a text cell as %md
 CONFLICT = re.compile(r"^(<{7}|>{7})(?: .*)?$", re.MULTILINE)
 NUMBER = re.compile(r"\((\d{1,9})\)|[-_ ](\d{1,9})$")  # problem1 (1), problem1-2
 
@@ -36,12 +41,13 @@ class Cell:
 @dataclass
 class Parsed:
     """A notebook as it was read. kernel: the name of the kernel that it asks for, or None. notes: what was done to read
-    it, without loss. needs: what a person must look at."""
+    it, without loss. needs: what a person must look at. beside: names of documents and pictures that came with it."""
 
     cells: list
     kernel: str | None = None
     notes: list = field(default_factory=list)
     needs: list = field(default_factory=list)
+    beside: list = field(default_factory=list)
 
 
 def read_notebook(path):
@@ -143,6 +149,8 @@ def _cell(cell):
         level = cell.get("level")
         text = f"{'#' * (level if level in range(1, 7) else 1)} {text}"
     kind = kind if kind in ("code", "raw") else "markdown"
+    if kind == "code" and (magic := TEXT_MAGIC.match(text)):
+        kind, text = "markdown", text[magic.end() :]
     attachments, name, own = cell.get("attachments"), _at(cell, "metadata", "nbgrader", "grade_id"), cell.get("id")
     return Cell(
         kind,
@@ -227,14 +235,14 @@ def find_notebooks(folder, wanted, answers):
     Returns:
         {name: Found}, sentences on what was mended, and sentences on what a person must look at.
     """
-    found, notes, needs, others = {}, [], [], []
+    found, notes, needs, others, beside = {}, [], [], [], []
     for name in wanted:
         try:
             found[name] = Found(read_notebook(folder / f"{name}.ipynb"))
         except ValueError as error:
             found[name] = Found(why=str(error))
     if folder.is_dir():
-        others = _others(folder, {f"{name}.ipynb" for name in wanted}, needs)
+        others, beside = _others(folder, {f"{name}.ipynb" for name in wanted}, needs)
     rivals = {name: [] for name in wanted}
     for label, age, parsed in [(f"{name}.ipynb", _age(folder, name), f.parsed) for name, f in found.items()] + others:
         if parsed:
@@ -262,7 +270,7 @@ def find_notebooks(folder, wanted, answers):
             listed = ", ".join(f'"{other[2]}"' for other in different[:5])
             count = "two" if len(different) == 1 else str(len(different) + 1)
             needs.append(f'{count} notebooks answer {name}: "{label}" taken, {listed} left out: a person must compare')
-        found[name] = Found(parsed)
+        found[name] = Found(replace(parsed, beside=beside))
     return found, notes, needs
 
 
@@ -272,27 +280,40 @@ def _age(folder, name):
 
 
 def _others(folder, known, needs):
-    """(label, age, Parsed) of each notebook in a folder that does not have its name and place; bounded."""
+    """[(label, age, Parsed)] of each notebook in a folder that does not have its name and place, and the names of the
+    documents and pictures in it; both bounded."""
     from . import download  # it reads no more of a file than MAX_FILE_BYTES
 
-    read, archives = [], []
+    read, archives, beside = [], [], []
     with download.opened(folder) as (files, _):
         files = [file for file in files if len(file.place.parts) > 1 or file.place.name not in known]
+        beside += _documents(files)
         archives = [file for file in files if file.place.suffix.lower() == ".zip"][:MAX_ARCHIVES]
         read += _parsed_files(files, "", needs)
     for file in archives:
         try:
             with download.opened(folder / file.place) as (inner, _):
                 read += _parsed_files(inner, f"{file.place}/", needs)
+                beside += _documents(inner)
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             needs.append(f'"{file.place}" cannot be read ({type(error).__name__})')
-    return read
+    return read, beside
+
+
+def _documents(files):
+    names = [plain(file.place.name)[:100] for file in files if file.place.suffix.lower() in DOCUMENTS]
+    return [name for name in names if not name.startswith("._")][:MAX_FILES]
+
+
+def may_be_notebook(path):
+    """Whether a file's name is one that a notebook may have, `problem1.ipynb.download` included."""
+    return path.suffix.lower() in SUFFIXES or ".ipynb" in path.name.lower()
 
 
 def _parsed_files(files, prefix, needs):
     from .download import UNREADABLE
 
-    files = [f for f in files if f.place.suffix.lower() in SUFFIXES and f.place.name != "timestamp.txt"]
+    files = [f for f in files if may_be_notebook(f.place) and f.place.name != "timestamp.txt"]
     if len(files) > MAX_FILES:
         needs.append(f"{len(files)} files came; at most {MAX_FILES} are looked into")
     for file in files[:MAX_FILES]:

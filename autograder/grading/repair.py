@@ -21,15 +21,22 @@ import nbformat
 from nbgrader.utils import is_grade, is_solution
 
 from .clean import SOURCE, clean, plain
-from .student_code import defined, functions_in, is_stub, parse, same_code, used
+from .student_code import defined, formulas_named, functions_in, is_stub, parse, same_code, used
 
 MIN_NEW_WORDS = 3  # that make an edited statement more than a typo
+MIN_EXPLANATION = 20  # words of comments that may be a derivation
+MATHEMATICS = re.compile(r"\$.+\$|\\(?:frac|partial|sum|sqrt|mathrm|operatorname)\b|∂", re.DOTALL)
 SHOWN_NAMES = 6
 CONFLICT = re.compile(r"^<{7} .*\n(?:.*\n)*?={7}\s*$|(?:<|&lt;){7} (?:local|HEAD)", re.MULTILINE)
 DATA_PICTURE = re.compile(r"data:(image/(?:png|jpe?g));base64,([A-Za-z0-9+/=]+)")
 IMG = re.compile(r"""<img\b[^>]*?\bsrc\s*=\s*["']?((?:attachment:|data:image/)[^"'\s>]+)["']?[^>]*>""", re.IGNORECASE)
-PICTURE = re.compile(r"""!\[[^\]]*\]\(\s*<?([^)\s>]+)|<img\b[^>]*?\bsrc\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
+PICTURE = re.compile(  # in Markdown, in HTML, or the target of a reference
+    r"""!\[[^\]]*\]\(\s*(?:<([^>\n]+)>|([^)\s>]+))|<img\b[^>]*?\bsrc\s*=\s*["']?([^"'\s>]+)"""
+    r"""|^\[[^\]\n]+\]:\s*(\S+\.(?:png|jpe?g|heic|gif|webp|pdf))\s*$""",
+    re.IGNORECASE | re.MULTILINE,
+)
 FILE_LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?!https?:|#|mailto:|attachment:)([^)\s]+\.\w{2,5})\)")
+FORMULA = re.compile(r"""\bformula\(\s*['"]([^'"]+)['"]\s*,""")
 FENCE = re.compile(r"\A\s*(`{3,}|~{3,})[^\n]*\n(.*?)\n\1\s*\Z", re.DOTALL)
 
 
@@ -191,7 +198,7 @@ def _identify(pieces, slots, by_position=True):
         claims.setdefault(name, []).append(piece)
 
     for piece in pieces:
-        if piece.grade_id in by_name:
+        if piece.grade_id in by_name and not _is_anothers(piece, by_name[piece.grade_id], slots):
             claim(piece, piece.grade_id)
     for name, several in claims.items():
         _only_fitting(several, by_name[name])
@@ -210,6 +217,13 @@ def _identify(pieces, slots, by_position=True):
     if not by_position:
         return False
     return _by_position(pieces, slots, claims, claim)
+
+
+def _is_anothers(piece, slot, slots):
+    """Whether a function's cell holds nothing that was asked there, but the function of another one."""
+    if slot.kind != "function" or not defined(piece.source) or _fits(piece, slot):
+        return False
+    return any(other.kind == "function" and other.functions & defined(piece.source) for other in slots)
 
 
 def _only_fitting(several, slot):
@@ -247,7 +261,8 @@ def _fits(piece, slot):
     if slot.kind == "check":
         return "check(" in code
     if slot.kind == "function":
-        return any(re.search(rf"^\s*def {name}\b", code, re.MULTILINE) for name in slot.functions)
+        written = (re.search(rf"^\s*def {name}\b", code, re.MULTILINE) for name in slot.functions)
+        return any(written) or bool(slot.functions & defined(code))
     return piece.kind == "code" or parse(code) is not None
 
 
@@ -257,10 +272,14 @@ def _by_content(piece, slots, claims):
     functions = functions_in(code)
     if piece.kind == "code" and not functions and parse(code) is None:
         functions = dict.fromkeys(re.findall(r"^def (\w+)\(", code, re.MULTILINE))
-    if functions:
-        asked = [slot for slot in slots if slot.kind == "function" and slot.functions & functions.keys()]
+    if asked := formulas_named(code):
+        name = f"written-{asked[-1].replace(' ', '-')}"
+        return next((slot.name for slot in slots if slot.name == name), None)
+    names = functions.keys() or (defined(code) if piece.kind == "code" else set())
+    if any(slot.kind in {"function", "given"} and slot.functions & names for slot in slots):
+        asked = [slot for slot in slots if slot.kind == "function" and slot.functions & names]
         free = [slot for slot in asked if slot.name not in claims]
-        given = [s for s in slots if s.kind == "given" and s.functions & functions.keys() and s.name not in claims]
+        given = [s for s in slots if s.kind == "given" and s.functions & names and s.name not in claims]
         return next((slot.name for slot in [*free, *asked, *given]), None)
     if piece.kind == "code" and "from checks import" in code:
         given = (s for s in slots if s.kind == "given" and "from checks import" in s.source and s.name not in claims)
@@ -402,6 +421,8 @@ class _Repair:
                 self.done.doubts.append(f"a cell that belongs to no question is no Python: {_begins(piece.source)}")
         self._assemble()
         self._conflicts()
+        for said in (self.done.notes, self.done.needs, self.done.doubts):
+            said[:] = dict.fromkeys(said)
         return self.done
 
     def _join_halves(self):
@@ -409,7 +430,7 @@ class _Repair:
         joined, at = [], 0
         while at < len(self.pieces):
             piece, following = self.pieces[at], self.pieces[at + 1 : at + 2]
-            code = following and "code" in (piece.kind, following[0].kind)
+            code = following and "code" in (piece.kind, following[0].kind) and not _is_comment(piece.source)
             if code and _broken(piece, following[0]):
                 for between in ("\n", "", "\n\n"):
                     if parse(whole := piece.source + between + following[0].source) is not None:
@@ -485,6 +506,10 @@ class _Repair:
                 continue
             cells.append(self._plain(piece, "code"))
             self.done.notes.append(f'cell "{slot.name}" was changed; it is run as changed, and then as it was released')
+            if parse(_unfenced(piece.source)) is None:
+                self.done.needs.append(
+                    f'something that is no code was written into the given cell "{slot.name}"; read it'
+                )
             if not _keeps(piece.source, slot.source):
                 self.done.doubts.append(f'the given cell "{slot.name}" was changed, and counts as it was released')
         self._gone(slot, claims)
@@ -520,7 +545,9 @@ class _Repair:
             if slot.name in elsewhere:
                 cell.source = f"# It stands in the cell {elsewhere[slot.name]}."
                 self.done.notes.append(f'"{slot.name}" was found in the cell "{elsewhere[slot.name]}"')
-            elif claims:
+                return [cell]
+            self._elsewhere_as_text(slot, claims)
+            if claims:
                 cell.source = claims[-1].source if _fold(claims[-1].source) != _fold(slot.source) else slot.source
             else:
                 self._gone(slot, claims)
@@ -528,14 +555,42 @@ class _Repair:
             return [cell]
         fitting = [piece for piece in written if _fits(piece, slot)] or written
         *_, chosen = fitting
+        self._mistaken(slot, _unfenced(chosen.source))
         others = [piece for piece in written if piece is not chosen]
         different = [piece for piece in others if not same_code(_unfenced(piece.source), _unfenced(chosen.source))]
         if different and slot.kind != "helper":
             self.done.doubts.append(f'"{slot.name}" was answered {len(different) + 1} times; the last one counts')
         if chosen.kind != "code":
             self.done.notes.append(f'cell "{slot.name}" had become a text cell; it is code again')
-        cell.source = _unfenced(chosen.source) if chosen.kind != "code" else chosen.source
+            if parse(_unfenced(chosen.source)) is None:
+                self.done.doubts.append(f'the cell "{slot.name}", which had become text, is no Python')
+        cell.source = _unfenced(chosen.source)
         return [*(self._plain(piece, "code") for piece in different), cell]
+
+    def _mistaken(self, slot, code):
+        """Say what would explain lost points: a function of another name, a formula that names another question."""
+        asked = sorted(slot.functions - defined(code))
+        if slot.kind == "function" and asked and defined(code):
+            others = _listed(sorted(defined(code)))
+            self.done.doubts.append(f'the cell "{slot.name}" defines {others}, and not "{asked[0]}"')
+        questions = formulas_named(code) if slot.kind == "formula" else []
+        if questions and all(f"written-{question.replace(' ', '-')}" != slot.name for question in questions):
+            self.done.doubts.append(f'the formula in the cell "{slot.name}" names the question "{questions[-1]}"')
+
+    def _elsewhere_as_text(self, slot, claims):
+        """Say where an answer seems to stand whose own cell holds none."""
+        question = slot.name.removeprefix("written-")
+        for piece in self.pieces:
+            code = piece.source
+            named = [name.replace(" ", "-") for name in FORMULA.findall(code)]
+            as_function = any(re.search(rf"\bdef {name}\b", code) for name in slot.functions)
+            own = slot.name in (piece.grade_id, piece.id)
+            other = functions_in(code).keys() if piece.kind == "code" and (piece.name is None or own) else set()
+            unused = other - set().union(*(used(one.source) for one in self.pieces if one is not piece))
+            as_function |= slot.kind == "function" and bool(unused)
+            if piece not in claims and (as_function or (slot.kind == "formula" and question in named)):
+                where = f'the cell "{piece.name}"' if piece.name else "another cell"
+                self.done.doubts.append(f'"{slot.name}" is not answered, and {where} holds what may be meant')
 
     def _derivation(self, slot, claims, _):
         cell = deepcopy(slot.cell)
@@ -597,10 +652,17 @@ class _Repair:
         for name in attachments.keys() - kept.keys():
             self._need(slot, f"its picture {name[:60]!r} is no PNG or JPEG that can be shown")
         for found in PICTURE.finditer(cell.source):
-            target = unquote(found[1] or found[2])
-            if target.removeprefix("attachment:") not in {*kept, *attachments}:
+            target = unquote(next(filter(None, found.groups())))
+            if target.startswith("data:"):
+                self._need(slot, "it holds a picture that is no PNG or JPEG that can be shown")
+            elif target.rpartition("/")[2] in self.parsed.beside:
+                self._need(slot, f"it shows {target[:60]!r}, a file that came beside the notebook")
+            elif target.removeprefix("attachment:") not in {*kept, *attachments}:
                 self._need(slot, f"it shows a picture that was not sent, {target[:60]!r}")
         for found in FILE_LINK.finditer(cell.source):
+            if unquote(found[1]).rpartition("/")[2] in self.parsed.beside:
+                self._need(slot, f"it names {found[1][:60]!r}, a file that came beside the notebook")
+                continue
             self._need(slot, f"it names a file that was not sent, {found[1][:60]!r}")
 
     def _doubled(self, slot, claims):
@@ -623,10 +685,16 @@ class _Repair:
 
     def _stray_texts(self):
         """Text that stands beside no derivation, while one is empty: it may be that derivation."""
+        self._commented_derivations()
+        untouched = [slot.name for slot in self.slots if self._is_untouched(slot)]
+        if untouched and self.parsed.beside:
+            which, sent = _listed(untouched), _listed(self.parsed.beside)
+            self.done.needs.append(f"{which} untouched, while {sent} came beside the notebook; a person must read it")
         derivations = [slot for slot in self.slots if slot.kind == "derivation"]
-        empty = {slot.name for slot in derivations if self.placed[slot.name][-1].source == slot.source}
+        empty = {slot.name for slot in derivations if self._is_untouched(slot)}
         for piece in self.loose:
-            if not _is_text(piece) or not (piece.attachments or len(_words(piece.source)) >= MIN_NEW_WORDS):
+            words = len(_words(piece.source)) >= MIN_NEW_WORDS or MATHEMATICS.search(piece.source)
+            if not _is_text(piece) or not (piece.attachments or words):
                 continue
             slot = max((s for s in derivations if self._begin(s) <= piece.anchor), key=lambda s: s.index, default=None)
             if slot and slot.name in empty:
@@ -637,7 +705,25 @@ class _Repair:
                 self.done.needs.append("something was written into the given text; a person must read it")
             elif empty:
                 which = _listed([s.name for s in derivations if s.name in empty])
-                self.done.needs.append(f"text stands outside the derivations, of which {which} is empty: read it")
+                self.done.needs.append(f"text stands outside the derivations, and {which} may be meant; read it")
+
+    def _is_untouched(self, slot):
+        cell = self.placed[slot.name][-1]
+        return slot.kind == "derivation" and cell.source == slot.source and not cell.get("attachments")
+
+    def _commented_derivations(self):
+        """Comments that explain, in the code cells below an empty derivation: they may be that derivation."""
+        above = None
+        for slot in self.slots:
+            if slot.kind == "derivation":
+                above = slot if self._is_untouched(slot) else None
+            elif above and slot.kind in {"formula", "function", "helper"}:
+                released = set(_comments(slot.source))
+                own = [line for cell in self.placed[slot.name] for line in _comments(cell.source)]
+                text = "\n".join(line for line in own if line not in released)
+                if MATHEMATICS.search(text) or len(_words(text)) >= MIN_EXPLANATION:
+                    self._need(above, f'it is untouched, and comments in the cell "{slot.name}" may be meant')
+                    above = None
 
     def _begin(self, derivation):
         """The index of the first cell of the statement above a derivation."""
@@ -697,6 +783,12 @@ class _Repair:
                 )
 
 
+def _is_comment(source):
+    """Whether a source is Python that does nothing; what is joined to it might become a comment too."""
+    tree = parse(source)
+    return tree is not None and not tree.body
+
+
 def _broken(piece, following):
     """Whether two code cells are halves of one: at least one of them is no Python by itself, or begins indented."""
     return (
@@ -704,6 +796,11 @@ def _broken(piece, following):
         or parse(following.source) is None
         or re.match(r"(?:[ \t]*\n)*[ \t]+\S", following.source)
     ) and not (piece.grade_id and following.grade_id and piece.grade_id != following.grade_id)
+
+
+def _comments(source):
+    """The words of a source's comments, a string a line."""
+    return [found.strip() for found in re.findall(r"^\s*#(.*)$", source, re.MULTILINE)]
 
 
 def _begins(text):

@@ -130,6 +130,19 @@ def functions_in(source):
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)} if tree else {}
 
 
+def formulas_named(source):
+    """The questions that the calls formula(question, latex) in a source name, in their order."""
+    tree = parse(source) if "formula" in source else None
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree else []
+    named = []
+    for call in calls:
+        given = [*call.args, *(word.value for word in call.keywords)]
+        first = next((word.value for word in call.keywords if word.arg == "question"), given[0] if given else None)
+        if getattr(call.func, "id", "") == "formula" and len(given) == 2 and isinstance(first, ast.Constant):
+            named.append(str(first.value).strip().removesuffix(", written"))
+    return named
+
+
 def is_stub(function):
     """Whether a FunctionDef does nothing: `pass`, `...` or NotImplementedError, below a docstring or not."""
     body = [node for node in function.body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]

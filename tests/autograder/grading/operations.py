@@ -391,6 +391,25 @@ def rename_txt(files, rng):
     return {f"{name}{rng.choice(['.txt', '.json'])}": data for name, data in files.items()}
 
 
+@tool(FULL)
+@each
+def text_cells_as_md_magic(notebook, rng):
+    """Databricks writes a text cell as a code cell that begins with %md; cells have its metadata alone."""
+    for cell in _cells(notebook):
+        cell["metadata"] = {"application/vnd.databricks.v1+cell": {"title": "", "showTitle": False}}
+        if cell["cell_type"] == "markdown" and not cell.get("attachments"):
+            cell |= code(f"%md\n{source(cell)}")
+            if "input" in cell:
+                cell["input"] = cell.pop("source")
+    return notebook
+
+
+@tool(FULL, phase=3)
+def rename_download(files, rng):
+    """An unfinished name of a browser: `problem1.ipynb.download`."""
+    return {f"{name}.download": data for name, data in files.items()}
+
+
 @tool(FULL, phase=4)
 def into_a_subfolder(files, rng):
     """They lie in a folder inside the submission."""
@@ -418,8 +437,7 @@ def conflict_in_metadata(files, rng):
     if index is None:
         return files
     other = '   "execution_count": 7,'
-    lines[index : index + 1] = ["<<<<<<< HEAD", lines[index], "=======", other, ">>>>>>> theirs"]
-    return files | {name: "\n".join(lines).encode()}
+    lines[index : index + 1] = ["    return files | {name: "\n".join(lines).encode()}
 
 
 # ------------------------------------------------------------------------------------------------------------ hands
@@ -747,6 +765,34 @@ def derivation_in_the_statement(cells, rng):
     put(cells[at(cells, "text-26")], f"{source(cells[at(cells, 'text-26')])}\n\n{own}")
 
 
+@hand(FULL)
+@first
+def fenced_in_a_code_cell(cells, rng):
+    """A function's code cell holds a Markdown fence."""
+    cell = cells[at(cells, "softmax_jacobian")]
+    put(cell, f"```python\n{source(cell).rstrip()}\n```")
+
+
+@hand(FLAGGED)
+@first
+def function_among_words(cells, rng):
+    """A function's cell has become text, with words above a Markdown fence."""
+    cell = cells[at(cells, "softmax_jacobian")]
+    cell["cell_type"] = "markdown"
+    put(cell, f"Here it is:\n\n```python\n{source(cell).rstrip()}\n```")
+
+
+@hand(FLAGGED)
+@first
+def derivation_in_a_given_cell(cells, rng):
+    """The derivation is written below a given function, in its cell."""
+    cell = cells[at(cells, "derive-1-3")]
+    own = source(cell)
+    put(cell, PLACEHOLDER)
+    cell = cells[at(cells, "given-softmax")]
+    put(cell, f"{source(cell)}\n\n{own}")
+
+
 @hand(FLAGGED)
 @first
 def words_in_the_statement(cells, rng):
@@ -829,6 +875,141 @@ def picture_by_code(cells, rng):
     put(cells[at(cells, "derive-1-3")], PLACEHOLDER)
     picture = 'from IPython.display import Image\nImage("photo.jpg")'
     cells.insert(at(cells, "derive-1-3", PLACEHOLDER) + 1, code(picture))
+
+
+@hand(FULL)
+@first
+def comment_above_a_check(cells, rng):
+    """A comment above a check, which text follows: neither is a half of the other."""
+    for name in ("check-1-1-gamma-written", "check-1-1"):
+        cell = cells[at(cells, name, 'check("1-1 gamma, written")')]
+        put(cell, f"# does it work?\n{source(cell)}")
+
+
+@hand(FULL)
+@first
+def functions_in_each_others_cells(cells, rng):
+    """Two functions stand in each other's cells."""
+    one, two = (cells[at(cells, name)] for name in ("softmax_jacobian", "dropout_jacobian"))
+    first_source, second_source = source(one), source(two)
+    put(one, second_source)
+    put(two, first_source)
+
+
+def _elsewhere(cells, text, below):
+    index = at(cells, "dropout_jacobian")
+    put(cells[index], STUB.replace("softmax_jacobian(x)", "dropout_jacobian(r, p)"))
+    cells.insert(index + below, code(text))
+
+
+@hand(FULL)
+@first
+def function_assigned_above_its_stub(cells, rng):
+    """A function is a lambda, assigned above the stub."""
+    _elsewhere(cells, "dropout_jacobian = lambda r, p: np.diag((r >= p) / (1 - p))", 0)
+
+
+@hand(FULL)
+@first
+def function_in_an_if_above_its_stub(cells, rng):
+    """A function is defined in an `if`, above the stub."""
+    _elsewhere(cells, "if True:\n    def dropout_jacobian(r, p):\n        return np.diag((r >= p) / (1 - p))", 0)
+
+
+@hand(FLAGGED)
+@first
+def function_of_another_name(cells, rng):
+    """A function's cell defines it by another name."""
+    cell = cells[at(cells, "softmax_jacobian")]
+    put(cell, source(cell).replace("def softmax_jacobian", "def jacobian_of_softmax"))
+
+
+@hand(FLAGGED)
+@first
+def function_in_its_derivation(cells, rng):
+    """A function stands in the derivation, as text, and its cell holds the stub."""
+    cell = cells[at(cells, "softmax_jacobian")]
+    own = source(cell)
+    put(cell, STUB)
+    cell = cells[at(cells, "derive-1-3")]
+    put(cell, f"{source(cell)}\n\n```python\n{own}\n```")
+
+
+@hand(FLAGGED)
+@first
+def formulas_that_name_each_others_questions(cells, rng):
+    """Two formulas name each other's questions."""
+    one, two = (cells[at(cells, name)] for name in ("written-1-2", "written-1-3"))
+    put(one, source(one).replace('"1-2"', '"1-3"'))
+    put(two, source(two).replace('"1-3"', '"1-2"'))
+
+
+@hand(FLAGGED)
+@first
+def formula_in_a_derivation(cells, rng):
+    """A formula stands in the derivation, as text, and its cell is empty."""
+    cell = cells[at(cells, "written-1-2")]
+    own = source(cell)
+    put(cell, 'formula("1-2", r"")')
+    cell = cells[at(cells, "derive-1-2")]
+    put(cell, f"{source(cell)}\n\n{own}")
+
+
+@hand(FULL)
+@first
+def cells_in_reversed_order(cells, rng):
+    """All cells stand in reversed order."""
+    cells.reverse()
+
+
+def _commented(cells, name):
+    cell = cells[at(cells, "derive-1-3")]
+    own = source(cell).split("\n")
+    put(cell, PLACEHOLDER)
+    cell = cells[at(cells, name)]
+    put(cell, "\n".join([*(f"# {line}" for line in own), source(cell)]))
+
+
+@hand(FLAGGED)
+@first
+def derivation_as_comments_of_a_formula(cells, rng):
+    """The derivation is comments in the formula's cell, the placeholder is untouched."""
+    _commented(cells, "written-1-3")
+
+
+@hand(FLAGGED)
+@first
+def derivation_as_comments_of_a_function(cells, rng):
+    """The derivation is comments in the function's cell, the placeholder is untouched."""
+    _commented(cells, "softmax_jacobian")
+
+
+@hand(FLAGGED)
+@first
+def short_derivation_at_the_end(cells, rng):
+    """The derivation is one short formula, at the end of the notebook."""
+    put(cells[at(cells, "derive-1-2")], PLACEHOLDER)
+    cells.append(markdown("$\\mathrm{diag}(M)$"))
+
+
+@hand(FLAGGED)
+@first
+def photo_by_reference(cells, rng):
+    """The derivation shows a picture by a reference."""
+    put(cells[at(cells, "derive-1-3")], "![mine][photo]\n\n[photo]: photo.jpg")
+
+
+@hand(FLAGGED, phase=4)
+def derivations_as_a_file_beside(files, rng):
+    """The derivations are a PDF beside the notebooks, their cells are untouched."""
+    name = next((name for name in files if "blem1" in name or "titled7" in name), next(iter(files)))
+    try:
+        notebook = json.loads(_text(files[name]))
+    except ValueError as error:
+        raise LookupError(f"{name} is no notebook any more") from error
+    for grade_id in ("derive-1-1", "derive-1-2", "derive-1-3"):
+        put(_cells(notebook)[at(_cells(notebook), grade_id)], PLACEHOLDER)
+    return files | {name: _dumped(notebook, files[name]), "derivations.pdf": b"%PDF-1.7"}
 
 
 def above(name, text, outcome=FULL):
@@ -1010,6 +1191,7 @@ def cut_off(files, rng):
 @first
 def formula_in_another_name(cells, rng):
     """`g = formula(...)`."""
+<<<<<<< HEAD
     _rewrite_formula(cells, lambda written: f"g = {written}")
 
 

@@ -10,19 +10,19 @@ import io
 import sys
 import warnings
 from copy import deepcopy
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import pytest
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
-from autograder.grading.cells import formula_cell
+from autograder.grading import wire, written
+from autograder.grading.cells import Run, formula_cell
 from autograder.grading.execute import question_of
 from autograder.grading.inside import _formula_of
 from autograder.grading.notebook_file import find_notebooks
 from autograder.grading.repair import answers_in, repair
 from autograder.grading.sandbox import KERNEL
-from autograder.grading.student_code import kernel_environment, prepare, stops_early, transformed
-from autograder.grading.written import literal
+from autograder.grading.student_code import FAILS_AT_HOME_TOO, kernel_environment, prepare, stops_early, transformed
 from autograder.hw1.formula_verdicts import judge_formula
 from autograder.questions import WRITTEN
 from autograder.release import PUBLIC
@@ -55,10 +55,10 @@ def outcome(folder, released):
             needs.append(one.why)
             continue
         repaired = repair(one.parsed, deepcopy(released[name]))
-        told, doubts, missing = _run(repaired.notebook)
-        notes += repaired.notes + told
-        needs += repaired.needs
-        (needs if missing else notes).extend(repaired.doubts + doubts)
+        run, missing = _run(repaired.notebook)
+        notes += repaired.notes + run.notes
+        needs += repaired.needs + run.needs
+        (needs if missing else notes).extend(repaired.doubts + run.doubts)
         lost += missing + [c.metadata.nbgrader.grade_id for c in repaired.notebook.cells if _unread(c)]
     verdict = operations.FLAGGED if needs else "lost" if lost else operations.FULL
     return verdict, {"lost": lost, "needs": needs, "notes": notes}
@@ -70,22 +70,52 @@ def _unread(cell):
 
 
 def _run(notebook):
-    """(sentences on what was left out, doubts, the questions that lose points) of a repaired notebook."""
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    prepared = prepare([("a cell", None if is_grade(c) else c.source) for c in cells], environment)
-    space, run, lost, doubts = {"get_ipython": lambda: Shell(space), "__builtins__": BUILTINS}, [], [], []
-    checks = sys.modules["checks"]
+    """(sentences on what was left out or guessed, doubts, needs, the questions that lose points) of a repaired
+    notebook."""
+    cells = notebook.cells
+    runs = [cell.cell_type == "code" and not is_grade(cell) for cell in cells]
+    prepared = prepare([("a cell", c.source if run else None) for c, run in zip(cells, runs, strict=True)], environment)
+    found = Run([None] * len(cells), notes=[*prepared.notes], doubts=[*prepared.doubts])
+    space, done, lost = {"get_ipython": lambda: Shell(space), "__builtins__": BUILTINS}, [], []
+    checks, checked = sys.modules["checks"], []
     checks.FORMULAS.clear()
     checks.MADE.clear()
-    with pytest.MonkeyPatch.context() as patch:
-        for index, (cell, source) in enumerate(zip(cells, prepared.sources, strict=True)):
-            patch.setattr(checks, "_run_of_cell", lambda index=index: index)
-            if not is_grade(cell):
-                run.append(source)
-                doubts += _execute(source, space)
-            elif not _earned(question_of(cell.source), tuple(run), space, cells[:index]):
-                lost.append(question_of(cell.source))
-    return prepared.notes, prepared.doubts + doubts, lost
+    for index, (cell, source) in enumerate(zip(cells, prepared.sources, strict=True)):
+        if runs[index]:
+            done.append(source)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(checks, "_run_of_cell", partial(_name, cell))
+                doubts, found.outputs[index] = _execute(source, space)
+            found.doubts += doubts
+        elif cell.cell_type == "code" and question_of(cell.source) in WRITTEN:
+            checked.append((question_of(cell.source), _Told(question_of(cell.source), space)))
+        elif cell.cell_type == "code" and not _earned(question_of(cell.source), tuple(done), space):
+            lost.append(question_of(cell.source))
+    for question, told in checked:
+        taken = written.taken(question, told, notebook, found)
+        found.notes += [taken.note] if taken.note else []
+        found.needs += [f"{question}: {taken.why}"] if taken.why else []
+        if not _right(question, taken.latex):
+            lost.append(question)
+    return found, lost
+
+
+def _name(cell):
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
+class _Told:
+    """A door through which a formula's cell has sent its string."""
+
+    def __init__(self, question, space):
+        name = question.removesuffix(", written")
+        names = {formula_cell(other.removesuffix(", written")) for other in WRITTEN}
+        own = formula_cell(name)
+        self.text = wire.told(_formula_of(space, name, own, names - {own}))
+
+    def told(self):
+        """What came through."""
+        return self.text
 
 
 def environment():
@@ -99,7 +129,12 @@ def _import(name, *args, **kwargs):
     return __import__(name, *args, **kwargs)
 
 
-BUILTINS = vars(builtins) | {"__import__": _import}
+def _input(prompt=""):
+    raise EOFError("nobody can answer here")
+
+
+# Python's own `quit` would close the standard input of the tests.
+BUILTINS = vars(builtins) | {"__import__": _import, "input": _input, "quit": sys.exit, "exit": sys.exit}
 
 
 class Shell:
@@ -117,15 +152,17 @@ class Shell:
 
 
 def _execute(source, space):
-    """Run a cell's source; returns what the grader would say where it stops early."""
+    """Run a cell's source; returns what the grader would say where it stops early, and its outputs."""
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             exec(_compiled(source), space)  # of the submissions that the operations make
     except (Exception, SystemExit) as error:
-        if not isinstance(error, SyntaxError) and stops_early(source):
-            return [f"a cell stopped with {type(error).__name__}"]
-    return []
+        doubts = [f"a cell stopped with {type(error).__name__}"] * (
+            type(error).__name__ not in FAILS_AT_HOME_TOO and stops_early(source)
+        )
+        return doubts, [{"output_type": "error", "ename": type(error).__name__}]
+    return [], []
 
 
 @lru_cache(maxsize=4096)
@@ -133,27 +170,17 @@ def _compiled(source):
     return compile(transformed(source), "cell", "exec")
 
 
-def _formula(question, space, before):
-    """The formula that the grader takes for a question, or None."""
-    names = {cell.metadata.get("nbgrader", {}).get("grade_id"): index for index, cell in enumerate(before)}
-    runs = {name: index for name, index in names.items() if str(name).startswith("written-")}
-    own = runs.pop(formula_cell(question), None)
-    made = _formula_of(space, question, own, list(runs.values()))
-    return (
-        str(made) if made else next(filter(None, (literal(cell.source, question) for cell in reversed(before))), None)
-    )
+def _earned(question, run, space):
+    key = question, run
+    if key not in VERDICTS:
+        checks = sys.modules["checks"]
+        result = checks.at_home(checks.QUESTIONS[question], space, (0,))
+        VERDICTS[key] = result.points == result.maximum
+    return VERDICTS[key]
 
 
-def _earned(question, run, space, before):
-    """Whether a question's points are earned. before: the notebook's code cells above its check."""
-    if question in WRITTEN:
-        key = question, _formula(question.removesuffix(", written"), space, before)
-        if key not in VERDICTS:
-            VERDICTS[key] = key[1] is not None and judge_formula(question, key[1], PUBLIC).verdict == "right"
-    else:
-        key = question, run
-        if key not in VERDICTS:
-            checks = sys.modules["checks"]
-            result = checks.at_home(checks.QUESTIONS[question], space, (0,))
-            VERDICTS[key] = result.points == result.maximum
+def _right(question, latex):
+    key = question, latex
+    if key not in VERDICTS:
+        VERDICTS[key] = latex is not None and judge_formula(question, latex, PUBLIC).verdict == "right"
     return VERDICTS[key]

@@ -100,7 +100,8 @@ def test_a_zip_file_and_a_folder_are_part_of_what_a_grade_depends_on(tmp_path):
     folder = tmp_path / "ada/hw1"
     (folder / "inner").mkdir(parents=True)
     keys = {batch.submission_key(folder, "", 1)}
-    for name in ("inner/problem1.ipynb", "homework.zip", "problem1.ipynb.txt"):
-        (folder / name).write_bytes(b"new")
-        keys.add(batch.submission_key(folder, "", 1))
-    assert len(keys) == 4
+    for name in ("inner/problem1.ipynb", "homework.zip", "problem1.ipynb.txt", "problem1.ipynb.download", "photo.jpg"):
+        for content in (b"", b"new"):
+            (folder / name).write_bytes(content)
+            keys.add(batch.submission_key(folder, "", 1))
+    assert len(keys) == 1 + 2 * 4 + 1  # of a photo the name alone is used
