@@ -21,8 +21,8 @@ NAMES = ("problem1.ipynb", "problem2.ipynb")
 
 @dataclass(frozen=True)
 class Operation:
-    """run: function(files, rng) -> files. outcome: FULL or FLAGGED. phase: what it can still be used on: 0 JSON, 1 and 2
-    text, 3 names, 4 files.
+    """run: function(files, rng) -> files. outcome: FULL or FLAGGED. phase: of a tool, what it can still be used on:
+    0 JSON, 1, 2 text, 3 names, 4 files.
     """
 
     name: str
@@ -437,7 +437,8 @@ def conflict_in_metadata(files, rng):
     if index is None:
         return files
     other = '   "execution_count": 7,'
-    lines[index : index + 1] = ["    return files | {name: "\n".join(lines).encode()}
+    lines[index : index + 1] = ["<<<<<<< HEAD", lines[index], "=======", other, ">>>>>>> theirs"]
+    return files | {name: "\n".join(lines).encode()}
 
 
 # ------------------------------------------------------------------------------------------------------------ hands
@@ -1191,7 +1192,6 @@ def cut_off(files, rng):
 @first
 def formula_in_another_name(cells, rng):
     """`g = formula(...)`."""
-<<<<<<< HEAD
     _rewrite_formula(cells, lambda written: f"g = {written}")
 
 
