@@ -172,7 +172,7 @@ def test_in_a_plain_notebook_the_formula_is_typeset_and_its_verdict_printed(rele
     outputs = {
         cell.metadata.nbgrader.grade_id: cell.outputs
         for cell in nbformat.read(folder / "run.ipynb", as_version=4).cells
-        if cell.cell_type == "code"
+        if cell.cell_type == "code" and "nbgrader" in cell.metadata
     }
     typeset, printed, points = outputs["check-2-2-theta_2a-written"]
     assert typeset.data["text/latex"].startswith(r"$$ \begin{gathered} \sum_{i} \frac{\partial L}{\partial z_{2A,i}}")
