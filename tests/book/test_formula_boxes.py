@@ -11,10 +11,10 @@ import types
 import numpy as np
 import pytest
 
+from assignments.hw1 import formula_verdicts as judge
+from assignments.hw1.mistakes import MISTAKES
+from assignments.hw1.targets import TARGETS
 from autograder import gradcheck
-from autograder.hw1 import formula_verdicts as judge
-from autograder.hw1.mistakes import MISTAKES
-from autograder.hw1.targets import TARGETS
 from book._ext import formula_boxes
 from book._ext.editions import student_edition
 from tests.answers import ROOT

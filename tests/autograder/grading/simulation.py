@@ -15,14 +15,14 @@ from functools import lru_cache
 import pytest
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
+from assignments.hw1.formula_verdicts import judge_formula
+from autograder.assignment.release import PUBLIC
 from autograder.grading.execute import question_of
 from autograder.grading.notebook_file import find_notebooks
 from autograder.grading.repair import answers_in, repair
 from autograder.grading.sandbox import KERNEL
 from autograder.grading.student_code import kernel_environment, prepare, stops_early, transformed
-from autograder.hw1.formula_verdicts import judge_formula
-from autograder.questions import WRITTEN
-from autograder.release import PUBLIC
+from tests.hw1 import ASSIGNMENT, WRITTEN
 
 from . import operations
 
@@ -75,8 +75,8 @@ def _run(notebook):
         if not is_grade(cell):
             run.append(source)
             doubts += _execute(source, space)
-        elif not _earned(question_of(cell.source), tuple(run), space):
-            lost.append(question_of(cell.source))
+        elif not _earned(question_of(cell.source, ASSIGNMENT.known), tuple(run), space):
+            lost.append(question_of(cell.source, ASSIGNMENT.known))
     return prepared.notes, prepared.doubts + doubts, lost
 
 

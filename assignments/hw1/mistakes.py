@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 
 from autograder.mistakes.model import Bank, Mistake
-from autograder.questions import QUESTIONS, draw
 from autograder.steps import Evaluation, Step, Steps
 
+from .references import GRADED
 from .steps import STEPS, diagonal, outer, softmax
 
 # Block 1 asks for steps of the same network under other names.
@@ -603,4 +603,4 @@ MISTAKES: tuple[Mistake, ...] = (
     *_weights("1A", "dz_1a", "x"),
 )
 
-BANK = Bank(STEPS, MISTAKES, QUESTIONS, draw, PART_STEPS, RENAMED_ARGUMENTS)
+BANK = Bank(STEPS, MISTAKES, GRADED.questions, GRADED.draw, PART_STEPS, RENAMED_ARGUMENTS)
