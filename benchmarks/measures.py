@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from assignments.hw1.mistakes import BANK
-from assignments.hw1.questions import PARAMS
+from assignments.hw1.network import PARAMS
 from autograder.mistakes.diagnosis import entries_of
 from solutions import two_branch_backward, two_branch_forward
 from verification.student_variants import RIGHT

@@ -6,7 +6,8 @@ from functools import cached_property, partial
 import numpy as np
 
 from assignments.hw1.exact_gradients import two_branch
-from assignments.hw1.questions import PARAMS, draw_network
+from assignments.hw1.network import PARAMS
+from assignments.hw1.questions import draw_network
 from autograder.exact_difference import no_variance
 from solutions import two_branch_backward, two_branch_forward
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from assignments.hw1.questions import PARAMS
+from assignments.hw1.network import PARAMS
 from autograder.gradcheck import check_gradient, numerical_gradient, quick_check
 
 from .networks import flat, loss

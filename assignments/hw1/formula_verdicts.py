@@ -25,7 +25,8 @@ from autograder.mistakes.model import Named
 from autograder.questions.public import shown_by
 
 from .mistakes import BANK
-from .questions import PARAMS, QUESTIONS
+from .network import PARAMS
+from .questions import QUESTIONS
 from .references import GRADED, run
 from .targets import JACOBIANS, LAYERS, NETWORK, NOTATION, TARGETS, named_target, network, target_of, targets
 

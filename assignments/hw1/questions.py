@@ -22,12 +22,7 @@ from autograder.questions.model import (
     unpack_pair,
 )
 
-PARAMS = ("theta_1a", "theta_1b", "theta_2a", "theta_2b", "gamma", "beta")
-BRANCH_A = ("z_1a", "a_1a", "mask", "d", "z_2a")
-BRANCH_B = ("z_1b", "a_1b", "mu_b", "var_b", "x_hat", "c")
-INTERMEDIATES = (*BRANCH_A, *BRANCH_B, "s", "z_2b", "y_hat_b")
-CACHE = ("x", "y_a", "y_b", "r", "p", "eps", *PARAMS, *INTERMEDIATES)
-
+from .network import BRANCH_A, BRANCH_B, CACHE, GRADIENTS, PARAMS, QUANTITIES, WHOLE, asked_in
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Inputs that hide nothing: sizes all different, gamma of both signs and away from 1, beta away from 0, p away from 1/2,
@@ -214,8 +209,9 @@ def _backward(function, *names):
     return Call(function, names, unpack_dict, GROUPS, ())
 
 
-def _of_network(question_id, call, parts, reference=None):
-    """A question on the network of two branches."""
+def _of_network(question_id, call, parts=None, reference=None):
+    """A question on the network of two branches. parts: None for those that the table has."""
+    parts = parts or tuple(Part(part.name, part.points, part.after) for part in asked_in(question_id))
     pictured = {
         part.name: next((clue for letters, clue in CLUES.items() if part.name.endswith(letters)), "") for part in parts
     }
@@ -238,17 +234,9 @@ DROPOUT = Inputs("dropout", draw_dropout)
 SOFTMAX = Inputs("softmax", draw_softmax)
 NETWORK = Inputs("network", draw_network, equal_sizes=(5, 5, 5, 5), complete=_with_own_cache)
 
-# What a part's rows and columns are; elsewhere they are samples and units. The gradient of v has the axes of v.
-AXES = {
-    "theta_1a": ("unit", "input"),
-    "theta_1b": ("unit", "input"),
-    "theta_2a": ("unit", "unit before"),
-    "theta_2b": ("class", "unit"),
-    "z_2b": ("sample", "class"),
-    "y_hat_b": ("sample", "class"),
-}
-AXES |= {f"d{name}": axes for name, axes in AXES.items()}
-AXES |= {"dz_2b_dc": ("class", "unit"), "dy_hat_b_dz_2b": ("sample", "probability", "score")}
+# What a part's rows and columns are. The gradient of v has the axes of v.
+AXES = {quantity.name: quantity.axes_in_words for quantity in (*QUANTITIES, *GRADIENTS)}
+AXES |= {f"d{name}": AXES[name] for name in PARAMS}
 OF_LAYERS = {"dy_dgamma": ("sample", "output", "gamma"), "dy_dbeta": ("sample", "output", "beta")}
 OF_LAYERS |= {"jacobian": ("output", "input"), "out": ("", "entry")}
 
@@ -285,60 +273,14 @@ _QUESTIONS = (
         _softmax_slopes,
         axes=OF_LAYERS,
     ),
-    _of_network(
-        "2-1",
-        FORWARD,
-        (
-            Part("z_1a", 1),
-            Part("a_1a", 1, ("z_1a",)),
-            Part("mask", 1),
-            Part("d", 1, ("a_1a", "mask")),
-            Part("z_2a", 1, ("d",)),
-            Part("z_1b", 1),
-            Part("a_1b", 1, ("z_1b",)),
-            Part("mu_b", 1, ("a_1b",)),
-            Part("var_b", 1, ("a_1b", "mu_b")),
-            Part("x_hat", 1, ("a_1b", "mu_b", "var_b")),
-            Part("c", 1, ("x_hat",)),
-            Part("s", 1, ("c", "z_2a")),
-            Part("z_2b", 1, ("s",)),
-            Part("y_hat_b", 1, ("z_2b",)),
-            Part("loss", 2, ("z_2a", "y_hat_b")),
-        ),
-    ),
-    _of_network(
-        "2-2 head",
-        _backward("head_backward", "dout", "cache"),
-        (Part("dy_hat_b", 2), Part("dy_hat_b_dz_2b", 2), Part("dz_2b", 2), Part("dtheta_2b", 2, ("dz_2b",))),
-    ),
-    _of_network(
-        "2-2 branch b",
-        _backward("branch_b_backward", "dz_2b", "cache"),
-        (
-            Part("dz_2b_dc", 1),
-            Part("dc", 2),
-            Part("dbeta", 2, ("dc",)),
-            Part("dgamma", 2, ("dc",)),
-            Part("da_1b", 4, ("dc",)),
-            Part("dz_1b", 2, ("da_1b",)),
-            Part("dtheta_1b", 2, ("dz_1b",)),
-        ),
-    ),
-    _of_network(
-        "2-2 branch a",
-        _backward("branch_a_backward", "dout", "dz_2b", "cache"),
-        (
-            Part("dz_2a", 3),
-            Part("dtheta_2a", 2, ("dz_2a",)),
-            Part("dd", 2, ("dz_2a",)),
-            Part("dz_1a", 3, ("dd",)),
-            Part("dtheta_1a", 2, ("dz_1a",)),
-        ),
-    ),
+    _of_network("2-1", FORWARD),
+    _of_network("2-2 head", _backward("head_backward", "dout", "cache")),
+    _of_network("2-2 branch b", _backward("branch_b_backward", "dz_2b", "cache")),
+    _of_network("2-2 branch a", _backward("branch_a_backward", "dout", "dz_2b", "cache")),
     _of_network(
         "2-2",
         _backward("two_branch_backward", "dout", "cache"),
-        tuple(Part(f"d{name}", 2) for name in PARAMS),
+        tuple(Part(f"d{name}", WHOLE) for name in PARAMS),
         _loss_slopes,
     ),
 )

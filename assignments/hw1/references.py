@@ -27,7 +27,8 @@ from solutions import (
 )
 
 from . import own
-from .questions import INTERMEDIATES, PARAMS, QUESTIONS
+from .network import INTERMEDIATES, PARAMS
+from .questions import QUESTIONS
 from .steps import STEPS
 
 

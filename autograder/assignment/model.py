@@ -24,7 +24,7 @@ class FormulaQuestions:
 
     points: {"2-2 gamma, written": points}.
     targets: {"2-2 gamma": Target}; notation: of them all.
-    module: the file that defines both, as TARGETS and NOTATION; students get it as a part of formulas.py.
+    modules: the files that define both, as TARGETS and NOTATION; students get them as a part of formulas.py.
     judge: judge(question, latex, seed, scalars=False) -> FormulaVerdict.
     judge_sheet: judge_sheet(text, scalars=False) -> [(left side, right side, FormulaVerdict)] of a written solution.
     stored_draws: stored_draws(seed) -> {family: [draw, ...]}, on which a formula is judged at home.
@@ -33,7 +33,7 @@ class FormulaQuestions:
     points: Mapping[str, int]
     targets: Mapping[str, Target]
     notation: Notation
-    module: Path
+    modules: tuple[Path, ...]
     judge: Callable[..., FormulaVerdict]
     judge_sheet: Callable[..., list[tuple[str, str, FormulaVerdict]]]
     stored_draws: Callable[[int], dict[str, list[dict]]]

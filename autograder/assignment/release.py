@@ -101,7 +101,7 @@ def function_source(assignment: Assignment, name: str) -> str:
 
 def formulas_source(assignment: Assignment) -> str:
     """formulas.py, as students get it: all that reads formulas and judges them, with the targets of the assignment."""
-    targets = [assignment.formulas.module] if assignment.formulas else []
+    targets = assignment.formulas.modules if assignment.formulas else ()
     return assemble([*FORMULA_MODULES, *targets], docstring=FORMULAS_DOCSTRING)
 
 
@@ -150,7 +150,7 @@ def released_as(assignment: Assignment) -> dict[str, str]:
     """{module: the file that students get it in}."""
     found = dict(MODULES)
     if assignment.formulas:
-        found[_module_name(assignment.formulas.module)] = "formulas"
+        found |= {_module_name(path): "formulas" for path in assignment.formulas.modules}
     if assignment.questions_module:
         found[_module_name(assignment.questions_module)] = "checks"
     return found

@@ -14,6 +14,7 @@ import io
 import json
 import re
 import runpy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ from autograder.formula.arrays import describe
 from autograder.formula.tree import Name
 from autograder.formula.typesetting import typeset
 
-LOADED = {"formulas.py": formulas_source, "checks.py": checks_source}  # what makes each file that is loaded
+# What makes each file that is loaded.
+LOADED = {"formulas.py": partial(formulas_source, ASSIGNMENT), "checks.py": partial(checks_source, ASSIGNMENT)}
 PAGE_SIDE = runpy.run_path(str(Path(__file__).parents[1] / "_static/live/formula_page.py"))
 SEEDS = (0, 1)
 CLASS = "formula-box"
@@ -102,5 +104,5 @@ def stored(full):
 def lay_out(folder, full):
     """Write what the boxes load on demand."""
     for name, source in LOADED.items():
-        (folder / name).write_text(source(ASSIGNMENT), encoding="utf8")
+        (folder / name).write_text(source(), encoding="utf8")
     (folder / "draws.npz").write_bytes(stored(full))

@@ -247,7 +247,7 @@ def source_lines():
     """Lines of code that stand in the teacher's files alone."""
     private = [
         *HERE.glob("mistakes/*.py"),
-        *(path for path in ASSIGNMENT.folder.glob("*.py") if path.stem not in ("questions", "targets")),
+        *(path for path in ASSIGNMENT.folder.glob("*.py") if path.stem not in ("questions", "targets", "network")),
         *(HERE / f"questions/{name}.py" for name in ("private", "graded")),
         HERE / "exact_difference.py",
     ]

@@ -10,7 +10,8 @@ import pytest
 
 import solutions
 from assignments.hw1.mistakes import BANK, MISTAKES, declare
-from assignments.hw1.questions import INTERMEDIATES, PARAMS, SOFTMAX
+from assignments.hw1.network import INTERMEDIATES, PARAMS
+from assignments.hw1.questions import SOFTMAX
 from autograder.mistakes import diagnosis
 from autograder.mistakes.model import Named
 from autograder.questions import model, public

@@ -11,7 +11,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from assignments.hw1.questions import PARAMS
+from assignments.hw1.network import PARAMS
 from assignments.hw1.targets import TARGETS, named_target
 from autograder.assignment.cell_names import check_cell
 from tests import hw1 as questions

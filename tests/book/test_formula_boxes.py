@@ -49,7 +49,9 @@ def checks(formulas):
 @pytest.fixture(scope="module", params=["full", "student"])
 def page_side(request, formulas, checks):
     """(edition, what a page of it asks), with the files that the page loads."""
-    return request.param, Formulas(io.BytesIO(formula_boxes.stored(request.param == "full")), formulas, checks.shown_by)
+    return request.param, Formulas(
+        io.BytesIO(formula_boxes.stored(request.param == "full")), formulas, checks.CHECKS.shown_by
+    )
 
 
 def test_every_target_has_one_box():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import solutions
-from assignments.hw1.questions import PARAMS
+from assignments.hw1.network import PARAMS
 from autograder.gradcheck import numerical_jacobian
 from autograder.grading import wire
 from autograder.questions import public

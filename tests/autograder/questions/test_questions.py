@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import solutions
-from assignments.hw1.questions import CACHE, CONCERNS, batch_norm_symptoms
+from assignments.hw1.network import CACHE
+from assignments.hw1.questions import CONCERNS, batch_norm_symptoms
 from autograder.questions import public
 from autograder.questions.model import arguments
 from tests import hw1 as questions
