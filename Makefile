@@ -19,7 +19,7 @@ DONE := _build/.done
 
 files = $(shell find $(1) -type f $(2) -not -path '*/.*' -not -path '*/__pycache__/*' 2>/dev/null)
 SOLUTIONS := $(call files,solutions)
-AUTOGRADER := $(call files,autograder)
+AUTOGRADER := $(call files,autograder) $(call files,assignments)
 BOOK := _config.yml _toc.yml $(call files,book)
 # What a page or an extension may import or read: the execution cache does not notice that one of these has changed.
 IMPORTED := $(SOLUTIONS) $(AUTOGRADER) $(call files,verification) $(call files,book,-name '*.py') \

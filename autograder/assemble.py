@@ -1,4 +1,4 @@
-"""Join modules of a package into one file that can be imported alone.
+"""Join modules of one package or of several into one file that can be imported alone.
 
 The modules are parsed, and their text is kept as it is, comments included. Imports of each other are dropped, all other
 imports are merged at the top, and each module comes after those that it imports.
@@ -22,24 +22,19 @@ class AssemblyError(RuntimeError):
 
 @dataclass(frozen=True)
 class Module:
-    """A module's name in its package, its lines and its syntax tree."""
+    """A module's full name, its lines and its syntax tree."""
 
     name: str
     lines: list[str]
     tree: ast.Module
-
-    @property
-    def package(self):
-        """The name of the outermost package."""
-        return self.name.partition(".")[0]
 
 
 def assemble(paths, *, elsewhere=None, values=None, docstring=None):
     """One module's source, made of several.
 
     Args:
-        paths: the modules' files, in a package.
-        elsewhere: {module of the package: the name under which it can be imported where the file will be}, for what
+        paths: the modules' files, in their packages.
+        elsewhere: {module of these packages: the name under which it can be imported where the file will be}, for what
             the modules import and is not among them.
         values: {name: source}, the values of top-level names that take the place of those in the modules.
         docstring: of the file; None takes that of the first of `paths`.
@@ -49,18 +44,19 @@ def assemble(paths, *, elsewhere=None, values=None, docstring=None):
 
     Raises:
         AssemblyError: two modules define one name, or an imported name means two things; modules import each other in
-            a circle, or something of the package that would not be there; a name of `values` is not assigned once.
+            a circle, or something of these packages that would not be there; a name of `values` is not assigned once.
     """
     modules = [_parse(Path(path)) for path in paths]
     elsewhere, values = elsewhere or {}, dict(values or {})
     names = {module.name for module in modules}
     docstring = docstring or ast.get_docstring(modules[0].tree, clean=False) or ""
     imports, parts, needs = _Imports(), [], {module.name: set() for module in modules}
+    packages = {name.partition(".")[0] for name in (*names, *elsewhere)}
     for module in modules:
         for statement in module.tree.body:
             if isinstance(statement, ast.Import | ast.ImportFrom):
-                needs[module.name] |= _add_import(imports, statement, module, modules, elsewhere)
-        _check_nested(module)
+                needs[module.name] |= _add_import(imports, statement, module, modules, elsewhere, packages)
+        _check_nested(module, packages)
     _check_names(modules, imports)
     _check_values(modules, values)
     for module in _ordered(modules, needs):
@@ -111,12 +107,12 @@ def _from_import(module, names):
     return line if len(line) <= WIDTH else f"from {module} import (\n" + "".join(f"    {n},\n" for n in names) + ")"
 
 
-def _add_import(imports, statement, module, modules, elsewhere):
+def _add_import(imports, statement, module, modules, elsewhere, packages):
     """Take over a top-level import; returns the modules among `modules` that it needs."""
     where = f"{module.name}, line {statement.lineno}"
     if isinstance(statement, ast.Import):
         for alias in statement.names:
-            if alias.name.partition(".")[0] == module.package:
+            if alias.name.partition(".")[0] in packages:
                 raise AssemblyError(f"{where}: import names of {alias.name} with `from`")
             plain = alias.asname is None
             imports.add(alias.name.partition(".")[0] if plain else alias.asname, (alias.name, None), where)
@@ -130,7 +126,7 @@ def _add_import(imports, statement, module, modules, elsewhere):
             if alias.asname or alias.name not in defined:
                 raise AssemblyError(f"{where}: {source} defines no {alias.name}, or it is given another name")
         return {source}
-    if source.partition(".")[0] == module.package:
+    if source.partition(".")[0] in packages:
         if source not in elsewhere:
             raise AssemblyError(f"{where}: {source} will not be there")
         source = elsewhere[source]
@@ -147,8 +143,8 @@ def _source(statement, module):
     return ".".join([*package, *([statement.module] if statement.module else [])])
 
 
-def _check_nested(module):
-    """Refuse imports of the package that stand in functions, conditions or strings of code: they would fail there."""
+def _check_nested(module, packages):
+    """Refuse imports of these packages that stand in functions, conditions or code as text, where they fail."""
     top = {id(statement) for statement in module.tree.body}
     for node in ast.walk(module.tree):
         names = []
@@ -157,9 +153,9 @@ def _check_nested(module):
         elif isinstance(node, ast.Import) and id(node) not in top:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.Name | ast.Attribute) and _last_name(node) in DYNAMIC_IMPORTS:
-            names = [module.package]
+            names = sorted(packages)[:1]
         for name in names:
-            if name.partition(".")[0] == module.package:
+            if name.partition(".")[0] in packages:
                 raise AssemblyError(f"{module.name}, line {node.lineno}: an import of {name} that is not at the top")
 
 

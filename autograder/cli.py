@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
 
+from .assignment.cell_names import is_check_of_formula
 from .faults import FILE, log_file
 from .grading.roster import shown
 
@@ -46,15 +47,19 @@ def _parser():
     def command(function, words, **more):
         added = commands.add_parser(function.__name__.lstrip("_"), help=words, description=words, **more)
         added.set_defaults(command=function)
+        if function not in (_preview, _doctor):
+            added.add_argument("--assignment", metavar="NAME", help="which one, where the course has more than one")
         return added
 
     release = command(_release, "make the students' version of the assignment")
-    release.add_argument("--out", default="_build/release", help="folder that gets hw1/ (default: %(default)s)")
+    release.add_argument(
+        "--out", default="_build/release", help="folder that gets the assignment's (default: %(default)s)"
+    )
 
     demo = command(_demo, "write a class of made-up submissions to try the grading on")
     demo.add_argument("--out", default="_build/demo", help="folder that gets submitted/ (default: %(default)s)")
 
-    collect = command(_collect, "sort a download of Canvas or Moodle into <student>/hw1")
+    collect = command(_collect, "sort a download of Canvas or Moodle into <student>/<assignment>")
     collect.add_argument(
         "download", metavar="DOWNLOAD", help="folder or zip file, as it was downloaded, or a plain one"
     )
@@ -62,7 +67,7 @@ def _parser():
         "--roster", required=True, metavar="FILE", help="CSV file of the class, also as exported there"
     )
     collect.add_argument(
-        "--out", default="_build/submitted", help="folder that gets <student>/hw1 (default: %(default)s)"
+        "--out", default="_build/submitted", help="folder that gets <student>/<assignment> (default: %(default)s)"
     )
     collect.add_argument(
         "--replace", action="store_true", help="what differs from what was collected before replaces it"
@@ -70,7 +75,7 @@ def _parser():
     collect.add_argument("--timezone", metavar="NAME", help="zone of the roster's times, where they do not say it")
 
     grade = command(_grade, "grade submissions, as far as they are new or have changed")
-    grade.add_argument("submitted", metavar="SUBMITTED", help="folder of <student>/hw1/<notebook>.ipynb")
+    grade.add_argument("submitted", metavar="SUBMITTED", help="folder of <student>/<assignment>/<notebook>.ipynb")
     _place(grade)
     grade.add_argument(
         "--timeout", type=float, default=10, metavar="S", help="seconds for a cell or a call (default: %(default)s)"
@@ -117,7 +122,9 @@ def _parser():
         "--to", choices=["csv", "canvas", "moodle"], default="csv", help="for whom (default: %(default)s)"
     )
     export.add_argument("--roster", metavar="FILE", help="CSV file of the class; canvas and moodle need it")
-    export.add_argument("--column", default="hw1", metavar="NAME", help="the assignment, in Canvas with its number")
+    export.add_argument(
+        "--column", metavar="NAME", help="the assignment, in Canvas with its number (default: the assignment's name)"
+    )
     export.add_argument("--points", type=float, metavar="N", help="scale the scores to N points (default: as they are)")
     export.add_argument(
         "--partial", action="store_true", help="even while derivations wait to be read, or somebody needs a person"
@@ -185,17 +192,23 @@ def _place(parser):
     )
 
 
-def _release(args):
-    from .release import release
+def _assignment(args):
+    from .assignment.load import find_assignment, load_assignment
 
-    _say(f"the assignment: {_shown(release(args.out))}")
+    return load_assignment(find_assignment(args.assignment))
+
+
+def _release(args):
+    from .assignment.release import release
+
+    _say(f"the assignment: {_shown(release(_assignment(args), args.out))}")
     return GRADED
 
 
 def _demo(args):
     from .demo import write_class
 
-    submitted = write_class(args.out)
+    submitted = write_class(_assignment(args), args.out)
     _say(f"a class of {len(list(submitted.iterdir()))}: {_shown(submitted)}")
     return GRADED
 
@@ -206,9 +219,10 @@ def _grade(args):
     if args.jobs is not None and args.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, but is {args.jobs}")
     if not args.dask:
+        from .assignment.load import find_assignment
         from .grading import pool
 
-        pool.begin()
+        pool.begin(find_assignment(args.assignment))
     from .grading.batch import grade_all, strays
 
     course = _course(args)
@@ -270,7 +284,7 @@ def _collect(args):
     from .grading.roster import read_roster
 
     roster = read_roster(args.roster)
-    done = collect(args.download, roster, args.out, replacing=args.replace, timezone=args.timezone)
+    done = collect(_assignment(args), args.download, roster, args.out, replacing=args.replace, timezone=args.timezone)
     if done.notes:
         _say(*done.notes, "")
     _say(f"{len(done.students)} of {len(roster)} students collected: {_shown(args.out)}")
@@ -304,7 +318,7 @@ def _export(args):
         todo += ["look at who needs you, and tick it off with  autograder resolve"] * bool(needs)
         _say(f"{path.name} was not written: {', and '.join(todo)}; or export it as it is with  --partial")
         return _person(waiting + needs)
-    table = getattr(lms, args.to)(rows, roster, args.column, args.points)
+    table = getattr(lms, args.to)(rows, roster, args.column or course.name, args.points)
     write_whole(path, table.text())
     for words in table.advice:
         _say(f"note: {words}")
@@ -345,7 +359,9 @@ def _report(args):
 
     course = _graded_course(args)
     records = load_records(course)
-    text = page(grades(course, records), records, graded_cells(course), late.read_policy(course.root))
+    text = page(
+        course.assignment, grades(course, records), records, graded_cells(course), late.read_policy(course.root)
+    )
     path = course.out / "report.html"
     write_whole(path, text)
     _say(f"the class: {_shown(path)}")
@@ -389,17 +405,18 @@ VERDICTS |= {"unread": "not read", "definition": "defining something"}
 
 
 def _formula(args):
-    from .hw1.formula_verdicts import judge_formula, judge_sheet
-
+    formulas = _assignment(args).formulas
+    if formulas is None:
+        raise ValueError("the assignment asks for no formula")
     if args.question:
-        verdict = judge_formula(args.question, args.formula, scalars=args.scalars)
+        verdict = formulas.judge(args.question, args.formula, scalars=args.scalars)
         _say(f"{verdict.target}   {_verdict(verdict)}")
         for name, shape in verdict.shapes:
             _say(f"    {name or 'it'} is {shape}")
         _tell(verdict)
         verdicts = [verdict]
     else:
-        verdicts = _sheet(Path(args.formula), judge_sheet, args.scalars)
+        verdicts = _sheet(Path(args.formula), formulas.judge_sheet, args.scalars)
     bad = {"wrong", "asked", "unread"}
     return NEEDS_A_PERSON if any(verdict.verdict in bad for verdict in verdicts) else GRADED
 
@@ -442,9 +459,10 @@ def _doctor(args):
 
 
 def _course(args):
+    from .assignment.load import find_assignment
     from .grading.course import Course
 
-    return Course.at(args.out, args.course, args.db)
+    return Course.at(args.out, args.course, args.db, find_assignment(args.assignment))
 
 
 def _graded_course(args):
@@ -458,8 +476,8 @@ def _graded_course(args):
 
 def _table(rows):
     columns = rows[0] if rows else {}
-    questions = [name for name in columns if name.startswith("auto ") and not name.endswith("-written")]
-    formulas = [name for name in columns if name.startswith("auto ") and name.endswith("-written")]
+    questions = [name for name in columns if name.startswith("auto ") and not is_check_of_formula(name)]
+    formulas = [name for name in columns if name.startswith("auto ") and is_check_of_formula(name)]
     short = [name.removeprefix("auto ").removeprefix("2-2-") for name in questions]
     lines = [["student", "automatic", *short, "formulas", "by hand", ""]]
     for row in rows:
@@ -478,13 +496,17 @@ def _closing(rows, course, graded=0, seconds=0):
     from .grading.resolutions import read_resolutions
 
     needing = sum(bool(row["needs"]) for row in rows)
-    parts = ["hw1", f"{len(rows)} submissions", f"{len(rows) - needing} graded", f"{needing} need you"]
+    parts = [course.name, f"{len(rows)} submissions", f"{len(rows) - needing} graded", f"{needing} need you"]
     parts += [f"{resolved} resolved"] if (resolved := sum(bool(row["resolved"]) for row in rows)) else []
     if graded:
         parts += [f"{graded} of them now" if graded < len(rows) else "", _minutes(seconds)]
         parts += [f"{graded / seconds * 60:.0f} a minute"]
     records, resolutions = load_records(course), read_resolutions(course)
-    lines = [" · ".join(filter(None, parts)), *_reasons(rows, records, resolutions), *_mistakes(records.values())]
+    lines = [
+        " · ".join(filter(None, parts)),
+        *_reasons(rows, records, resolutions),
+        *_mistakes(course.assignment, records.values()),
+    ]
     again = "again, safely: autograder grade … --resume" if graded else ""
     where = [f"grades: {_shown(course.out / 'grades.csv')}, grades.json", again]
     if any(fault.level == "ERROR" for record in records.values() for fault in record.faults):
@@ -509,13 +531,12 @@ def _reasons(rows, records, resolutions, most=30):
     return ["", *(f"  {'needs you' if not n else '':<11}{line}" for n, line in enumerate(lines))] if lines else []
 
 
-def _mistakes(records, most=5):
+def _mistakes(assignment, records, most=5):
     """The named mistakes that were made most often, and in what share of the submissions that were graded."""
     from .grading.class_report import named_mistakes
-    from .hw1.mistakes import MISTAKES
 
     graded = [record for record in records if record.cells]
-    equations = {mistake.name: f"   equation {mistake.equation}" for mistake in MISTAKES}
+    equations = {mistake.name: f"   equation {mistake.equation}" for mistake in assignment.mistakes}
     lines = [
         f"{100 * count / len(graded):>3.0f} %  {name}{equations.get(name.split(', or ')[0], '')}"
         for name, _, count in named_mistakes(graded)[:most]

@@ -30,21 +30,6 @@ SQUARE, LARGEST = 15, 24  # pixels of an entry in a picture; entries along a sid
 TELLING = 0.25  # a clue is shown where the error on one side of it is at most this much of that on the other
 EQUATION = re.compile(r'<cite data-equation="([a-z0-9-]+)">(.*?)</cite>', re.DOTALL)
 
-AXES = {  # what a part's rows and columns are; the gradient of v has those of v
-    "theta_1a": ("unit", "input"),
-    "theta_1b": ("unit", "input"),
-    "theta_2a": ("unit", "unit before"),
-    "theta_2b": ("class", "unit"),
-    "z_2b_dc": ("class", "unit"),
-    "z_2b": ("sample", "class"),
-    "y_hat_b": ("sample", "class"),
-    "y_hat_b_dz_2b": ("sample", "probability", "score"),
-    "y_dgamma": ("sample", "output", "gamma"),
-    "y_dbeta": ("sample", "output", "beta"),
-    "jacobian": ("output", "input"),
-    "out": ("", "entry"),
-}
-
 
 def html(result, names=None, pictures=None):
     """A questions.Result as HTML, a row a part.
@@ -142,7 +127,7 @@ def _row(part, named, picture, told):
         at = f" at [{', '.join(map(str, verdict.worst))}]" if verdict.worst else ""
         lines.append(f"off by {verdict.error:.2g}; yours {verdict.yours:.4g}, expected {verdict.expected:.4g}{at}")
     lines += [escape(sentence) for sentence in (verdict.words if verdict else ())]
-    shown = _picture(part.name, picture) if picture else ""
+    shown = _picture(picture) if picture else ""
     return (
         f"<tr><td {CELL}><code>{escape(part.name)}</code></td><td {CELL}>{shape}</td>"
         f'<td {CELL}><span style="color:{colour}">{words}</span></td>'
@@ -177,7 +162,7 @@ def _prose(heading):
     return escape(re.sub(r"[`$*_{}]", "", heading))
 
 
-def _picture(name, picture):
+def _picture(picture):
     """The error over a part's entries as an inline SVG, darker where it is larger; and where something holds."""
     error = picture.error.max(axis=0) if picture.error.ndim == 3 else picture.error
     error = error[None] if error.ndim == 1 else error
@@ -190,7 +175,7 @@ def _picture(name, picture):
         for (i, row) in enumerate(error)
         for (j, value) in enumerate(row)
     )
-    axes = AXES.get(name.removeprefix("d") if name != "d" else name, ("sample", "unit"))
+    axes = picture.axes or ("sample", "unit")
     axes = {1: ("", axes[-1]), 2: axes[-2:], 3: axes[-2:]}[picture.error.ndim]
     rows = f"a row for each {axes[0]}, " if axes[0] else ""
     over = "; of all samples the worst" if picture.error.ndim == 3 else ""

@@ -19,12 +19,13 @@ from pathlib import Path
 
 import nbformat
 
+from autograder.assignment.load import find_assignment, load_assignment
 from autograder.demo import answers, fill, write
 from autograder.grading.course import Course
-from autograder.release import ASSIGNMENT
 
 from .__main__ import KEPT, machine
 
+HOMEWORK = load_assignment(find_assignment())
 SLOW = {"endless-loop"}  # its time is the time limit's
 STOCK = """c = get_config()
 c.CourseDirectory.root = {root!r}
@@ -41,11 +42,11 @@ c.Autograde.autograde_preprocessors = [
 def write_class(folder, course, count):
     """So many submissions, the demonstration's kinds in turn, in folder/<student>/hw1/."""
     released = {path.stem: nbformat.read(path, as_version=4) for path in course.release.glob("*.ipynb")}
-    kinds = [cells for kind, cells in answers().items() if kind not in SLOW]
+    kinds = [cells for kind, cells in answers(HOMEWORK).items() if kind not in SLOW]
     for number in range(count):
         for name, notebook in released.items():
             filled = fill(notebook, kinds[number % len(kinds)])
-            write(filled, folder / f"student-{number:02}" / ASSIGNMENT / f"{name}.ipynb")
+            write(filled, folder / f"student-{number:02}" / HOMEWORK.name / f"{name}.ipynb")
     return folder
 
 
@@ -79,8 +80,8 @@ def stock(submitted, prepared, folder):
     shutil.copytree(prepared.root, root, dirs_exist_ok=True)
     shutil.copytree(submitted, root / "submitted")
     (root / "nbgrader_config.py").write_text(STOCK.format(root=str(root)), encoding="utf8")
-    seconds = _run([sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT], cwd=root)
-    if len(list((root / "autograded").glob(f"*/{ASSIGNMENT}/*.ipynb"))) < len(list(submitted.glob("*/*/*.ipynb"))):
+    seconds = _run([sys.executable, "-m", "nbgrader", "autograde", HOMEWORK.name], cwd=root)
+    if len(list((root / "autograded").glob(f"*/{HOMEWORK.name}/*.ipynb"))) < len(list(submitted.glob("*/*/*.ipynb"))):
         raise RuntimeError("nbgrader did not grade everybody")
     return seconds
 

@@ -11,9 +11,9 @@ from functools import partial
 
 import numpy as np
 
-from autograder.hw1.mistakes import BANK
+from assignments.hw1.mistakes import BANK
+from assignments.hw1.network import PARAMS
 from autograder.mistakes.diagnosis import entries_of
-from autograder.questions.public import PARAMS
 from solutions import two_branch_backward, two_branch_forward
 from verification.student_variants import RIGHT
 

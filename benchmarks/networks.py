@@ -5,9 +5,10 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from assignments.hw1.exact_gradients import two_branch
+from assignments.hw1.network import PARAMS
+from assignments.hw1.questions import draw_network
 from autograder.exact_difference import no_variance
-from autograder.hw1.exact_gradients import two_branch
-from autograder.questions.public import PARAMS, draw_network
 from solutions import two_branch_backward, two_branch_forward
 
 FIXED = ("x", "y_a", "y_b", "r", "p", "eps")

@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
+from assignments.hw1.network import PARAMS
 from autograder.gradcheck import check_gradient, numerical_gradient, quick_check
-from autograder.questions.public import PARAMS
 
 from .networks import flat, loss
 

@@ -5,7 +5,7 @@ import json
 import re
 from pathlib import Path
 
-from autograder.release import source_notebooks
+from tests.hw1 import source_notebooks
 
 ROOT = Path(__file__).parents[1]
 SOLUTION = re.compile(r"### BEGIN SOLUTION\n(.*?)\n\s*### END SOLUTION", re.DOTALL)

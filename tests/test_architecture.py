@@ -11,9 +11,13 @@ ROOT = Path(__file__).parents[1]
 # module, the one with the longest name counts. Only tests/ may import tests/.
 ALLOWED = {
     "solutions": [],
-    "autograder": ["solutions"],
+    "autograder": [],
     "autograder.gradcheck": [],  # students get this very file
-    "verification": ["solutions", "autograder"],
+    "autograder.formula": ["autograder.gradcheck"],
+    "autograder.questions": ["autograder.faults", "autograder.formula", "autograder.gradcheck"],
+    "autograder.mistakes": ["autograder.questions.model", "autograder.steps"],
+    "assignments": ["solutions", "autograder"],
+    "verification": ["solutions", "autograder", "assignments"],
     "verification.reference_gradients": ["autograder.gradcheck"],
     "verification.problems": ["verification.reference_gradients"],
     "verification.symbolic_arrays": ["verification.reference_gradients"],
@@ -24,13 +28,13 @@ ALLOWED = {
         "verification.reference_gradients",
         "verification.symbolic_arrays",
     ],
-    "book": ["solutions", "autograder", "verification"],
-    "benchmarks": ["solutions", "autograder", "verification"],
-    "tests": ["solutions", "autograder", "verification", "book", "benchmarks"],
+    "book": ["solutions", "autograder", "assignments", "verification"],
+    "benchmarks": ["solutions", "autograder", "assignments", "verification"],
+    "tests": ["solutions", "autograder", "assignments", "verification", "book", "benchmarks"],
 }
 # What these must not reach through others either, or they would be no independent evidence.
 INDEPENDENT = ["verification.reference_gradients", "verification.derivation_steps", "verification.symbolic_derivations"]
-WHAT_THEY_JUDGE = ["solutions", "autograder.questions", "autograder.hw1", "autograder.mistakes", "assignments"]
+WHAT_THEY_JUDGE = ["solutions", "autograder.questions", "autograder.mistakes", "assignments"]
 
 
 def sources(root):
@@ -147,6 +151,9 @@ from tests.book import test_make
         ("benchmarks/one.py", "import importlib\nimportlib.import_module('tests.answers')", "tests.answers"),
         ("solutions/one.py", "from autograder.gradcheck import check_gradient", "autograder.gradcheck"),
         ("autograder/deep/one.py", "from ...book import _lib", "book"),
+        ("autograder/one.py", "def f():\n    import solutions", "solutions"),
+        ("autograder/one.py", "from assignments.hw1 import questions", "assignments.hw1"),
+        ("autograder/formula/one.py", "from ..questions import public", "autograder.questions"),
         ("autograder/gradcheck.py", "from . import deep", "autograder"),
         ("verification/reference_gradients.py", "from autograder.questions import public", "autograder.questions"),
         ("verification/derivation_steps.py", "import solutions.relu as relu", "solutions.relu"),

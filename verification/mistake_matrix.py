@@ -16,20 +16,20 @@ from pathlib import Path
 import numpy as np
 
 import solutions
-from autograder import questions
-from autograder.hw1.mistakes import BANK
+from assignments.hw1.mistakes import BANK
+from assignments.hw1.references import GRADED, REFERENCES
 from autograder.mistakes import diagnosis
 from autograder.mistakes.model import Mistake
-from autograder.questions import HW1, QUESTIONS, private, public
+from autograder.questions import private, public
 from verification.student_variants import RIGHT, student
 
 HIDDEN = 2**90 + 7
-QUESTION_IDS = HW1
+QUESTIONS, QUESTION_IDS = GRADED.questions, tuple(REFERENCES)
 GIVEN = {name: getattr(solutions, name) for name in ("linear_forward", "relu_forward")}
 GIVEN |= {name: getattr(solutions, name) for name in ("batch_norm_forward", "softmax_forward")}
 
 diagnose = partial(diagnosis.diagnose, BANK)
-judge = partial(questions.judge, diagnose=diagnose)
+judge = partial(private.judge, GRADED, diagnose=diagnose)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -141,35 +141,31 @@ class Cell:
                 self.parts[part.name] = self.parts.get(part.name, 0) + 1
 
 
-def store(question_id, seed):
-    """A stored number of one more public seed, where a release has three."""
+def store(stored, question_id, seed):
+    """Add the stored numbers of one more public seed, where a release has three."""
     question = QUESTIONS[question_id]
     if question.reference is None or question.family == "network":
-        q, right = private._drawn(question_id, seed)
-        public.STORED.setdefault("inputs", {}).setdefault(question.family, {})[seed] = q
-        public.STORED.setdefault(question_id, {})[seed] = right
+        q, right = private._drawn(GRADED, question_id, seed)
+        stored.setdefault("inputs", {}).setdefault(question.family, {})[seed] = q
+        stored.setdefault(question_id, {})[seed] = right
 
 
 def run(seeds, question_ids=QUESTION_IDS, progress=lambda text: None):
     """{(row, question): Cell}. Each seed is one public draw, seen at home, and one hidden draw, seen in grading."""
-    cells = {}
-    kept = dict(public.STORED)
-    try:
-        for question_id in question_ids:
-            answers = rows(question_id)
-            for seed in seeds:
-                progress(f"{question_id} {seed}")
-                store(question_id, seed)
-                for name, (functions, known) in answers.items():
-                    call = public.call_in(functions)
-                    home = public.at_home(QUESTIONS[question_id], RIGHT["plain"] | GIVEN | functions, (seed,))
-                    judgement = judge(question_id, call, HIDDEN + seed, draws=1)
-                    if isinstance(known, Mistake) and judgement.errors:
-                        raise AssertionError(f"{name} in {question_id}: {judgement.errors[0]}")
-                    cells.setdefault((name, question_id), Cell()).add(home, judgement, known)
-    finally:
-        public.STORED.clear()
-        public.STORED.update(kept)
+    cells, stored = {}, {}
+    for question_id in question_ids:
+        answers = rows(question_id)
+        for seed in seeds:
+            progress(f"{question_id} {seed}")
+            store(stored, question_id, seed)
+            for name, (functions, known) in answers.items():
+                call = public.call_in(functions)
+                at_hand = RIGHT["plain"] | GIVEN | functions
+                home = public.at_home(QUESTIONS[question_id], at_hand, (seed,), stored)
+                judgement = judge(question_id, call, HIDDEN + seed, draws=1)
+                if isinstance(known, Mistake) and judgement.errors:
+                    raise AssertionError(f"{name} in {question_id}: {judgement.errors[0]}")
+                cells.setdefault((name, question_id), Cell()).add(home, judgement, known)
     return cells
 
 

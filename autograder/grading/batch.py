@@ -11,9 +11,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from autograder.assignment.cell_names import check_cell
 from autograder.faults import LOG, Fault, write_faults
-from autograder.questions import QUESTIONS, WRITTEN
-from autograder.release import ASSIGNMENT
 
 from .gradebook import export, light, load_records, merge, record_file
 from .notebook_file import MAX_FILE_BYTES, may_be_notebook
@@ -38,22 +37,23 @@ def strays(submitted, course):
 
 
 def submissions(submitted, course):
-    """<student>/hw1 of every visible folder in `submitted`, by student, whether it is there or not.
+    """<student>/<assignment> of every visible folder in `submitted`, by student, whether it is there or not.
 
     What the grading itself wrote there, if `course` grades into `submitted`, is no student's.
 
     Raises:
-        ValueError: no hw1 is there at all; in words for a teacher.
+        ValueError: no submission is there at all; in words for a teacher.
     """
     submitted = Path(submitted)
     if not submitted.is_dir():
         kind = "is a file; the folder that holds the students' folders is expected"
         raise ValueError(f"{submitted} {kind}." if submitted.exists() else f"There is no folder {submitted}.")
-    found = [path / ASSIGNMENT for path in _visible(submitted, course) if path.is_dir()]
+    found = [path / course.name for path in _visible(submitted, course) if path.is_dir()]
     if not any(folder.is_dir() for folder in found):
+        notebooks = " and ".join(f"{path.stem}.ipynb" for path in course.assignment.notebooks)
         raise ValueError(
             f"No submission was found in {submitted}.\n"
-            f"A folder a student is expected: <student>/{ASSIGNMENT}/problem1.ipynb and problem2.ipynb."
+            f"A folder a student is expected: <student>/{course.name}/{notebooks}."
         )
     return {student_of(folder): folder for folder in found}
 
@@ -125,14 +125,14 @@ def _submit(pool, call):
         return future
 
 
-def _record(student, answer):
+def _record(student, answer, assignment):
     if isinstance(answer, Record):
         return answer
     if isinstance(answer, BrokenExecutor):
         where = "the grader's own process ended while grading it, twice"
-        return Record(student, needs=[f"{where}: {answer}"], faults=[Fault.of(where, answer)])
+        return Record(student, assignment, needs=[f"{where}: {answer}"], faults=[Fault.of(where, answer)])
     fault = Fault.of("grading broke down", answer)
-    return Record(student, needs=[fault.need], faults=[fault])
+    return Record(student, assignment, needs=[fault.need], faults=[fault])
 
 
 def only(questions, record, before):
@@ -140,15 +140,15 @@ def only(questions, record, before):
 
     A cell that had no automatic score before has nothing to keep, and gets its new one.
     """
-    names = {cell_name(question) for question in questions}
+    names = {check_cell(question) for question in questions}
     names |= {cell["name"] for cell in before.cells if cell["kind"] == "automatic" and cell["auto_score"] is None}
 
     def mixed(new, old):
         kept = {found["name"]: found for found in old if found["name"] not in names}
         return [kept.get(found["name"], found) for found in new]
 
-    verdicts = {q: v for q, v in before.questions.items() if cell_name(q) not in names}
-    verdicts |= {q: v for q, v in record.questions.items() if cell_name(q) in names}
+    verdicts = {q: v for q, v in before.questions.items() if check_cell(q) not in names}
+    verdicts |= {q: v for q, v in record.questions.items() if check_cell(q) in names}
     return replace(
         record,
         cells=mixed(record.cells, before.cells),
@@ -156,11 +156,6 @@ def only(questions, record, before):
         questions={q: verdicts[q] for q in record.questions | verdicts if q in verdicts},
         notebooks={name: _graft(text, before.notebooks.get(name), names) for name, text in record.notebooks.items()},
     )
-
-
-def cell_name(question):
-    """The name of the cell that asks a question."""
-    return f"check-{question.replace(',', '').replace(' ', '-')}"
 
 
 def _graft(new, old, names):
@@ -246,7 +241,7 @@ def grade_all(
     Whatever ends this process, the same call once more goes on: what is kept is not graded again, and nobody is lost.
 
     Args:
-        submitted: the folder of <student>/hw1/<notebook>.ipynb.
+        submitted: the folder of <student>/<assignment>/<notebook>.ipynb.
         course: a Course; the caller holds its lock.
         timeout: seconds that a cell, or a call of a student's function, may take.
         sandbox: "bubblewrap", or "none" for code that you trust.
@@ -275,7 +270,7 @@ def grade_all(
         say(UNSAFE)
     found = submissions(submitted, course)
     chosen = _known(students, found, f"no student in {submitted}") or list(found)
-    _known(questions, QUESTIONS | WRITTEN, "no question")
+    _known(questions, course.assignment.known, "no question")
     fingerprint = course.prepare()
     _finish(course)
     before = load_records(course)
@@ -292,7 +287,7 @@ def grade_all(
         try:
             with _pool(apart, fingerprint, options, jobs, executor, dask_address) as (pool, patience):
                 for student, answer in _answers(calls, pool, patience):
-                    record, old = _record(student, answer), before.get(student)
+                    record, old = _record(student, answer, course.name), before.get(student)
                     if questions and old and old.cells and record.cells and _same_submission(record.key, old.key):
                         record = only(questions, record, Record.load(record_file(course, student)))
                     write_faults(student, record.faults)

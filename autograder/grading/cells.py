@@ -22,6 +22,7 @@ from nbclient.exceptions import CellControlSignal, CellExecutionComplete, CellTi
 from nbformat.v4 import new_output
 from nbgrader.utils import is_grade
 
+from autograder.assignment.cell_names import formula_cell
 from autograder.faults import LOG
 
 from . import wire
@@ -252,11 +253,6 @@ def run(nb, sandbox, timeout, formulas=None):
         for _, far in pairs:
             far.close()
     return found
-
-
-def formula_cell(question):
-    """The name of the cell in which the formula of a question, "2-2 beta", is written."""
-    return f"written-{question.replace(' ', '-')}"
 
 
 def _prepare(nb, found, sandbox):

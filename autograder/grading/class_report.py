@@ -5,8 +5,7 @@ from collections import Counter
 from html import escape
 from statistics import mean, median
 
-from autograder.hw1.mistakes import MISTAKES
-from autograder.release import ASSIGNMENT, HERE
+from autograder.assignment.model import Assignment
 
 from .late import days_late
 from .roster import shown
@@ -32,10 +31,11 @@ KEY = {"right": "right", "partly": "partly", "none": "nothing"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def page(rows, records, cells, policy):
+def page(assignment: Assignment, rows, records, cells, policy):
     """The page as HTML text.
 
     Args:
+        assignment: whose class it is.
         rows: of gradebook.grades.
         records: {student: Record}, of the same students.
         cells: of gradebook.graded_cells, the assignment's graded cells.
@@ -45,7 +45,7 @@ def page(rows, records, cells, policy):
     sections = [
         _scores(graded),
         _questions(graded, [cell for cell in cells if cell["kind"] == "auto"]),
-        _mistakes([records[row["student"]] for row in graded]),
+        _mistakes(assignment, [records[row["student"]] for row in graded]),
         _derivations(graded, [cell for cell in cells if cell["kind"] == "manual"]),
         _late(rows, records, policy),
         _needing(rows),
@@ -58,8 +58,8 @@ def page(rows, records, cells, policy):
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{ASSIGNMENT}: the class</title><style>{STYLE}</style></head><body>\n"
-        f"<h1>{ASSIGNMENT}: the class</h1><p>{' · '.join(facts)}</p>\n" + "\n".join(sections) + "</body></html>\n"
+        f"<title>{assignment.name}: the class</title><style>{STYLE}</style></head><body>\n"
+        f"<h1>{assignment.name}: the class</h1><p>{' · '.join(facts)}</p>\n" + "\n".join(sections) + "</body></html>\n"
     )
 
 
@@ -120,11 +120,12 @@ def named_mistakes(records):
     return [(name, questions[name], count) for name, count in ordered]
 
 
-def _mistakes(records):
+def _mistakes(assignment, records):
     found = named_mistakes(records)
     if not found:
         return "<h2>What to teach again</h2><p>No mistake was recognised by name.</p>"
-    known, pages = {mistake.name: mistake for mistake in MISTAKES}, book_pages()
+    known = {mistake.name: mistake for mistake in assignment.mistakes}
+    pages = book_pages(assignment.course_folder / "book")
     lines = []
     for name, questions, count in found[:MOST]:
         mistake = known.get(name.split(", or ")[0])
@@ -142,7 +143,7 @@ def _mistakes(records):
     return "<h2>What to teach again</h2>" + _table(head, lines) + rest
 
 
-def book_pages(folder=HERE.parent / "book"):
+def book_pages(folder):
     """{label of an equation: the page of the book that has it, without its suffix}; empty where there is no book."""
     found = {}
     for path in sorted(folder.rglob("*.md")):

@@ -1,4 +1,4 @@
-"""A download from Canvas or Moodle, or a plain folder, sorted into <student>/hw1/.
+"""A download from Canvas or Moodle, or a plain folder, sorted into <student>/<assignment>/.
 
 How the two name what they hand out stands in their own sources:
 
@@ -7,7 +7,8 @@ How the two name what they hand out stands in their own sources:
 - Moodle, `mod/assign/classes/downloader.php` of moodle/moodle: `<full name>_<participant id>_assignsubmission_file`, as
   a folder with the student's files in it, or, without "Download submissions in folders", before the name of each file.
 - A plain folder, or a zip file of one: `<student>/…` or `<student>_<file>`, where <student> is a login, an email
-  address, a number or a name of the roster. Here alone a timestamp.txt is believed, in <student>/ or <student>/hw1/.
+  address, a number or a name of the roster. Here alone a timestamp.txt is believed, in <student>/ or
+  <student>/<assignment>/.
 
 Who a file is from is what the download says of it and the roster knows; which notebook it is, its cells say.
 """
@@ -22,7 +23,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dateutil.parser
 
-from autograder.release import ASSIGNMENT, source_notebooks
+from autograder.assignment.model import Assignment
+from autograder.assignment.release import source_notebooks
 
 from .download import UNREADABLE, opened, quoted
 from .late import moment
@@ -61,13 +63,13 @@ class Collected:
     absent: list = field(default_factory=list)
 
 
-def collect(download, roster, out, *, replacing=False, timezone=None):
-    """Sort a download into out/<student>/hw1/. Twice is as good as once.
+def collect(assignment: Assignment, download, roster, out, *, replacing=False, timezone=None):
+    """Sort a download into out/<student>/<assignment>/. Twice is as good as once.
 
     Args:
         download: a folder or a zip file.
         roster: {key: Student}.
-        out: the folder that gets <student>/hw1/<notebook>.ipynb, and timestamp.txt where a time is told.
+        out: the folder that gets <student>/<assignment>/<notebook>.ipynb, and timestamp.txt where a time is told.
         replacing: what differs from what was collected before takes its place; else it is left and reported.
         timezone: name of the zone that the roster's times are in, where they do not say.
 
@@ -84,10 +86,10 @@ def collect(download, roster, out, *, replacing=False, timezone=None):
         zone = ZoneInfo(timezone) if timezone else None
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"There is no time zone {timezone!r}; one like Europe/Paris is expected.") from error
-    wanted = {name: grade_ids(notebook) for name, notebook in source_notebooks().items()}
+    wanted = {name: grade_ids(notebook) for name, notebook in source_notebooks(assignment).items()}
     done, names = Collected(), _Names(roster)
     with opened(download) as (files, done.needs):
-        pieces = [_piece(place, file, names) for place, file in _without_wrapper(files, names)]
+        pieces = [_piece(place, file, names, assignment.name) for place, file in _without_wrapper(files, names)]
         _report_strangers([piece for piece in pieces if len(piece.students) != 1], done)
         theirs = {}
         for piece in pieces:
@@ -95,7 +97,7 @@ def collect(download, roster, out, *, replacing=False, timezone=None):
                 theirs.setdefault(piece.students[0], []).append(piece)
         for key, student in roster.items():
             if key in theirs:
-                _sort(student, theirs[key], wanted, out / key / ASSIGNMENT, replacing, zone, done)
+                _sort(student, theirs[key], wanted, out / key / assignment.name, replacing, zone, done)
             else:
                 done.absent.append(key)
     return done
@@ -138,7 +140,7 @@ def _without_wrapper(files, names):
     return list(zip(places, files, strict=True))
 
 
-def _piece(place, file, names):
+def _piece(place, file, names, assignment):
     top, *inner = place.parts
     if (found := MOODLE.fullmatch(top)) and (own := inner[-1] if inner else found[3]):
         students = names.by(found[2], found[1], names.participants, "participant")
@@ -148,7 +150,7 @@ def _piece(place, file, names):
         user, name, own, late, number = fitting[0][0] if fitting else readings[0]
         return Piece(file, own, f"{name}_{user}", tuple(key for _, key in fitting), number, late)
     if inner:
-        return Piece(file, inner[-1], top, tuple(names.plain(top)), file.age, plain=inner[:-1] in ([], [ASSIGNMENT]))
+        return Piece(file, inner[-1], top, tuple(names.plain(top)), file.age, plain=inner[:-1] in ([], [assignment]))
     ends = [*(found.start() for found in re.finditer("[-_ ]", place.stem)), len(place.stem)]
     begun = {end: names.plain(place.stem[:end]) for end in ends}
     students = {key: key for found in begun.values() for key in found}

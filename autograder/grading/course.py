@@ -5,6 +5,7 @@
 
 import fcntl
 import hashlib
+import inspect
 import os
 import secrets
 import shutil
@@ -20,7 +21,9 @@ from nbgrader.api import Gradebook
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
-from autograder.release import ASSIGNMENT, HERE, course_config, find_alembic, generate
+from autograder.assignment.load import find_assignment, load_assignment
+from autograder.assignment.model import Assignment
+from autograder.assignment.release import HERE, course_config, find_alembic, generate
 
 from . import late, scratch, versions
 
@@ -33,6 +36,7 @@ c.CourseDirectory.root = {root!r}
 c.CourseDirectory.feedback_directory = {feedback!r}
 c.TrustedExecute.seed_file = {seed!r}
 c.TrustedExecute.public_folder = {release!r}
+c.TrustedExecute.assignment_folder = {assignment!r}
 c.Autograde.autograde_preprocessors = [
     "autograder.grading.execute.TrustedExecute",  # nbgrader's own would run the grade cells beside the student's code
     "nbgrader.preprocessors.LimitOutput",
@@ -43,7 +47,7 @@ c.Autograde.autograde_preprocessors = [
 
 from autograder.grading.feedback import configure  # what a student wrote acts on no page, and no page asks outside
 
-configure(c, {root!r})
+configure(c, {root!r}, {assignment!r})
 """
 
 
@@ -56,24 +60,37 @@ class Course:
     """Where things lie. `out` is what a teacher reads; `root`, nbgrader's course folder, is for the teacher alone.
 
     db: PostgreSQL's URL where the gradebook lies there, which may hold a password; no submission's grading reads it.
+    assignment_folder: of the assignment, COURSE/assignments/NAME.
     """
 
     out: Path
     root: Path
     db: str | None = field(default=None, repr=False)
+    assignment_folder: Path = field(default_factory=find_assignment)
 
     @classmethod
-    def at(cls, out, root=None, db=None):
+    def at(cls, out, root=None, db=None, assignment=None):
         """The course that grades into `out`; its folder is out/course unless it is named.
 
         db: where its gradebook is: a URL of PostgreSQL, "sqlite" for a file in the course folder, or None for what
         this course folder was prepared with. Raises ValueError where it is anything else.
+        assignment: the assignment's folder; None: that of find_assignment.
         """
         out = Path(out).resolve()
         root = Path(root).resolve() if root else out / "course"
         if db is None and (root / "gradebook.url").is_file():
             db = (root / "gradebook.url").read_text(encoding="utf8")
-        return cls(out, root, _postgresql(db) if db and db != "sqlite" else None)
+        db = _postgresql(db) if db and db != "sqlite" else None
+        return cls(out, root, db, Path(assignment).resolve() if assignment else find_assignment())
+
+    @property
+    def name(self) -> str:
+        """The assignment's name."""
+        return self.assignment_folder.name
+
+    @property
+    def assignment(self) -> Assignment:
+        return load_assignment(self.assignment_folder)
 
     @property
     def seed_file(self):
@@ -81,7 +98,7 @@ class Course:
 
     @property
     def records(self):
-        return self.root / "records" / ASSIGNMENT
+        return self.root / "records" / self.name
 
     @property
     def template(self):
@@ -90,7 +107,7 @@ class Course:
 
     @property
     def release(self):
-        return self.template / "release" / ASSIGNMENT
+        return self.template / "release" / self.name
 
     @property
     def gradebook(self):
@@ -158,14 +175,15 @@ class Course:
 
     def config(self):
         """nbgrader's configuration of this course."""
-        config = course_config(self.root)
+        config = course_config(self.root, self.name)
         config.CourseDirectory.db_url = self.gradebook
         config.CourseDirectory.feedback_directory = str(self.out / "feedback")
         return config
 
     def _config_file(self):
         feedback, seed, release = map(str, (self.out / "feedback", self.seed_file, self.release))
-        text = CONFIG.format(root=str(self.root), feedback=feedback, seed=seed, release=release)
+        places = dict(root=str(self.root), feedback=feedback, seed=seed, release=release)
+        text = CONFIG.format(**places, assignment=str(self.assignment_folder))
         if self.db:
             words = "a password is never written here; it is read from ~/.pgpass or the variable PGPASSWORD"
             text += f"c.CourseDirectory.db_url = {without_password(self.db)!r}  # {words}\n"
@@ -185,31 +203,31 @@ class Course:
         fresh = self.db is None and not (self.root / "gradebook.db").exists()
         known = not fresh and self._has_assignment()
         make_seed(self.seed_file)
-        sources = sources_digest()
+        sources = sources_digest(self)
         stamp = self.root / "assignment.sha256"
         current = stamp.exists() and stamp.read_text() == sources
         if not current:
             stamp.unlink(missing_ok=True)
             shutil.rmtree(self.template, ignore_errors=True)
-            generate(self.template)
+            generate(self.assignment, self.template)
         if fresh:
             shutil.copytree(self.template, self.root, dirs_exist_ok=True, ignore=lambda *_: ["gradebook.db"])
             partial = self.root / "gradebook.db.partial"
             shutil.copy(self.template / "gradebook.db", partial)
             partial.replace(self.root / "gradebook.db")
         elif not (known and current):
-            generate(self.root, self.gradebook)
+            generate(self.assignment, self.root, self.gradebook)
         write_whole(stamp, sources)
         if self.db:
             write_whole(self.root / "gradebook.url", without_password(self.db))
         else:
             (self.root / "gradebook.url").unlink(missing_ok=True)
         write_whole(self.root / "nbgrader_config.py", self._config_file())
-        return fingerprint_of(self.seed_file)
+        return fingerprint_of(self)
 
     def _has_assignment(self):
         with self.open() as gradebook:
-            return any(assignment.name == ASSIGNMENT for assignment in gradebook.assignments)
+            return any(assignment.name == self.name for assignment in gradebook.assignments)
 
 
 def write_whole(path, text):
@@ -272,25 +290,30 @@ def make_seed(path):
     partial.replace(path)
 
 
-def fingerprint_of(seed_file):
+def fingerprint_of(course):
     """One number for all that a grade depends on but the submission and the options: hidden seed, GRADING_VERSION, what
     the assignment asks, packages, and what a repaired formula costs."""
-    digest = hashlib.sha256(seed_file.read_bytes())
-    digest.update(f"{late.read_policy(seed_file.parent).repair_percent}\0{versions.GRADING_VERSION}\0".encode())
-    _add_files(digest, (HERE / ASSIGNMENT, HERE / "own"))
+    digest = hashlib.sha256(course.seed_file.read_bytes())
+    digest.update(f"{late.read_policy(course.root).repair_percent}\0{versions.GRADING_VERSION}\0".encode())
+    _add_files(digest, (course.assignment_folder,), {".md", ".svg"})
+    for path in course.assignment.own.values():
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
     for package in ("numpy", "nbgrader", "ipykernel"):
         digest.update(f"{package}=={version(package)}".encode())
     return digest.hexdigest()
 
 
-def sources_digest():
-    """One number for the source text of grader, assignment and solutions: the release is made of it."""
+def sources_digest(course):
+    """One number for the source text of grader, assignment and its functions: the release is made of it."""
     digest = hashlib.sha256()
-    _add_files(digest, (HERE, HERE.parent / "solutions"))
+    functions = {
+        Path(inspect.getfile(inspect.unwrap(function))).parent for function in course.assignment.functions.values()
+    }
+    _add_files(digest, (HERE, course.assignment_folder, *sorted(functions)))
     return digest.hexdigest()
 
 
-def _add_files(digest, folders):
+def _add_files(digest, folders, suffixes=frozenset({".py", ".md", ".svg"})):
     for folder in folders:
-        for path in sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".md", ".svg"}):
+        for path in sorted(path for path in folder.rglob("*") if path.suffix in suffixes):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())

@@ -21,11 +21,13 @@ from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Float, Unicode
 
-import autograder.own  # noqa: F401 -- so that QUESTIONS holds the teacher's own questions too
+from autograder.assignment.cell_names import formula_of
+from autograder.assignment.load import find_assignment, load_assignment
 from autograder.faults import LOG, guarded
-from autograder.hw1.mistakes import BANK
 from autograder.mistakes.diagnosis import diagnose
-from autograder.questions import QUESTIONS, WRITTEN, Answer, judge, look, looks_numeric, numeric, watched
+from autograder.questions import numeric
+from autograder.questions.model import Answer
+from autograder.questions.private import judge, look, looks_numeric, watched
 from autograder.report import html
 
 from . import late, wire, written
@@ -38,21 +40,20 @@ KNOWN_ERRORS = {
 }
 STOPPED = "stopped"
 NOT_GRADED = "NotGraded"  # of a grade cell's output, where a fault of ours left it without points
-WHOLE = "2-2"  # the question whose cost is watched
 
 
-def run_cells(nb, sandbox, timeout):
+def run_cells(nb, sandbox, timeout, assignment):
     """A notebook's cells, run as `cells.run` does; a grade cell's source says whether a formula is asked."""
     formulas = {}
     for cell in nb.cells:
         if cell.cell_type == "code" and utils.is_grade(cell):
             with suppress(ValueError):  # told where the cell is judged
-                if (question_id := question_of(cell.source)) in WRITTEN:
-                    formulas[cell.metadata.nbgrader["grade_id"]] = question_id.removesuffix(", written")
+                if (question_id := question_of(cell.source, assignment.known)) in assignment.written:
+                    formulas[cell.metadata.nbgrader["grade_id"]] = formula_of(question_id)
     return run(nb, sandbox, timeout, formulas)
 
 
-def look_at(nb, found, timeout):
+def look_at(nb, found, timeout, assignment):
     """Judge a notebook on the public draws. Only after this, for all of a student's notebooks, come the hidden ones.
 
     A question whose public half fails by a fault of ours is not in `found.seen` afterwards.
@@ -60,21 +61,23 @@ def look_at(nb, found, timeout):
     for cell in nb.cells:
         if cell.cell_type == "code" and utils.is_grade(cell):
             name = cell.metadata.nbgrader["grade_id"]
-            seen = guarded(f"{name} could not be judged on the public draws", _look_at, nb, cell, name, found, timeout)
+            seen = guarded(
+                f"{name} could not be judged on the public draws", _look_at, nb, cell, name, found, timeout, assignment
+            )
             if seen:
                 found.seen[name] = seen
 
 
-def _look_at(nb, cell, name, found, timeout):
-    question_id, begun = question_of(cell.source), time.monotonic()
-    if question_id in WRITTEN:
-        taken = written.taken(question_id, found.doors.get(name), nb, found)
-        came, seen = taken.latex, written.look(question_id, taken.latex, taken.why)
+def _look_at(nb, cell, name, found, timeout, assignment):
+    question_id, begun = question_of(cell.source, assignment.known), time.monotonic()
+    if question_id in assignment.written:
+        taken = written.taken(question_id, found.doors.get(name), nb, found, assignment.written)
+        came, seen = taken.latex, written.look(assignment.formulas, question_id, taken.latex, taken.why)
         found.notes += [taken.note] if taken.note else []
         found.needs += [f"{question_id}: {taken.why}"] if taken.why else []
     else:
         came = Functions(found, name, timeout)
-        seen = look(question_id, came.call)
+        seen = look(assignment.graded, question_id, came.call)
     return came, seen, time.monotonic() - begun
 
 
@@ -107,12 +110,18 @@ class TrustedExecute(NbGraderPreprocessor):
 
     seed_file = Unicode(help="the course's hidden seed").tag(config=True)
     public_folder = Unicode(help="the release; its Python files are put where a kernel runs").tag(config=True)
+    assignment_folder = Unicode(help="the assignment's; empty: that of the course at hand").tag(config=True)
     timeout = Float(10, help="seconds that a cell, or a call of a function, may take").tag(config=True)
     sandbox = Unicode("bubblewrap", help="bubblewrap, or none: code that you trust").tag(config=True)
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.unread, self.runs, self.reports = {}, {}, {}
+
+    @cached_property
+    def assignment(self):
+        """The Assignment; course folders of before do not name its folder."""
+        return load_assignment(Path(self.assignment_folder) if self.assignment_folder else find_assignment())
 
     @cached_property
     def policy(self):
@@ -135,9 +144,9 @@ class TrustedExecute(NbGraderPreprocessor):
         else:
             with (
                 Sandbox(self.public_folder, kind=self.sandbox) as sandbox,
-                closing(run_cells(nb, sandbox, self.timeout)) as found,
+                closing(run_cells(nb, sandbox, self.timeout, self.assignment)) as found,
             ):
-                look_at(nb, found, self.timeout)
+                look_at(nb, found, self.timeout, self.assignment)
                 self._judge_all(nb, name, found)
         return nb, resources
 
@@ -161,14 +170,16 @@ class TrustedExecute(NbGraderPreprocessor):
         cell.outputs = [new_output("error", ename=NOT_GRADED, evalue="", traceback=[words])]
         if name not in self.run.seen:
             return  # which has been logged
-        question_id, begun = question_of(cell.source), time.monotonic()
+        question_id, begun = question_of(cell.source, self.assignment.known), time.monotonic()
         functions, seen, looked = self.run.seen[name]
         seed = int(Path(self.seed_file).read_text())
-        if question_id in WRITTEN:
-            verdict = written.judge(question_id, functions, seen, seed)
+        if question_id in self.assignment.written:
+            verdict = written.judge(self.assignment.formulas, question_id, functions, seen, seed)
             self._judged_formula(cell, question_id, verdict, functions, looked + time.monotonic() - begun)
             return
-        judgement = judge(question_id, functions.call, seed, diagnose=partial(diagnose, BANK), seen=seen)
+        bank = self.assignment.bank
+        naming = partial(diagnose, bank) if bank else None
+        judgement = judge(self.assignment.graded, question_id, functions.call, seed, diagnose=naming, seen=seen)
         result = judgement.result
         if result.points:
             unmeasured = f"{name}: its cost could not be measured"
@@ -197,12 +208,13 @@ class TrustedExecute(NbGraderPreprocessor):
     def _numeric(self, question_id, functions, seed, right):
         """Sentences on a function that may differentiate numerically, for a person: its points stand."""
         found = []
-        for wanted, counts in functions.watch(question_id, seed):
+        graded, cost = self.assignment.graded, self.assignment.graded.cost
+        for wanted, counts in functions.watch(graded, question_id, seed):
             signs = [numeric.seen_while_running(counts), numeric.said_by_the_source(self.sources, wanted)]
             if signs := [sign for sign in signs if sign]:
                 found.append(f"{wanted} may differentiate numerically: {'; '.join(signs)}")
-        if question_id == WHOLE and not found and (slow := looks_numeric(WHOLE, functions.call, seed, right=right)):
-            found.append(slow)
+        if cost and question_id == cost.question and not found:
+            found += filter(None, [looks_numeric(graded, functions.call, seed, right=right)])
         return [f"{words} (its points stand)" for words in found]
 
     def _judged_formula(self, cell, question_id, verdict, latex, seconds):
@@ -212,7 +224,7 @@ class TrustedExecute(NbGraderPreprocessor):
             numbers = ", ".join(written.visible(number)[:20] for number in numbers[:3])
             words = f"{question_id}: the formula holds {numbers}, as a difference quotient does"
             self.needs.append(f"{words} (its points stand)")
-        cell.outputs = [_shown(name, points, written.shown, question_id, verdict, latex, points)]
+        cell.outputs = [_shown(name, points, written.shown, self.assignment, question_id, verdict, latex, points)]
         part = {"name": "formula", "points": points, "maximum": maximum, "verdict": verdict.verdict}
         part |= {"mistake": verdict.name} if verdict.name else {}
         part |= {"error": _number(verdict.error), "words": list(verdict.words), "repair": verdict.repair}
@@ -251,10 +263,13 @@ class Functions:
             return self.call(name, given)
         return answer
 
-    def watch(self, question_id, seed):
+    def watch(self, graded, question_id, seed):
         """(function, what a Watch has counted in it) of a question's functions, on one hidden draw; "off" where there
         are no counts. The draw has all been judged: nothing that is said afterwards reaches the student."""
-        return [(wanted.function, self._counts(wanted.function, given)) for wanted, given in watched(question_id, seed)]
+        return [
+            (wanted.function, self._counts(wanted.function, given))
+            for wanted, given in watched(graded, question_id, seed)
+        ]
 
     def _counts(self, name, given):
         if self.door is None or name in self.stopped:  # which has been told
@@ -280,13 +295,16 @@ class Functions:
             self.needs.append(f"{why} (the other questions count)")
 
 
-def question_of(source):
-    """The question's id in a grade cell's source, `check("1-3")`. Raises ValueError when the cell is anything else."""
+def question_of(source, known):
+    """The question's id in a grade cell's source, `check("1-3")`. Raises ValueError when the cell is anything else.
+
+    known: the ids that there are.
+    """
     try:
         (statement,) = ast.parse(source).body
         call = statement.value
         (argument,) = call.args
-        if call.func.id == "check" and not call.keywords and argument.value in QUESTIONS | WRITTEN:
+        if call.func.id == "check" and not call.keywords and argument.value in known:
             return argument.value
     except (SyntaxError, ValueError, AttributeError, TypeError):
         pass

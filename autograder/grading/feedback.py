@@ -22,7 +22,6 @@ from pygments.formatters import HtmlFormatter
 from traitlets import Unicode
 
 from autograder.faults import LOG
-from autograder.release import ASSIGNMENT
 from autograder.report import linked
 
 from .course import Course
@@ -51,11 +50,12 @@ class Grades(GetGrades):
     """nbgrader's grades, and the page's summary. What nobody has graded yet has no score, and is not in the total."""
 
     root = Unicode(help="the course folder, where the submission's record lies").tag(config=True)
+    assignment_folder = Unicode(help="the assignment's; empty: that of the course at hand").tag(config=True)
 
     def preprocess(self, nb, resources):
         """Write the grades into the notebook's cells, and the summary into the resources."""
         nb, resources = super().preprocess(nb, resources)
-        course = Course(Path(self.root), Path(self.root))
+        course = Course.at(self.root, self.root, assignment=self.assignment_folder or None)
         record = _record_of(course, self.student_id)
         needs, resolved = open_needs(record, read_resolutions(course)) if record else ([], [])
         released = sorted(course.release.glob("*.ipynb"))
@@ -70,7 +70,7 @@ class Grades(GetGrades):
         earned = [cell.metadata.nbgrader.score for cell in nb.cells if utils.is_grade(cell)]
         score = sum(points for points in earned if not math.isnan(points)) - resources["nbgrader"]["late_penalty"]
         names = [path.stem for path in released]
-        summary = summarize(nb, self.notebook_id, record, needs, resolved, score, names)
+        summary = summarize(nb, self.notebook_id, record, needs, resolved, score, names, course.assignment.mistakes)
         resources["nbgrader"] |= {"summary": summary, "highlighting": _highlighting()}
         return nb, resources
 
@@ -136,12 +136,13 @@ def book_url(root):
     return url
 
 
-def configure(config, root):
+def configure(config, root, assignment=""):
     """Let nbgrader show students' work in pages on which nothing of theirs acts: formgrader's, and the feedback's.
 
     Args:
         config: traitlets' configuration, which is changed: `c` in a nbgrader_config.py.
         root: the course folder.
+        assignment: the assignment's folder, which config files of before do not name.
     """
     stock = str(Path(formgrader.__file__).with_name("templates"))
     module = "autograder.grading.markdown"
@@ -155,11 +156,12 @@ def configure(config, root):
     config.GenerateFeedback.exporter_class = f"{__name__}.FeedbackExporter"
     config.GenerateFeedback.preprocessors = [f"{__name__}.Grades"]
     config.Grades.root = str(root)
+    config.Grades.assignment_folder = str(assignment)
     config.FeedbackExporter.book_url = book_url(root)
 
 
 def write_feedback(course, *, again=False, say=print, seconds=None):
-    """Write out/feedback/<student>/hw1/<notebook>.html where the gradebook has changed since it was written.
+    """Write out/feedback/<student>/<assignment>/<notebook>.html where the gradebook has changed since it was written.
 
     A student's pages are made in a process that is ended after `seconds` (by default SECONDS), so that nobody keeps the
     others waiting.
@@ -198,7 +200,7 @@ def write_pages(course, student):
     """Write one student's pages, from the gradebook. Returns "", or why there are none."""
     config = course.config()
     config.GenerateFeedback.force = True
-    configure(config, course.root)
+    configure(config, course.root, course.assignment_folder)
     outcome = capture_log(OneStudent(student, coursedir=CourseDirectory(config=config), config=config))
     return "" if outcome["success"] else outcome.get("log") or outcome["error"]
 
@@ -212,7 +214,9 @@ class OneStudent(GenerateFeedback):
 
     def init_notebooks(self):
         """Find the student's notebooks. Raises NbGraderException where there are none."""
-        folder = Path(self.coursedir.root, self.coursedir.autograded_directory, self._student, ASSIGNMENT)
+        folder = Path(
+            self.coursedir.root, self.coursedir.autograded_directory, self._student, self.coursedir.assignment_id
+        )
         self.assignments = {str(folder): [str(path) for path in sorted(folder.glob("*.ipynb"))]}
         if not self.assignments[str(folder)]:
             raise NbGraderException("there are no graded notebooks")
@@ -227,9 +231,9 @@ def _stamp(course, gradebook, record, resolutions):
     needs, resolved = open_needs(record, resolutions)
     shown = [FEEDBACK_VERSION, book_url(course.root), needs, [each.needs for each in resolved], record.notes]
     digest = hashlib.sha256(json.dumps([*shown, record.questions], sort_keys=True).encode())
-    for path in sorted((course.root / "autograded" / record.student / ASSIGNMENT).glob("*.ipynb")):
+    for path in sorted((course.root / "autograded" / record.student / course.name).glob("*.ipynb")):
         digest.update(path.read_bytes())
-    for notebook in gradebook.find_submission(ASSIGNMENT, record.student).notebooks:
+    for notebook in gradebook.find_submission(course.name, record.student).notebooks:
         digest.update(repr([(g.name, g.score, g.max_score) for g in notebook.grades]).encode())
         digest.update(repr([(c.name, c.comment) for c in notebook.comments]).encode())
         digest.update(repr(notebook.late_submission_penalty).encode())

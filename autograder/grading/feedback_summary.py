@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from nbgrader.utils import is_grade, is_solution
 
-from autograder.hw1.mistakes import MISTAKES
+from autograder.assignment.cell_names import bare_name, check_cell, is_check_of_formula
 from autograder.report import capital, place
 
 from .clean import plain, without_paths
@@ -58,7 +58,7 @@ class Summary:
     pictures: tuple[str, ...] = ()
 
 
-def summarize(notebook, name, record, needs, resolved, score, notebooks):
+def summarize(notebook, name, record, needs, resolved, score, notebooks, mistakes=()):
     """The Summary of one notebook.
 
     Args:
@@ -68,6 +68,7 @@ def summarize(notebook, name, record, needs, resolved, score, notebooks):
         needs, resolved: its open reasons for a person, and the Resolutions of the others.
         score: of the notebook, less what being late costs.
         notebooks: the names of all of the assignment's notebooks.
+        mistakes: those that the assignment knows.
     """
     graded = [cell for cell in notebook.cells if is_grade(cell)]
     questions = {judged["question"]: judged for judged in _judged(record, name)}
@@ -86,7 +87,7 @@ def summarize(notebook, name, record, needs, resolved, score, notebooks):
         _so_far(graded),
         ", ".join(parts),
         rows,
-        tuple(_mistakes(questions.values())),
+        tuple(_mistakes(questions.values(), mistakes)),
         tuple(_of(name, notebooks, _without_faults(record, needs))),
         tuple(_of(name, notebooks, [need for each in resolved for need in _without_faults(record, each.needs)])),
         tuple(_of(name, notebooks, record.notes if record else ())),
@@ -98,10 +99,8 @@ def title(cell):
     """What a graded cell is called on the page."""
     name = cell.metadata.nbgrader.grade_id
     if cell.cell_type == "markdown":
-        return f"Derivation {name.removeprefix('derive-')}"
-    if name.endswith("-written"):
-        return f"Formula {name.removeprefix('check-').removesuffix('-written')}"
-    return f"Check {name.removeprefix('check-')}"
+        return f"Derivation {bare_name(name)}"
+    return f"{'Formula' if is_check_of_formula(name) else 'Check'} {bare_name(name)}"
 
 
 def fold(notebook, given):
@@ -148,7 +147,7 @@ def _row(cell, questions, recorded):
     verdicts = [
         part["verdict"]
         for judged in questions.values()
-        if _cell_of(judged) == cell.metadata.nbgrader.grade_id
+        if check_cell(judged["question"]) == cell.metadata.nbgrader.grade_id
         for part in judged["parts"]
     ]
     if score == 0 and recorded and not verdicts:  # its notebook could not be read
@@ -159,10 +158,6 @@ def _row(cell, questions, recorded):
     return Row(title(cell), f"{score:g} of {points:g}", result, "right" if right or "repaired" in verdicts else "wrong")
 
 
-def _cell_of(judged):
-    return f"check-{judged['question'].replace(',', '').replace(' ', '-')}"
-
-
 def _so_far(graded):
     unread = sum(math.isnan(cell.metadata.nbgrader.score) for cell in graded if cell.cell_type == "markdown")
     open_ = sum(math.isnan(cell.metadata.nbgrader.score) for cell in graded if cell.cell_type == "code")
@@ -171,16 +166,16 @@ def _so_far(graded):
     return f" so far: {', and '.join(said)}" if said else ""
 
 
-def _mistakes(questions):
+def _mistakes(questions, mistakes):
     """Each named mistake once, with every graded cell in which it was made."""
     where, parts = {}, {}
     for judged in questions:
         for part in judged["parts"]:
             for name in filter(None, (part.get("mistake") or "").split("; and ")):
-                where.setdefault(name, {})[_cell_of(judged)] = None
+                where.setdefault(name, {})[check_cell(judged["question"])] = None
                 parts.setdefault(name, part["name"])
     for name, made in where.items():
-        known = [mistake for mistake in MISTAKES if mistake.name in name.split(", or ")]
+        known = [mistake for mistake in mistakes if mistake.name in name.split(", or ")]
         known.sort(key=lambda mistake, name=name: mistake.part != parts[name])
         words = f"{known[0].what} {known[0].look}" if known else ""
         yield Named(capital(name), words, place(known[0].equation) if known else "", tuple(made))

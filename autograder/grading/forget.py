@@ -33,7 +33,7 @@ def forget(student, course, submitted=None):
     Args:
         student: the name of the student's folder.
         course: a Course; the caller holds its lock.
-        submitted: the folder of <student>/hw1, whose <student> is removed too; None leaves it.
+        submitted: the folder of <student>/<assignment>, whose <student> is removed too; None leaves it.
 
     Returns:
         Forgotten.

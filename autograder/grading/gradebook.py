@@ -27,8 +27,8 @@ from nbgrader.api import (
 from nbgrader.utils import is_grade
 from sqlalchemy.orm import load_only
 
+from autograder.assignment.cell_names import short_name
 from autograder.faults import LOG
-from autograder.release import ASSIGNMENT
 
 from . import late
 from .course import write_whole
@@ -50,15 +50,21 @@ def merge(record, course):
     longest = Student.id.type.length
     if course.db and len(record.student) > longest:
         raise ValueError(f"a name of more than {longest} characters has no place in PostgreSQL; shorten the folder's")
-    folder = course.root / "autograded" / record.student / ASSIGNMENT
+    folder = course.root / "autograded" / record.student / course.name
     paths = {name: folder / f"{name}.ipynb" for name in record.notebooks}
     changed = {name for name, path in paths.items() if path.exists() and _differs(path, record.notebooks[name])}
     with course.open() as gradebook:
         gradebook.update_or_create_student(record.student)
         when = {"timestamp": time} if (time := _time(record)) else {}
-        gradebook.update_or_create_submission(ASSIGNMENT, record.student, **when)
+        gradebook.update_or_create_submission(course.name, record.student, **when)
         grades = _by_cell(
-            gradebook, Grade, record.student, Grade.auto_score, Grade.manual_score, Grade.needs_manual_grade
+            gradebook,
+            course.name,
+            Grade,
+            record.student,
+            Grade.auto_score,
+            Grade.manual_score,
+            Grade.needs_manual_grade,
         )
         for cell in record.cells:
             grade = grades[cell["notebook"], cell["name"]]
@@ -70,7 +76,7 @@ def merge(record, course):
         for grade in grades.values() if not record.cells else ():  # nothing could be graded: a person is asked
             if grade.auto_score is None and grade.manual_score is None:
                 grade.needs_manual_grade = True
-        comments = _by_cell(gradebook, Comment, record.student, Comment.auto_comment)
+        comments = _by_cell(gradebook, course.name, Comment, record.student, Comment.auto_comment)
         for found in record.comments:
             comments[found["notebook"], found["name"]].auto_comment = found["auto_comment"]
         gradebook.db.commit()
@@ -154,14 +160,14 @@ def _set_aside(path):
 def graded_cells(course):
     """The assignment's graded cells in their order: dicts of notebook, name, short (the name that grades.csv has),
     kind ("auto" or "manual"), points, and question, the id of what a check asks, else None."""
-    found = []
+    found, known = [], course.assignment.known
     for path in sorted(course.release.glob("*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             if is_grade(cell):
                 name, code = cell.metadata.nbgrader.grade_id, cell.cell_type == "code"
-                short = name.removeprefix("check-").removeprefix("derive-")
+                short = short_name(name)
                 place = {"notebook": path.stem, "name": name, "short": short, "kind": "auto" if code else "manual"}
-                question = question_of(cell.source) if code else None
+                question = question_of(cell.source, known) if code else None
                 found.append(place | {"points": float(cell.metadata.nbgrader.points), "question": question})
     return found
 
@@ -177,7 +183,7 @@ def grades(course, records=None):
     """
     records = load_records(course) if records is None else records
     with course.open() as gradebook:
-        scores = _scores(gradebook)
+        scores = _scores(gradebook, course.name)
     return _rows(course, records, scores)
 
 
@@ -186,25 +192,25 @@ def _rows(course, records, scores):
     return [_row(record, cells, scores.get(record.student, {}), policy, resolutions) for record in records.values()]
 
 
-def _scores(gradebook):
+def _scores(gradebook, assignment):
     """{student: {(notebook, cell): (score, whether it waits for a person)}}, of the whole assignment.
 
     The score is None where there is none yet: nobody has read a derivation, or a fault of ours left a check open.
     """
     found, columns = {}, (Grade.score, Grade.needs_manual_grade, Grade.auto_score, Grade.manual_score)
-    for student, notebook, cell, score, waits, automatic, manual in _query(gradebook, Grade, *columns):
+    for student, notebook, cell, score, waits, automatic, manual in _query(gradebook, assignment, Grade, *columns):
         none = waits and automatic is None and manual is None
         found.setdefault(student, {})[notebook, cell] = (None if none else score, waits)
     return found
 
 
-def _by_cell(gradebook, kind, student, *columns):
+def _by_cell(gradebook, assignment, kind, student, *columns):
     """{(notebook, cell): Grade or Comment} of a student, with these columns."""
-    query = _query(gradebook, kind, kind).filter(SubmittedAssignment.student_id == student)
+    query = _query(gradebook, assignment, kind, kind).filter(SubmittedAssignment.student_id == student)
     return {(notebook, cell): found for _, notebook, cell, found in query.options(load_only(*columns))}
 
 
-def _query(gradebook, kind, *wanted):
+def _query(gradebook, assignment, kind, *wanted):
     """A query of student, notebook, cell and what is wanted, of each Grade or Comment of the assignment: one query for
     all, where nbgrader's own functions ask once a cell."""
     query = gradebook.db.query(SubmittedAssignment.student_id, Notebook.name, BaseCell.name, *wanted).select_from(kind)
@@ -213,7 +219,7 @@ def _query(gradebook, kind, *wanted):
     query = query.join(Notebook, Notebook.id == SubmittedNotebook.notebook_id)
     query = query.join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
     query = query.join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
-    return query.filter(Assignment.name == ASSIGNMENT)
+    return query.filter(Assignment.name == assignment)
 
 
 def open_needs(record, resolutions):
@@ -268,8 +274,8 @@ def export(course, latest=()):
     records = dict(sorted((load_records(course) | dict(latest)).items()))
     _catch_up(course, {name: record for name, record in records.items() if name not in dict(latest)})
     with course.open() as gradebook:
-        scores = _scores(gradebook)
-        _copy_penalties(gradebook, records, scores, late.read_policy(course.root))
+        scores = _scores(gradebook, course.name)
+        _copy_penalties(gradebook, course, records, scores)
     rows = _rows(course, records, scores)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else ["student"])
@@ -281,7 +287,7 @@ def export(course, latest=()):
         row["student"]: _detail(records[row["student"]], row, cells, scores.get(row["student"], {}), resolutions)
         for row in rows
     }
-    text = json.dumps({"assignment": ASSIGNMENT, "students": detail}, indent=1, allow_nan=False, default=str)
+    text = json.dumps({"assignment": course.name, "students": detail}, indent=1, allow_nan=False, default=str)
     write_whole(course.out / "grades.json", text)
     return rows
 
@@ -290,7 +296,7 @@ def _catch_up(course, records):
     """Merge what a gradebook that is new, or was made anew, does not hold."""
     with course.open() as gradebook:
         query = (
-            gradebook.db.query(SubmittedAssignment.student_id).join(Assignment).filter(Assignment.name == ASSIGNMENT)
+            gradebook.db.query(SubmittedAssignment.student_id).join(Assignment).filter(Assignment.name == course.name)
         )
         known = {student for (student,) in query}
     for student in records.keys() - known:
@@ -301,12 +307,13 @@ def _catch_up(course, records):
             records[student].needs.append(f"could not be put into the gradebook: {error}")
 
 
-def _copy_penalties(gradebook, records, scores, policy):
+def _copy_penalties(gradebook, course, records, scores):
+    policy = late.read_policy(course.root)
     query = gradebook.db.query(SubmittedNotebook, Notebook.name, SubmittedAssignment.student_id)
     query = query.join(Notebook, Notebook.id == SubmittedNotebook.notebook_id)
     query = query.join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id).join(Assignment)
     query = query.options(load_only(SubmittedNotebook.late_submission_penalty))
-    for notebook, name, student in query.filter(Assignment.name == ASSIGNMENT):
+    for notebook, name, student in query.filter(Assignment.name == course.name):
         points = sum(score or 0.0 for (place, _), (score, _) in scores.get(student, {}).items() if place == name)
         if student in records:
             penalties = late.notebook_penalties(policy, student, _time(records[student]), {name: points})

@@ -71,7 +71,7 @@ def read_notebook(path):
 
 
 def stay_inside(path):
-    """Raises ValueError if <student>/hw1/<file> is a link to what lies outside the student's own folder."""
+    """Raises ValueError if <student>/<assignment>/<file> is a link to what lies outside the student's own folder."""
     if not path.resolve().is_relative_to(path.parent.parent.resolve()):
         raise ValueError(f"{path.name} is a link that leaves the student's own folder; it was not read")
 
@@ -228,7 +228,7 @@ def find_notebooks(folder, wanted, answers):
     files is compared with what is wanted; of several, the one with the most answers is taken, and of those the newest.
 
     Args:
-        folder: <student>/hw1.
+        folder: <student>/<assignment>.
         wanted: the names of the notebooks.
         answers: function(Parsed) -> {name: (cells that are surely of that notebook, answers in them, a digest)}.
 

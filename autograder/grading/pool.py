@@ -14,11 +14,16 @@ from . import scratch  # and no more, so that `begin` can come before all that t
 
 RENEW = 25  # submissions after which a process is replaced by a fresh one
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["autograder.grading.submission"])
+GRADER = "autograder.grading.submission"
 
 
-def begin():
-    """Start the server that processes are forked from: it imports what they need while this process does the same."""
+def begin(assignment=None):
+    """Start the server that processes are forked from: it imports what they need while this process does the same.
+
+    assignment: the assignment's folder; None: each process loads the assignment itself.
+    """
+    of_assignment = [f"{assignment.parent.name}.{assignment.name}.assignment"] if assignment else []
+    CONTEXT.set_forkserver_preload([GRADER, *of_assignment])
     # multiprocessing's own socket lies where it is cleared away, whatever becomes of this process
     multiprocessing.current_process()._config["tempdir"] = str(scratch.folder())
     forkserver.ensure_running()
@@ -183,7 +188,7 @@ def dask(address, course, fingerprint, sandbox):
             raise ValueError(
                 f"A worker grades one submission at a time, but {several[0]} has threads: {START} {address}"
             )
-        found = client.run(_lacks, course, fingerprint, sources_digest(), sandbox)
+        found = client.run(_lacks, course, fingerprint, sources_digest(course), sandbox)
         lacks = {name: why for name, why in found.items() if why}
         if lacks:
             raise ValueError("\n".join(f"Dask worker {name}: {why}" for name, why in lacks.items()))
@@ -203,7 +208,7 @@ def _lacks(course, fingerprint, sources, sandbox):
     from .sandbox import require
 
     try:
-        if (fingerprint_of(course.seed_file), sources_digest()) != (fingerprint, sources):
+        if (fingerprint_of(course), sources_digest(course)) != (fingerprint, sources):
             return "it holds another version of the grader or of its packages"
         require(sandbox)
     except OSError as error:

@@ -20,6 +20,8 @@ from urllib.parse import unquote
 import nbformat
 from nbgrader.utils import is_grade, is_solution
 
+from autograder.assignment.cell_names import is_formula
+
 from .clean import SOURCE, clean, plain
 from .student_code import defined, formulas_named, functions_in, is_stub, parse, same_code, used
 
@@ -100,7 +102,7 @@ def _kind(cell, name, functions):
         return "check" if is_grade(cell) else "given" if cell.cell_type == "code" else "text"
     if cell.cell_type != "code":
         return "derivation"
-    return "formula" if name.startswith("written-") else "function" if functions else "helper"
+    return "formula" if is_formula(name) else "function" if functions else "helper"
 
 
 def answers_in(parsed, blank):

@@ -12,7 +12,6 @@ from nbgrader.preprocessors import LimitOutput
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
 from autograder.faults import Fault, collected, guarded
-from autograder.release import ASSIGNMENT
 
 from . import late
 from .course import write_whole
@@ -31,7 +30,7 @@ class Record:
     """
 
     student: str
-    assignment: str = ASSIGNMENT
+    assignment: str = ""
     key: str = ""
     timestamp: str | None = None
     needs: list = field(default_factory=list)
@@ -64,7 +63,7 @@ def grade_submission(folder, course, *, key="", timeout=10, sandbox="bubblewrap"
     """Grade one submission.
 
     Args:
-        folder: <student>/hw1, which holds the notebooks.
+        folder: <student>/<assignment>, which holds the notebooks.
         course: the prepared Course; only its template, its release and its seed are read.
         key: what the record is filed under: submission and grader in one number.
         timeout: seconds that a cell, or a call of a student's function, may take.
@@ -76,7 +75,7 @@ def grade_submission(folder, course, *, key="", timeout=10, sandbox="bubblewrap"
     """
     begun = time.monotonic()
     folder = Path(folder)
-    record = Record(student=student_of(folder), key=key)
+    record = Record(student_of(folder), folder.name, key=key)
     with collected() as record.faults:
         guarded("grading broke down", _grade_in_sandbox, folder, course, record, timeout, sandbox, limits or Limits())
     record.needs += dict.fromkeys(fault.need for fault in record.faults if fault.level == "ERROR")
@@ -90,7 +89,7 @@ def _grade_in_sandbox(folder, course, record, timeout, sandbox, limits):
 
 
 def student_of(folder):
-    """The name of the student whose <student>/hw1 it is; a byte that is no UTF-8 is written out as \\x.."""
+    """The name of the student whose <student>/<assignment> it is; a byte that is no UTF-8 is written out as \\x.."""
     return os.fsencode(folder.parent.name).decode("utf8", "backslashreplace")
 
 
@@ -105,15 +104,16 @@ def _grade(folder, course, record, timeout, sandbox, doors):
     readable = [name for name in notebooks if name not in unread]
     # Nothing hidden is there before everything that is shown has been said.
     for name in readable:
-        runs[name] = run_cells(notebooks[name], sandbox, timeout)
+        runs[name] = run_cells(notebooks[name], sandbox, timeout, course.assignment)
         doors.callback(runs[name].close)
         record.notes += [f"{name}: {note}" for note in runs[name].notes]
     sandbox.wake()
     for name in readable:
-        look_at(notebooks[name], runs[name], timeout)
+        look_at(notebooks[name], runs[name], timeout, course.assignment)
     record.needs += unread.values() if folder.is_dir() else [_instead(folder)]
 
-    execute = TrustedExecute(timeout=timeout, seed_file=str(course.seed_file), public_folder=str(course.release))
+    places = dict(seed_file=str(course.seed_file), public_folder=str(course.release))
+    execute = TrustedExecute(timeout=timeout, assignment_folder=str(course.assignment_folder), **places)
     execute.unread, execute.runs = unread, runs
     for name, notebook in notebooks.items():
         resources = {"nbgrader": {"notebook": name}}
@@ -160,7 +160,7 @@ def _lost_points(record, notebook):
 
 
 def _instead(folder):
-    """What a student's folder holds where there is no hw1 in it."""
+    """What a student's folder holds where the assignment's is not in it."""
     found = [f"{path.name}/" if path.is_dir() else path.name for path in sorted(folder.parent.glob("*"))]
     return f"no folder {folder.name} in it; found {', '.join(found) or 'nothing'}"
 

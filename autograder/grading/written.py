@@ -10,16 +10,13 @@ import re
 import warnings
 from dataclasses import dataclass, replace
 
+from autograder.assignment.cell_names import formula_cell, formula_of
+from autograder.assignment.release import PUBLIC
 from autograder.faults import LOG
 from autograder.formula.tokens import MAX_CHARACTERS as LENGTH
 from autograder.formula.verdict import FormulaVerdict
-from autograder.hw1.formula_verdicts import judge_formula
-from autograder.hw1.mistakes import MISTAKES
-from autograder.questions import WRITTEN
-from autograder.release import PUBLIC
 from autograder.report import formula_html, place
 
-from .cells import formula_cell
 from .markdown import mathml
 
 SHOWN = 2_000  # characters of a formula's source in the feedback
@@ -51,25 +48,26 @@ class Taken:
     why: str = ""
 
 
-def taken(question_id, door, notebook, run):
+def taken(question_id, door, notebook, run, known):
     """The formula of one question: what the run has sent through its door; else the string that stands in its cell.
 
     Args:
         question_id: "2-2 beta, written".
         door: the Door of its check, or None.
         notebook: as it was run. run: the Run that came of it.
+        known: the ids of all questions that ask for formulas.
     """
     latex = received(door)
     if latex and latex.strip():
         return Taken(latex)
-    question = question_id.removesuffix(", written")
+    question = formula_of(question_id)
     name, reason = formula_cell(question), run.lost
     source = None
     for cell, outputs in zip(notebook.cells, run.outputs, strict=True):
         if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade_id") == name:
             source, reason = cell.source, _error(outputs) or reason
     others = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    latex = literal(source or "", question, own=True) or next(
+    latex = literal(source or "", question, known) or next(
         filter(None, (literal(other, question) for other in reversed(others))), None
     )
     reason = reason or "no cell that ran before its check has made it"
@@ -118,16 +116,17 @@ def _formulas_in(tree):
     return [(strings[0] if len(strings) == 2 else None, strings[-1]) for *_, strings in sorted(calls)]
 
 
-def literal(source, question, *, own=False):
+def literal(source, question, known=None):
     """The last formula that a cell's source holds for a question as a string in quotes, or None.
 
-    own: the cell is the question's own, where a formula counts whose question is not named, or misspelt.
+    known: in the question's own cell, where a formula counts whose question is not named, or misspelt, the ids of all
+        questions that ask for formulas.
     """
     tree = _tree(source)
     found = None
     for named, latex in _formulas_in(tree) if tree else ():
-        named = named and named.strip().removesuffix(", written")
-        ours = named == question or (own and f"{named}, written" not in WRITTEN)
+        named = named and formula_of(named.strip())
+        ours = named == question or (known is not None and named not in map(formula_of, known))
         if ours and latex.strip():
             found = latex
     return found
@@ -143,19 +142,25 @@ def is_unanswered(source):
     return bool(only) and not only[-1][1].strip()
 
 
-def look(question_id, latex, why=""):
-    """The verdict on the public draws, which may be shown with all its numbers. why: why there is no string, or ""."""
+def look(formulas, question_id, latex, why=""):
+    """The verdict on the public draws, which may be shown with all its numbers.
+
+    Args:
+        formulas: the assignment's FormulaQuestions.
+        question_id: a key of their points.
+        latex: what was written, or None. why: why there is no string, or "".
+    """
     if latex is None:
         words = f"It could not be read: {visible(why)[:WORDS]}. A person will look at it." if why else NONE
         return FormulaVerdict(question_id, "unread", words=(words,))
-    return _bounded(judge_formula(question_id, latex, PUBLIC))
+    return _bounded(formulas.judge(question_id, latex, PUBLIC))
 
 
-def judge(question_id, latex, seen, seed):
+def judge(formulas, question_id, latex, seen, seed):
     """The verdict on hidden draws, with the numbers and words of the public ones that `look` has seen."""
     if seen.verdict == "unread":
         return seen
-    hidden = judge_formula(question_id, latex, seed)
+    hidden = formulas.judge(question_id, latex, seed)
     if hidden.verdict == seen.verdict:
         return seen
     only = "On the draws that are graded the verdict is another one than on those at home. Ask for a second look."
@@ -167,13 +172,13 @@ def share(verdict, repair_percent):
     return {"right": 1.0, "repaired": 1 - repair_percent / 100}.get(verdict.verdict, 0.0)
 
 
-def shown(question_id, verdict, latex, points):
+def shown(assignment, question_id, verdict, latex, points):
     """What a student reads, as HTML."""
     names = [entry.split(", or ")[0] for entry in (verdict.name or "").split("; and ")]
-    places = [place(mistake.equation) for name in names for mistake in MISTAKES if mistake.name == name]
+    places = [place(mistake.equation) for name in names for mistake in assignment.mistakes if mistake.name == name]
     source = visible(latex or "")
     source = source if len(source) <= SHOWN else f"{source[:SHOWN]} …"
-    return formula_html(question_id, verdict, source, points, WRITTEN[question_id], mathml, places)
+    return formula_html(question_id, verdict, source, points, assignment.written[question_id], mathml, places)
 
 
 def visible(text):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograder.questions.public import Call, Question, arguments
+from autograder.questions.model import Call, Question, arguments
 from autograder.steps import Evaluation, Steps
 
 

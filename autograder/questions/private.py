@@ -17,12 +17,10 @@ import numpy as np
 from autograder.faults import guarded
 
 from . import public
-from .draws import draw, graded_draw
-from .public import PARAMS, QUESTIONS, SEEDS, TOLERANCE, Answer, arguments, collect, judge_draw, worst_of
-from .references import REFERENCES, truth
-from .references import loss as _loss
+from .graded import GradedQuestions
+from .model import SEEDS, Answer, PartResult, Question, Result, arguments
+from .public import TOLERANCE, collect, judge_draw, worst_of
 
-CLUES = {"1a": "z_1A < 0", "1b": "z_1B < 0", "d": "the mask is 0"}  # what an error may follow, by a part's last letters
 NUMERIC_GROWTH = 1.2  # a power of the parameters: honest code was measured at up to 1.0, numeric at 1.4 to 2
 
 
@@ -31,7 +29,11 @@ Diagnose = Callable[[str, Mapping[str, Any], Mapping[str, Any], Mapping[str, Any
 
 
 def carried(
-    question_id: str, q: Mapping[str, Any], values: Mapping[str, Any], right: Mapping[str, Any]
+    graded: GradedQuestions,
+    question_id: str,
+    q: Mapping[str, Any],
+    values: Mapping[str, Any],
+    right: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What is right for each part after the student's own earlier parts, where these can be told from nothing.
 
@@ -42,9 +44,9 @@ def carried(
     own = {name: value for name, value in own.items() if _tells_something(value, right[name], name)}
     after = {}
     with np.errstate(all="ignore"):  # a student's variance may be negative
-        for part in QUESTIONS[question_id].parts:
+        for part in graded.questions[question_id].parts:
             if part.after and all(name in own for name in part.after):
-                expected = REFERENCES[question_id][part.name](q, {**right, **own})
+                expected = graded.references[question_id][part.name](q, {**right, **own})
                 if _tells_something(expected, right[part.name], part.name):
                     after[part.name] = expected
     return after
@@ -80,7 +82,7 @@ class Judgement:
     pictures: {part: Picture} of parts that are wrong on the public seed.
     """
 
-    result: public.Result
+    result: Result
     seed: int | None
     errors: tuple[str, ...]
     names: Mapping[str, Any] = field(default_factory=dict)
@@ -98,17 +100,19 @@ class Clue(NamedTuple):
 
 @dataclass(frozen=True)
 class Picture:
-    """Where an error sits. error: an array over 0 to 1, the largest being 1. clue: what it follows, if anything."""
+    """Where an error sits. error: an array over 0 to 1, the largest being 1. clue: what it follows, if anything.
+    axes: what the array's axes are, in words; () where they are samples and units."""
 
     error: np.ndarray
     clue: Clue | None = None
+    axes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Findings:
     """What some draws have shown: the Result over all of them, and by part the names of mistakes and the Pictures."""
 
-    result: public.Result
+    result: Result
     names: Mapping[str, Any]
     pictures: Mapping[str, Picture]
 
@@ -121,17 +125,18 @@ class Seen:
     errors: tuple[str, ...]
 
 
-def look(question_id: str, call: CallFunction) -> Seen:
+def look(graded: GradedQuestions, question_id: str, call: CallFunction) -> Seen:
     """Judge a student's functions on the public draws, before any hidden input is shown to any of that student's code.
 
     No answer to them can then hold anything of the hidden ones, and so it may be shown.
 
     Args:
-        question_id: a key of QUESTIONS.
+        graded: the assignment's questions.
+        question_id: a key of them.
         call: call(function_name, arguments) -> Answer runs the function wherever it lives, twice.
     """
     errors: list[str] = []
-    return Seen({seed: _judge(question_id, _quiet(call, errors), [seed]) for seed in SEEDS}, tuple(errors))
+    return Seen({seed: _judge(graded, question_id, _quiet(call, errors), [seed]) for seed in SEEDS}, tuple(errors))
 
 
 def _quiet(call: CallFunction, errors: list[str]) -> CallFunction:
@@ -148,6 +153,7 @@ def _quiet(call: CallFunction, errors: list[str]) -> CallFunction:
 
 
 def judge(
+    graded: GradedQuestions,
     question_id: str,
     call: CallFunction,
     seed: int,
@@ -159,7 +165,7 @@ def judge(
     """Judge a student's functions on hidden inputs, in the trusted process.
 
     Args:
-        question_id, call: as for `look`.
+        graded, question_id, call: as for `look`.
         seed: the course's hidden seed, an int of any size.
         draws: how many hidden draws are judged; the worst counts for each part.
         diagnose: diagnose(question_id, q, values, right) -> {part: name or None} names the mistakes of one draw. A name
@@ -169,10 +175,10 @@ def judge(
     Returns:
         A Judgement. A function that fails is a verdict, not an error.
     """
-    seen = seen or look(question_id, call)
-    index, errors = list(QUESTIONS).index(question_id), list(seen.errors)
+    seen = seen or look(graded, question_id, call)
+    index, errors = list(graded.questions).index(question_id), list(seen.errors)
     seeds = [(seed, index, k) for k in range(draws)]
-    findings = _judge(question_id, _quiet(call, errors), seeds, diagnose)
+    findings = _judge(graded, question_id, _quiet(call, errors), seeds, diagnose)
     hidden = findings.result
     if hidden.points == hidden.maximum:
         return Judgement(hidden, None, ())
@@ -186,13 +192,11 @@ def judge(
     return Judgement(result, public_seed, tuple(dict.fromkeys(errors + only_hidden)), names, pictures)
 
 
-def _lost(result: public.Result) -> set[str]:
+def _lost(result: Result) -> set[str]:
     return {part.name for part in result.parts if part.points < part.maximum}
 
 
-def _shown(
-    question_id: str, hidden: public.Result, home: public.Result, public_seed: int | None
-) -> tuple[public.Result, list[str]]:
+def _shown(question_id: str, hidden: Result, home: Result, public_seed: int | None) -> tuple[Result, list[str]]:
     """What a student reads: the points that the hidden draws gave, and the numbers and words of a public draw.
 
     What a function returns on hidden inputs is not shown, for it could be those inputs. Returns the Result, and the
@@ -220,13 +224,13 @@ def _shown(
 
 
 @lru_cache(maxsize=64)
-def _drawn(question_id: str, seed: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _drawn(graded: GradedQuestions, question_id: str, seed: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """A draw and its truth, once for all students."""
-    q = graded_draw(question_id, seed)
+    q = graded.graded_draw(question_id, seed)
     for value in q.values():
         if isinstance(value, np.ndarray):
             value.setflags(write=False)
-    return q, truth(question_id, q)
+    return q, graded.truth(question_id, q)
 
 
 def _agreed(names: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -235,42 +239,44 @@ def _agreed(names: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {part: said[0] if all(name == said[0] for name in said) else None for part, said in found.items()}
 
 
-def _judge(question_id: str, call: CallFunction, seeds: Sequence, diagnose: Diagnose | None = None) -> Findings:
+def _judge(
+    graded: GradedQuestions, question_id: str, call: CallFunction, seeds: Sequence, diagnose: Diagnose | None = None
+) -> Findings:
     """What some draws show."""
-    question = QUESTIONS[question_id]
+    question = graded.questions[question_id]
     words: list[str] = []
     drawn, named, special, pictures = [], [], [], []
     for seed in seeds:
-        q, right = _drawn(question_id, seed)
+        q, right = _drawn(graded, question_id, seed)
         with strange_numbers():
             values, complaints = collect(question, call, q)
             after, parts = {}, judge_draw(question, values, right, q, tolerance=TOLERANCE, carried={})
             if any(part.points < part.maximum for part in parts):
-                after = carried(question_id, q, values, right)
+                after = carried(graded, question_id, q, values, right)
                 parts = judge_draw(question, values, right, q, tolerance=TOLERANCE, carried=after)
             drawn.append(parts)
             words += public.new_words(complaints, words)
             # a fault in these two costs a name or a picture, and no verdict
             naming = f"{question_id}: its mistakes could not be named"
             names = guarded(naming, diagnose, question_id, q, values, right, otherwise={}) if diagnose else {}
-            (special if public.sizes_of(question.family, seed) else named).append(names)
+            (special if question.inputs.sizes(seed) else named).append(names)
             drawing = f"{question_id}: its errors could not be drawn"
             pictures.append(guarded(drawing, _pictures, question, q, values, right | after, parts, otherwise={}))
-    result = public.Result(question.id, question.functions, worst_of(drawn), tuple(words))
+    result = Result(question.id, question.functions, worst_of(drawn), tuple(words))
     names = _agreed(special) | _agreed(named)  # what is wrong at equal sizes and at z = 0 alone is named by these
     first = {name: picture for of_draw in reversed(pictures) for name, picture in of_draw.items()}
     return Findings(result, names, first)
 
 
 def _pictures(
-    question: public.Question,
+    question: Question,
     q: Mapping[str, Any],
     values: Mapping[str, Any],
     expected: Mapping[str, Any],
-    parts: Collection[public.PartResult],
+    parts: Collection[PartResult],
 ) -> dict[str, Picture]:
     """A Picture of each part that is wrong by itself. expected: what is right after the student's own earlier parts."""
-    where, _ = public.clues(question, q)
+    clues = question.clues(q)
     wrong = {
         part.name for part in parts if part.status == "not yet" and part.verdict and part.verdict.worst is not None
     }
@@ -278,8 +284,9 @@ def _pictures(
     for name in wrong:
         error = np.abs(np.asarray(values[name], float) - expected[name])
         if error.ndim and np.isfinite(error).all() and error.max() > 0:
-            clue = next((condition for suffix, condition in CLUES.items() if name.endswith(suffix)), "")
-            pictures[name] = Picture(error / error.max(), _clue(error, clue, where.get(clue)))
+            words = question.pictured.get(name, "")
+            clue = _clue(error, words, clues.where.get(words))
+            pictures[name] = Picture(error / error.max(), clue, question.axes.get(name, ()))
     return pictures
 
 
@@ -290,25 +297,26 @@ def _clue(error: np.ndarray, condition: str, holds: np.ndarray | None) -> Clue |
     return Clue(condition, float(inside / max(inside, outside)), float(outside / max(inside, outside)))
 
 
-def _right_along_a_line(question_id, answer, q, seed):
+def _right_along_a_line(graded, answer, q, seed):
     """Whether six gradients give the slope of the loss along one random direction, that of a complex step."""
-    values, _ = collect(QUESTIONS[question_id], lambda name, given: answer, q)
+    cost = graded.cost
+    values, _ = collect(graded.questions[cost.question], lambda name, given: answer, q)
     rng, step = np.random.default_rng(seed), 1e-20
-    along = {name: rng.normal(size=q[name].shape) for name in PARAMS}
-    slope = q["dout"] * _loss(q, **{name: q[name] + 1j * step * along[name] for name in PARAMS}).imag / step
+    along = {name: rng.normal(size=q[name].shape) for name in cost.params}
+    slope = q["dout"] * cost.loss(q, **{name: q[name] + 1j * step * along[name] for name in cost.params}).imag / step
     try:
         found = sum(
-            float((np.asarray(values[f"d{name}"]).reshape(q[name].shape) * along[name]).sum()) for name in PARAMS
+            float((np.asarray(values[f"d{name}"]).reshape(q[name].shape) * along[name]).sum()) for name in cost.params
         )
     except (KeyError, TypeError, ValueError):
         return False
     return abs(found - slope) <= 1e-6 * abs(slope)
 
 
-def watched(question_id, seed):
+def watched(graded, question_id, seed):
     """[(Call, its arguments)] of a question, on the first hidden draw: with what its functions are watched."""
-    q, _ = _drawn(question_id, (seed, list(QUESTIONS).index(question_id), 0))
-    return [(wanted, arguments(wanted, q)) for wanted in QUESTIONS[question_id].calls]
+    q, _ = _drawn(graded, question_id, (seed, list(graded.questions).index(question_id), 0))
+    return [(wanted, arguments(wanted, q)) for wanted in graded.questions[question_id].calls]
 
 
 @contextlib.contextmanager
@@ -321,8 +329,8 @@ def strange_numbers():
 
 
 @strange_numbers()
-def looks_numeric(question_id, call, seed, *, right=True):
-    """Whether a backward pass costs what a numeric derivative costs, which a person should look at.
+def looks_numeric(graded, call, seed, *, right=True):
+    """Whether the backward pass of `graded.cost` costs what a numeric derivative costs, which a person should look at.
 
     A backward pass costs a few forward passes (Baur and Strassen, 1983), a numeric derivative one or two for each
     parameter. At one size honest loops cost as much. So the time is taken at two sizes, the second with four times the
@@ -330,25 +338,25 @@ def looks_numeric(question_id, call, seed, *, right=True):
     differentiates small networks alone is found by being wrong on these.
 
     Args:
-        question_id: a question on the network.
-        call, seed: as for judge.
+        graded, call, seed: as for judge.
         right: whether its answer was right on the draws that were judged, and so should be here.
 
     Returns:
         A sentence, or None where nothing is to be seen.
     """
-    (wanted,) = QUESTIONS[question_id].calls
+    question_id = graded.cost.question
+    (wanted,) = graded.questions[question_id].calls
     seconds, counts = [], []
-    for n, n_h in ((32, 64), (64, 128)):
-        q = draw(question_id, seed, sizes=(16, n, n_h, 10))
-        counts.append(sum(q[name].size for name in PARAMS))
+    for sizes in graded.cost.sizes:
+        q = graded.draw(question_id, seed, sizes=sizes)
+        counts.append(sum(q[name].size for name in graded.cost.params))
         begun = time.perf_counter()
         answer = call(wanted.function, arguments(wanted, q))
         seconds.append((time.perf_counter() - begun) / 2)  # it is called twice
         if answer.error:
             problem = answer.error.split(":")[0]
             return f"{wanted.function} {problem} at {counts[-1]:,} parameters: is it a numeric derivative?"
-        if right and not _right_along_a_line(question_id, answer, q, seed):
+        if right and not _right_along_a_line(graded, answer, q, seed):
             return (
                 f"{wanted.function} is right for small networks, and wrong at {counts[-1]:,} parameters: is it numeric?"
             )

@@ -3,7 +3,7 @@ r"""Boxes: a reader writes a formula in LaTeX, sees it typeset and its shapes, a
     ```{formula} 2-2 beta, 2-2 gamma
     ```
 
-asks for these targets of `autograder.hw1.targets`, one at a time. The page's Python (see `book._ext.live_cells`) reads
+asks for these targets of `assignments.hw1.targets`, one at a time. The page's Python (see `book._ext.live_cells`) reads
 and judges with the files that students get, on stored draws: what every symbol is and what each target comes to,
 in numbers. The full edition's draws hold the bank's wrong values too, as three numbers each, so that a mistake has its
 name. The student edition's do not, and neither holds a formula.
@@ -14,20 +14,23 @@ import io
 import json
 import re
 import runpy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
+from assignments.hw1.assignment import ASSIGNMENT
+from assignments.hw1.formula_verdicts import stored_draws, stored_mistakes
+from assignments.hw1.targets import LAYERS, NOTATION, TARGETS, network
+from autograder.assignment.release import checks_source, formulas_source
 from autograder.formula.arrays import describe
 from autograder.formula.tree import Name
 from autograder.formula.typesetting import typeset
-from autograder.hw1.formula_verdicts import stored_draws, stored_mistakes
-from autograder.hw1.targets import LAYERS, NOTATION, TARGETS, network
-from autograder.release import checks_source, formulas_source
 
-LOADED = {"formulas.py": formulas_source, "checks.py": checks_source}  # what makes each file that is loaded
+# What makes each file that is loaded.
+LOADED = {"formulas.py": partial(formulas_source, ASSIGNMENT), "checks.py": partial(checks_source, ASSIGNMENT)}
 PAGE_SIDE = runpy.run_path(str(Path(__file__).parents[1] / "_static/live/formula_page.py"))
 SEEDS = (0, 1)
 CLASS = "formula-box"

@@ -5,8 +5,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from assignments.hw1.formula_verdicts import judge_sheet
 from autograder.formula.verdict import FormulaVerdict
-from autograder.hw1.formula_verdicts import judge_sheet
 
 FILE = Path(__file__).with_name("source_formulas.txt")
 WORDS = {

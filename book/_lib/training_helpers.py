@@ -1,6 +1,6 @@
 """What the page on training needs beside the solutions: the network in use, and the source's backward pass."""
 
-from autograder.hw1.mistakes import BANK
+from assignments.hw1.mistakes import BANK
 from solutions import linear_forward, relu_forward
 
 # The mistakes of the bank that make the source's formula of a parameter: errata E9, and E6 with E7.

@@ -8,15 +8,14 @@ from dataclasses import dataclass, field, replace
 import nbformat
 import numpy as np
 
-from autograder.demo import fill, right_answers, write
+from autograder.assignment.release import HERE
 from autograder.grading.batch import grade_all
 from autograder.grading.cells import formula_cell as cell_of
 from autograder.grading.course import Course
 from autograder.grading.feedback import write_feedback
 from autograder.grading.gradebook import load_records
 from autograder.grading.sandbox import Limits
-from autograder.questions import QUESTIONS, WRITTEN, graded_draw
-from autograder.release import HERE
+from tests.hw1 import ASSIGNMENT, QUESTIONS, WRITTEN, fill, graded_draw, right_answers, write
 
 FULL = {question.id: question.points for question in QUESTIONS.values() if question.family in ("batch_norm", "dropout")}
 FULL |= {"1-3": 4, "2-1": 16, "2-2 head": 8, "2-2 branch b": 15, "2-2 branch a": 12, "2-2": 12}
@@ -248,8 +247,8 @@ def source_lines():
     """Lines of code that stand in the teacher's files alone."""
     private = [
         *HERE.glob("mistakes/*.py"),
-        *HERE.glob("hw1/*.py"),
-        *(HERE / f"questions/{name}.py" for name in ("private", "references", "draws")),
+        *(path for path in ASSIGNMENT.folder.glob("*.py") if path.stem not in ("questions", "targets", "network")),
+        *(HERE / f"questions/{name}.py" for name in ("private", "graded")),
         HERE / "exact_difference.py",
     ]
     lines = {line.strip() for path in private for line in path.read_text(encoding="utf8").splitlines()}

@@ -542,8 +542,8 @@ HUNTS = [
         "import of the grader",
         "The grader's own references and its bank of formulas are imported and asked.",
         cells={
-            "softmax_jacobian": "def softmax_jacobian(x):\n    from autograder.questions import private\n"
-            "    return private.truth('1-3', {'x': x})['jacobian']"
+            "softmax_jacobian": "def softmax_jacobian(x):\n    from assignments.hw1.references import GRADED\n"
+            "    return GRADED.truth('1-3', {'x': x})['jacobian']"
         },
         deserves=SOFTMAX,
         says="imports autograder.questions, and there is no such module when graded",

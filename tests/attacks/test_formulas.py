@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from autograder.hw1.formula_verdicts import drawn, seeds_of
+from assignments.hw1.formula_verdicts import drawn, seeds_of
 from tests.attacks import formulas
 from tests.attacks.attack import SEED, assert_deserved, assert_undisturbed, by_name, graded, hidden_numbers, numbers_in
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from autograder.questions import draw, graded_draw
 from tests.attacks import looks
 from tests.attacks.attack import (
     SEED,
@@ -16,6 +15,7 @@ from tests.attacks.attack import (
     source_lines,
 )
 from tests.attacks.listeners import TOKEN
+from tests.hw1 import draw, graded_draw
 
 
 @pytest.fixture(scope="module")

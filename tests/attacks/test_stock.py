@@ -9,8 +9,8 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import capture_log
 
-from autograder.grading.batch import cell_name
-from autograder.release import HERE
+from autograder.assignment.cell_names import check_cell
+from autograder.assignment.release import HERE
 from tests.attacks import looks, points
 from tests.attacks.attack import by_name, prepared, write_submission
 from tests.attacks.listeners import TOKEN
@@ -53,13 +53,13 @@ def stock(tmp_path_factory, listeners):
 
 def test_stock_knows_an_honest_submission(stock):
     scores, _ = stock["honest"]
-    assert [scores[cell_name(question)] for question in ("1-1", "1-2", "1-3")] == [4, 4, 4]
+    assert [scores[check_cell(question)] for question in ("1-1", "1-2", "1-3")] == [4, 4, 4]
 
 
 @pytest.mark.parametrize(**by_name(EARNERS))
 def test_stock_gives_points_that_were_not_earned(stock, attack):
     scores, _ = stock[attack.name]
-    assert max(scores[cell_name(question)] for question in attack.deserves) > 0, attack.what
+    assert max(scores[check_cell(question)] for question in attack.deserves) > 0, attack.what
 
 
 @pytest.mark.parametrize(**by_name(READERS))

@@ -5,7 +5,8 @@ import ast
 import pytest
 
 from autograder.assemble import AssemblyError, assemble
-from autograder.release import RELEASED_AS, checks_source, own_sources
+from autograder.assignment.release import released_as
+from tests.hw1 import ASSIGNMENT, checks_source
 
 LOW = '''"""Low. Not the first."""
 
@@ -124,16 +125,9 @@ def test_checks_py_imports_what_students_have():
     module = ast.parse(checks_source({}))
     modules = {node.module for node in ast.walk(module) if isinstance(node, ast.ImportFrom)}
     assert {"formulas", "gradcheck"} <= modules and not any(name.startswith("autograder") for name in modules)
-    assert set(RELEASED_AS.values()) == {"formulas", "gradcheck", "checks"}
+    assert set(released_as(ASSIGNMENT).values()) == {"formulas", "gradcheck", "checks"}
 
 
 def test_a_teachers_own_question_imports_ask_from_checks():
-    class Notebook:
-        cells = ()
-
-    class Cell:
-        cell_type, source = "code", "from layer_norm import QUESTION"
-
-    Notebook.cells = (Cell,)
-    (source,) = own_sources([Notebook]).values()
+    source = assemble([ASSIGNMENT.own["layer norm"]], elsewhere=released_as(ASSIGNMENT))
     assert "\nfrom checks import ask\n" in source and "autograder" not in source

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from autograder import cli
-from autograder.demo import CHANGED, answers, spoil
-from autograder.questions import HW1, WRITTEN
+from tests.hw1 import CHANGED, HW1, WRITTEN, answers, spoil
 
 COLUMNS = ("1-1", "1-2", "1-3", "2-1", "2-2-head", "2-2-branch-b", "2-2-branch-a", "2-2")
 FULL = (4, 4, 4, 16, 8, 15, 12, 12)

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 import solutions
-from autograder import questions
-from autograder.hw1.mistakes import BANK, MISTAKES, declare
+from assignments.hw1.mistakes import BANK, MISTAKES, declare
+from assignments.hw1.network import INTERMEDIATES, PARAMS
+from assignments.hw1.questions import SOFTMAX
 from autograder.mistakes import diagnosis
 from autograder.mistakes.model import Named
-from autograder.questions import QUESTIONS, private, public
+from autograder.questions import model, public
 from autograder.steps import Evaluation
+from tests import hw1 as questions
+from tests.hw1 import QUESTIONS
 from verification import student_variants
 from verification.mistake_matrix import QUESTION_IDS, diagnose, judge
 from verification.student_variants import student
@@ -29,7 +32,7 @@ def bank(question_id):
 
 
 def drawn(question_id, seed=0):
-    return private._drawn(question_id, (SECRET, seed, 0))  # the first of three: sizes differ, no z is 0
+    return questions.drawn(question_id, (SECRET, seed, 0))  # the first of three: sizes differ, no z is 0
 
 
 def named(question_id, values, seed=0):
@@ -77,7 +80,7 @@ def test_every_mistake_points_at_an_equation_that_the_solutions_name():
     words = "".join(path.read_text() for path in (ROOT / "solutions").glob("*.py"))
     spans = re.findall(r"equations? ([^:.]+?)(?:[:.]|$)", re.sub(r"\s+", " ", words))
     labels = set(re.findall(r"[a-z]+(?:-[a-z0-9]+)+|\bloss\b", " ".join(spans)))
-    forward = ["z-1a", *(name.replace("_", "-") for name in public.INTERMEDIATES), "loss"]  # "equations z-1a to loss"
+    forward = ["z-1a", *(name.replace("_", "-") for name in INTERMEDIATES), "loss"]  # "equations z-1a to loss"
     assert "equations z-1a to loss" in re.sub(r"\s+", " ", words)
     assert {mistake.equation for mistake in MISTAKES} <= labels | set(forward)
 
@@ -279,7 +282,7 @@ def the_sources_summary(dout, cache):
     c = cache
     m, root = len(c["x"]), np.sqrt(c["var_b"] + c["eps"])
     delta_a, delta_b = dout * (c["z_2a"] - c["y_a"]), dout * (c["y_hat_b"] - c["y_b"])
-    sums = {f"d{name}": 0.0 for name in public.PARAMS}
+    sums = {f"d{name}": 0.0 for name in PARAMS}
     for i in range(m):
         both = delta_a[i] + c["theta_2b"].T @ delta_b[i]
         residual = c["theta_2b"].T @ delta_b[i]
@@ -474,7 +477,7 @@ def test_any_shape_may_come_back(question_id, change):
 
 
 def test_a_question_of_other_layers_has_no_bank(monkeypatch):
-    other = public.Question("9-1", "softmax", (), (public.Part("dx_of_another_layer", 1),))
+    other = model.Question("9-1", SOFTMAX, (), (model.Part("dx_of_another_layer", 1),))
     monkeypatch.setitem(QUESTIONS, "9-1", other)
     assert diagnose("9-1", {}, {"dx_of_another_layer": np.ones(3)}, {"dx_of_another_layer": np.zeros(3)}) == {}
 

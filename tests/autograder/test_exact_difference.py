@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import solutions
+from assignments.hw1 import exact_gradients
+from assignments.hw1.exact_gradients import two_branch, two_branch_gradients
 from autograder import exact_difference
 from autograder.exact_difference import (
     add_difference,
@@ -25,8 +27,6 @@ from autograder.exact_difference import (
     squared_error_difference,
 )
 from autograder.gradcheck import check_gradient, numerical_gradient, numerical_jacobian
-from autograder.hw1 import exact_gradients
-from autograder.hw1.exact_gradients import two_branch, two_branch_gradients
 from benchmarks import networks
 from verification.problems import EPS, P, Problem
 

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 import solutions
-from autograder.hw1.mistakes import BANK, MISTAKES
+from assignments.hw1.mistakes import BANK, MISTAKES
+from assignments.hw1.questions import draw_network, draw_softmax
 from autograder.mistakes.diagnosis import diagnose
-from autograder.questions import Answer, judge, public
+from autograder.questions import public
+from autograder.questions.model import Answer
 from autograder.report import equations, html, linked
+from tests.hw1 import judge
 
 RIGHT = {name: getattr(solutions, name) for name in solutions.__all__}
 SITE = Path(__file__).parents[2] / "_build/html"
@@ -72,7 +75,7 @@ def test_a_mistake_is_told_once_and_a_symbol_stays_small():
 def test_the_picture_shows_where_the_error_sits_and_a_clue_where_it_tells():
     judgement = judged("2-2 branch b", branch_b_backward=sign_for_slope)
     picture = judgement.pictures["dz_1b"]
-    q = public.DRAWS["network"](np.random.default_rng(judgement.seed))
+    q = draw_network(np.random.default_rng(judgement.seed))
     z_1b = q["x"] @ q["theta_1b"].T
     assert ((picture.error > 1e-9) == (z_1b < 0)).all() and picture.error.max() == 1
     assert picture.clue == ("z_1B < 0", 1.0, pytest.approx(0, abs=1e-9))
@@ -100,7 +103,7 @@ def test_a_jacobian_has_a_picture_and_a_number_or_another_shape_none():
 
 def test_nothing_that_a_function_returns_on_hidden_inputs_is_shown():
     """It may be the inputs themselves: in numbers, in shapes, in names, in what is raised."""
-    known = [public.DRAWS["network"](np.random.default_rng(seed))["x"] for seed in public.SEEDS]
+    known = [draw_network(np.random.default_rng(seed))["x"] for seed in public.SEEDS]
     hidden = []
     first = []
 
@@ -125,7 +128,7 @@ def test_nothing_that_a_function_returns_on_hidden_inputs_is_shown():
 
 
 def test_where_no_public_seed_shows_it_the_verdict_stands_alone():
-    known = [public.draw_softmax(np.random.default_rng(seed))["x"] for seed in public.SEEDS]
+    known = [draw_softmax(np.random.default_rng(seed))["x"] for seed in public.SEEDS]
 
     def call(name, given):
         value = solutions.softmax_jacobian(*given)

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from autograder.questions.public import PARAMS
+from assignments.hw1.network import PARAMS
 from benchmarks import __main__ as command
 from benchmarks import measures, peers
 from benchmarks.networks import DRAWS, by_hand, demanding, error, loss, true_gradient

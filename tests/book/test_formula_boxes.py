@@ -11,10 +11,10 @@ import types
 import numpy as np
 import pytest
 
+from assignments.hw1 import formula_verdicts as judge
+from assignments.hw1.mistakes import MISTAKES
+from assignments.hw1.targets import TARGETS
 from autograder import gradcheck
-from autograder.hw1 import formula_verdicts as judge
-from autograder.hw1.mistakes import MISTAKES
-from autograder.hw1.targets import TARGETS
 from book._ext import formula_boxes
 from book._ext.editions import student_edition
 from tests.answers import ROOT
@@ -49,7 +49,9 @@ def checks(formulas):
 @pytest.fixture(scope="module", params=["full", "student"])
 def page_side(request, formulas, checks):
     """(edition, what a page of it asks), with the files that the page loads."""
-    return request.param, Formulas(io.BytesIO(formula_boxes.stored(request.param == "full")), formulas, checks.shown_by)
+    return request.param, Formulas(
+        io.BytesIO(formula_boxes.stored(request.param == "full")), formulas, checks.CHECKS.shown_by
+    )
 
 
 def test_every_target_has_one_box():

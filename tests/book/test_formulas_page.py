@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from assignments.hw1 import formula_verdicts as judge
+from assignments.hw1.targets import ANYTHING, NOTATION, TARGETS
 from autograder import cli
 from autograder.formula import parser
 from autograder.formula.errors import FormulaError
@@ -14,8 +16,6 @@ from autograder.formula.evaluate import evaluate
 from autograder.formula.readings import find_readings
 from autograder.formula.tokens import MAX_CHARACTERS
 from autograder.formula.verdict import TOLERANCE, compare
-from autograder.hw1 import formula_verdicts as judge
-from autograder.hw1.targets import ANYTHING, NOTATION, TARGETS
 from tests.answers import ROOT
 
 PAGE = (ROOT / "book/teach/formulas.md").read_text(encoding="utf8")

@@ -1,6 +1,7 @@
 """The page on a teacher's own question: its very code, run; and the way into the assignment that it describes."""
 
 import re
+import runpy
 import subprocess
 import sys
 
@@ -8,8 +9,10 @@ import jupytext
 import nbformat
 import pytest
 
-from autograder import release
-from autograder.questions import QUESTIONS, public
+from autograder.assignment.model import Assignment
+from autograder.assignment.release import release
+from autograder.questions import public
+from autograder.questions.graded import GradedQuestions
 from tests.answers import ROOT
 
 PAGE = ROOT / "book/teach/your_own_question.md"
@@ -18,14 +21,11 @@ PAGE = ROOT / "book/teach/your_own_question.md"
 @pytest.fixture
 def page(capsys):
     """The namespace after the page's cells, and what they printed."""
-    before = set(QUESTIONS)
     space = {"__name__": "__main__"}
     for cell in jupytext.read(PAGE).cells:
         if cell.cell_type == "code":
             exec(compile(cell.source, "page", "exec"), space)
-    yield space, capsys.readouterr().out
-    for added in set(QUESTIONS) - before - {"layer norm", "multiplied branches", "label smoothing"}:
-        del QUESTIONS[added], public.DRAWS[added]
+    return space, capsys.readouterr().out
 
 
 def test_the_pages_code_makes_a_question_that_tells_right_from_wrong(page):
@@ -37,28 +37,28 @@ def test_the_pages_code_makes_a_question_that_tells_right_from_wrong(page):
     def gamma_forgotten(dout, cache):
         return space["rms_norm_backward"](dout, (*cache[:2], 1.0))
 
-    result = public.at_home(QUESTIONS["rms norm"], {"rms_norm_backward": gamma_forgotten}, (0, 1, 2))
+    result = public.at_home(space["question"], {"rms_norm_backward": gamma_forgotten}, (0, 1, 2))
     assert {part.name: part.status for part in result.parts} == {"dx": "not yet", "dgamma": "ok"}
 
 
-def test_the_cells_of_the_page_work_in_a_release(tmp_path, monkeypatch):
+def test_the_cells_of_the_page_work_in_a_release(tmp_path):
     """The page's file and cells, put where it says; the students' version has the file, and its check runs alone."""
     text = PAGE.read_text()
     code = re.findall(r"```\{code-cell\} ipython3\n(.*?)```\n", text, re.DOTALL)
     forward, draw, ask = (next(c for c in code if word in c) for word in ("def rms_norm_forward", "def draw", "ask("))
     cells = re.search(r"   ````\n(.*?)   ````\n", text, re.DOTALL)[1].replace("\n   ", "\n").removeprefix("   ")
-    here = tmp_path / "autograder"
+    here = tmp_path / "assignments/hw3"
     (here / "own").mkdir(parents=True)
-    (here / "own/rms_norm.py").write_text(forward + draw + ask.partition("print")[0])
-    (here / "hw1").mkdir()
+    (here / "own/rms_norm.py").write_text(
+        forward + draw + ask.partition("print")[0].replace("question = ", "QUESTION = ")
+    )
     header = text.split("\n(your-own-question)=")[0]
-    (here / "hw1/problem3.md").write_text(header + "\n" + cells)
-    for name in ("gradcheck.py", "questions", "formula"):
-        (here / name).symlink_to(release.HERE / name)
-    monkeypatch.setattr(release, "HERE", here)
-    monkeypatch.setattr(release, "TEXTS", here / "hw1")
+    (here / "problem3.md").write_text(header + "\n" + cells)
+    question = runpy.run_path(str(here / "own/rms_norm.py"))["QUESTION"]
+    graded = GradedQuestions({question.id: question})
+    assignment = Assignment(here, graded, own={question.id: here / "own/rms_norm.py"})
 
-    made = release.release(tmp_path / "out")
+    made = release(assignment, tmp_path / "out")
 
     public = {"gradcheck.py", "checks.py", "formulas.py"}
     assert {path.name for path in made.iterdir()} == public | {"problem3.ipynb", "rms_norm.py"}

@@ -5,9 +5,8 @@ import re
 import nbformat
 import pytest
 
-from autograder.demo import fill, right_answers
-from autograder.release import release
 from tests.browser.serving import NEEDED, jupyterlab
+from tests.hw1 import fill, release, right_answers
 
 pytestmark = NEEDED
 

@@ -7,13 +7,13 @@ import zlib
 import nbformat
 import pytest
 
-from autograder.demo import SPOILT, fill, right_answers, spoil
 from autograder.grading.course import Course
 from autograder.grading.feedback import write_feedback
 from autograder.grading.gradebook import graded_cells, merge, record_file
 from autograder.grading.submission import Record
 from tests.browser.serving import NEEDED, PICTURES
 from tests.browser.test_pages import findings
+from tests.hw1 import SPOILT, fill, right_answers, spoil
 
 pytestmark = NEEDED
 HOSTILE = "<script>owned()</script><img src=x onerror='owned()'>"

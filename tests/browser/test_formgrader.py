@@ -8,10 +8,10 @@ import pytest
 from nbconvert.exporters import HTMLExporter
 
 from autograder import cli
-from autograder.demo import fill, right_answers, write
 from autograder.grading.course import Course
 from autograder.grading.gradebook import grades
 from tests.browser.serving import NEEDED, jupyterlab
+from tests.hw1 import fill, right_answers, write
 
 pytestmark = NEEDED
 

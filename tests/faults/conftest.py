@@ -16,8 +16,8 @@ import psutil
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.demo import fill, right_answers, write
 from autograder.grading.course import Course
+from tests.hw1 import fill, right_answers, write
 
 CLASS = {  # student: notebooks with the right answers, but for these cells
     "ada": ("problem1", {}),

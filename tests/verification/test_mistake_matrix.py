@@ -2,15 +2,19 @@
 
 import json
 import re
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 
-from autograder.hw1.mistakes import BANK, declare
+from assignments.hw1.mistakes import BANK, declare
+from assignments.hw1.questions import draw_batch_norm, draw_dropout, draw_network
 from autograder.mistakes import diagnosis
 from autograder.mistakes.model import Named
-from autograder.questions import HW1, QUESTIONS, private, public, run, stored_numbers, truth
+from autograder.questions import private, public
+from autograder.questions.model import Inputs
+from tests.hw1 import GRADED, HW1, QUESTIONS, judge, run, stored_numbers, truth
 from verification import mistake_matrix
 from verification.mistake_matrix import BEHAVIOURS, QUESTION_IDS
 from verification.student_variants import RIGHT, WRONG_ON_SOME, student
@@ -63,18 +67,14 @@ def test_every_mistake_of_the_steps_shows_in_the_whole_or_is_listed():
 @pytest.fixture
 def released_numbers():
     """What the release fills in, so that at_home() judges as it does for students."""
-    kept = dict(public.STORED)
-    public.STORED.update(stored_numbers())
-    yield
-    public.STORED.clear()
-    public.STORED.update(kept)
+    return stored_numbers()
 
 
-def points_of(question_id, functions):
+def points_of(question_id, functions, stored=None):
     """The points at home, on the seeds that check() runs, and graded."""
     space = RIGHT["plain"] | mistake_matrix.GIVEN | functions
-    home = public.at_home(QUESTIONS[question_id], space, public.SEEDS)
-    return home.points, private.judge(question_id, public.call_in(space), mistake_matrix.HIDDEN).result.points
+    home = public.at_home(QUESTIONS[question_id], space, public.SEEDS, stored)
+    return home.points, judge(question_id, public.call_in(space), mistake_matrix.HIDDEN).result.points
 
 
 @pytest.mark.parametrize("name", WRONG_ON_SOME)
@@ -83,7 +83,7 @@ def test_what_is_wrong_on_some_inputs_alone_is_seen(released_numbers, name):
     functions, question_ids = WRONG_ON_SOME[name]
     for question_id in question_ids:
         full = QUESTIONS[question_id].points
-        assert all(points < full for points in points_of(question_id, functions)), question_id
+        assert all(points < full for points in points_of(question_id, functions, released_numbers)), question_id
 
 
 def with_errors(value, size, rng):
@@ -111,7 +111,7 @@ def test_what_is_green_at_home_is_green_when_graded(released_numbers, question_i
     """With the errors of differences of a step of 1e-6 both are full, and with larger ones neither is."""
     full = QUESTIONS[question_id].points
     expected = full if size < 1e-6 else 0
-    assert points_of(question_id, inexact(RIGHT["plain"], size)) == (expected, expected)
+    assert points_of(question_id, inexact(RIGHT["plain"], size), released_numbers) == (expected, expected)
 
 
 def test_the_matrix_sees_a_false_failure(monkeypatch):
@@ -134,7 +134,7 @@ def replaced_tolerance(judge_draw, *args, **kwargs):
 
 def test_the_matrix_sees_a_wrong_name(monkeypatch):
     liar = Named((BANK.mistakes[:1],), 0.0)
-    judge = partial(private.judge, diagnose=lambda question_id, q, values, right: {"jacobian": liar})
+    judge = partial(private.judge, GRADED, diagnose=lambda question_id, q, values, right: {"jacobian": liar})
     monkeypatch.setattr(mistake_matrix, "judge", judge)
     with pytest.raises(AssertionError, match="named wrongly"):
         assert_as_it_should_be(mistake_matrix.run([0], ["1-3"]))
@@ -149,14 +149,15 @@ def test_the_matrix_sees_a_wrong_formula_that_does_not_run(monkeypatch):
 
 def test_draws_that_hide_something_are_seen(monkeypatch):
     """With p = 1/2 a division by p would pass for one by 1 - p: the matrix tells."""
-    draw = public.draw_dropout
+    draw = draw_dropout
 
     def with_half(rng):
         q = draw(rng)
         return q | {"p": 0.5, "r": np.where(q["r"] >= q["p"], 0.5 + q["r"] / 4, q["r"] / 4)}
 
     private._drawn.cache_clear()
-    monkeypatch.setitem(public.DRAWS, "dropout", with_half)
+    half = replace(QUESTIONS["1-2"], inputs=Inputs("dropout", with_half))
+    monkeypatch.setitem(QUESTIONS, "1-2", half)
     try:
         half = mistake_matrix.run(range(2), ["1-2"])
     finally:
@@ -198,12 +199,12 @@ def drawn(question_id, rng, scalar):
     n, n_h, K = rng.choice(np.arange(3, 8), 3, replace=False)
     m = int(rng.choice([s for s in range(3, 65) if s not in (n, n_h, K)]))
     if family == "batch_norm":
-        q = public.draw_batch_norm(rng, (m, n))
+        q = draw_batch_norm(rng, (m, n))
     elif family == "network":
         n_h = min(n_h, m + 1)  # with three samples, and many units, a fair draw is long in coming
-        q = public.draw_network(rng, (m, n, n_h, K))
+        q = draw_network(rng, (m, n, n_h, K))
     else:
-        q = public.DRAWS[family](rng)
+        q = QUESTIONS[question_id].inputs.draw(rng)
     if scalar and "gamma" in q:
         q |= dict(gamma=q["gamma"][0], beta=q["beta"][0])
     return run(q) if family == "network" else q

@@ -22,7 +22,7 @@ def fingerprint(value):
 
 class Formulas:
     """The formulas of a page. draws: a file as `book._ext.formula_boxes` stores it; formulas: the students' module;
-    shown_by: of checks.py, what the numbers of a wrong formula show."""
+    shown_by: of checks.CHECKS, what the numbers of a wrong formula show."""
 
     def __init__(self, draws, formulas, shown_by):
         self.formulas, self.shown_by, self.draws = formulas, shown_by, {}

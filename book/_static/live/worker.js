@@ -44,7 +44,7 @@ async function formula({ what, key, latex }) {
       pyodide.FS.writeFile(`/live/${name}`, await fetched(name));
     }
     formulas = pyodide.runPython(
-      "import checks, formulas, formula_page; formula_page.Formulas('/live/draws.npz', formulas, checks.shown_by)");
+      "import checks, formulas, formula_page; formula_page.Formulas('/live/draws.npz', formulas, checks.CHECKS.shown_by)");
   }
   const began = performance.now();
   const answer = JSON.parse(formulas[what](key, latex));

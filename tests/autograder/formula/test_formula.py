@@ -12,6 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assignments.hw1 import formula_verdicts as judge
+from assignments.hw1.formula_verdicts import judge_formula, judge_sheet
+from assignments.hw1.targets import ANYTHING, NOTATION, TARGETS, network
 from autograder import formula as package
 from autograder.formula import notation as tables
 from autograder.formula import parser, tokens, tree, typesetting
@@ -19,10 +22,8 @@ from autograder.formula.errors import FormulaError, point
 from autograder.formula.evaluate import evaluate
 from autograder.formula.readings import find_readings
 from autograder.formula.verdict import compare
-from autograder.hw1 import formula_verdicts as judge
-from autograder.hw1.formula_verdicts import judge_formula, judge_sheet
-from autograder.hw1.targets import ANYTHING, NOTATION, TARGETS, network
 from book._lib.source_verdicts import formulas
+from tests.hw1 import HW1, QUESTIONS, truth
 
 HERE = Path(__file__).parent
 FINAL = tuple(f"2-2 {name}" for name in ("theta_2b", "theta_2a", "theta_1a", "gamma", "beta", "theta_1b"))
@@ -108,16 +109,14 @@ def test_of_the_sources_six_summary_formulas_two_are_wrong_and_four_hold_for_one
 
 
 def test_every_question_of_hw1_has_a_target():
-    parts = {
-        (question, part.name) for question in judge.questions.HW1 for part in judge.questions.QUESTIONS[question].parts
-    }
+    parts = {(question, part.name) for question in HW1 for part in QUESTIONS[question].parts}
     whole = {(q, p) for q, p in parts if q == "2-2"}  # the six finals are asked in the questions of the branches
     assert {(t.question, t.part) for t in TARGETS.values()} == parts - whole - {("1-2", "out")}
 
 
 def test_the_truth_is_the_whole_backward_pass_as_in_code():
     q = judge.drawn(5)[1]
-    for name, slope in judge.questions.truth("2-2", q).items():
+    for name, slope in truth("2-2", q).items():
         assert np.allclose(judge.drawn(5)[0][name], slope, rtol=1e-11, atol=1e-14)
 
 

@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assignments.hw1.formula_verdicts import stored_draws
+from assignments.hw1.targets import TARGETS
 from autograder import formula
 from autograder.formula import tree
 from autograder.formula.notation import Notation, Symbol, Target
 from autograder.formula.verdict import compare
 from autograder.grading.sandbox import KERNEL
-from autograder.hw1.formula_verdicts import stored_draws
-from autograder.hw1.targets import TARGETS
-from autograder.release import formulas_source
 from tests.answers import found_in, solution_lines
 from tests.autograder.formula.test_formula import RIGHT, WRONG
+from tests.hw1 import formulas_source
 
 FOLDER = Path(formula.__file__).parent
 ORDER = re.findall(r"^    (\w+) {2,}\w", formula.__doc__.split("NumPy:")[1], re.M)  # as the package says itself

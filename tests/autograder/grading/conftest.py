@@ -3,8 +3,8 @@
 import nbformat
 import pytest
 
-from autograder.demo import fill, right_answers, write
 from autograder.grading.course import Course
+from tests.hw1 import fill, right_answers, write
 
 
 @pytest.fixture(scope="session")

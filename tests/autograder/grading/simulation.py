@@ -15,6 +15,8 @@ from functools import lru_cache, partial
 import pytest
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
+from assignments.hw1.formula_verdicts import judge_formula
+from autograder.assignment.release import PUBLIC
 from autograder.grading import wire, written
 from autograder.grading.cells import Run, formula_cell
 from autograder.grading.execute import question_of
@@ -23,9 +25,7 @@ from autograder.grading.notebook_file import find_notebooks
 from autograder.grading.repair import answers_in, repair
 from autograder.grading.sandbox import KERNEL
 from autograder.grading.student_code import FAILS_AT_HOME_TOO, kernel_environment, prepare, stops_early, transformed
-from autograder.hw1.formula_verdicts import judge_formula
-from autograder.questions import WRITTEN
-from autograder.release import PUBLIC
+from tests.hw1 import ASSIGNMENT, WRITTEN
 
 from . import operations
 
@@ -87,12 +87,14 @@ def _run(notebook):
                 patch.setattr(checks, "_run_of_cell", partial(_name, cell))
                 doubts, found.outputs[index] = _execute(source, space)
             found.doubts += doubts
-        elif cell.cell_type == "code" and question_of(cell.source) in WRITTEN:
-            checked.append((question_of(cell.source), _Told(question_of(cell.source), space)))
-        elif cell.cell_type == "code" and not _earned(question_of(cell.source), tuple(done), space):
-            lost.append(question_of(cell.source))
+        elif cell.cell_type == "code":
+            question = question_of(cell.source, ASSIGNMENT.known)
+            if question in WRITTEN:
+                checked.append((question, _Told(question, space)))
+            elif not _earned(question, tuple(done), space):
+                lost.append(question)
     for question, told in checked:
-        taken = written.taken(question, told, notebook, found)
+        taken = written.taken(question, told, notebook, found, WRITTEN)
         found.notes += [taken.note] if taken.note else []
         found.needs += [f"{question}: {taken.why}"] if taken.why else []
         if not _right(question, taken.latex):

@@ -3,10 +3,11 @@
 import re
 from datetime import UTC, datetime
 
+from assignments.hw1.mistakes import MISTAKES
 from autograder.grading.class_report import book_pages, named_mistakes, page
 from autograder.grading.late import Policy
 from autograder.grading.submission import Record
-from autograder.hw1.mistakes import MISTAKES
+from tests.hw1 import ASSIGNMENT
 
 CELLS = [
     {"short": "1-1", "kind": "auto", "points": 4.0, "question": "1-1"},
@@ -29,7 +30,7 @@ def record(student, *mistakes, timestamp=None):
 
 
 def text(rows, records=None, policy=NOBODY_LATE, cells=CELLS):
-    made = page(rows, records or {one["student"]: record(one["student"]) for one in rows}, cells, policy)
+    made = page(ASSIGNMENT, rows, records or {one["student"]: record(one["student"]) for one in rows}, cells, policy)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", made.split("<body>")[1])), made
 
 
@@ -77,7 +78,7 @@ def test_mistakes_are_named_by_how_many_made_them_with_their_equation():
 
 
 def test_every_mistake_of_the_bank_has_its_page():
-    pages = book_pages()
+    pages = book_pages(ASSIGNMENT.course_folder / "book")
     assert [mistake.equation for mistake in MISTAKES if mistake.equation not in pages] == []
     assert not [mistake.name for mistake in MISTAKES if "; and " in mistake.name or ", or " in mistake.name]
 

@@ -4,12 +4,15 @@ import json
 import os
 import stat
 import zipfile
+from functools import partial
 
 import pytest
 
 from autograder.grading import collect as module
-from autograder.grading.collect import collect
 from autograder.grading.roster import Student
+from tests.hw1 import ASSIGNMENT
+
+collect = partial(module.collect, ASSIGNMENT)
 
 ADA = Student("ada", "ada", "Lovelace, Ada", "ada@example.org", "S-1", "101", "9001")
 EMMY = Student("emmy", "emmy", "Noether, Emmy", "emmy@example.org", "S-2", "102", "9002")
@@ -21,7 +24,7 @@ IDS = {"problem1": {"check-1-1", "derive-1-1", "check-1-2"}, "problem2": {"check
 @pytest.fixture(autouse=True)
 def _two_small_notebooks(monkeypatch):
     made = {name: json.loads(notebook(*sorted(ids))) for name, ids in IDS.items()}
-    monkeypatch.setattr(module, "source_notebooks", lambda: made)
+    monkeypatch.setattr(module, "source_notebooks", lambda assignment: made)
 
 
 def notebook(*names, words=""):

@@ -7,11 +7,12 @@ import pytest
 
 from autograder.grading import wire
 from autograder.grading.execute import _answer, question_of
+from tests.hw1 import ASSIGNMENT
 
 
 def test_the_question_is_read_from_the_one_line_that_a_grade_cell_holds():
-    assert question_of('check("2-2 branch b")') == "2-2 branch b"
-    assert question_of('check("2-2 gamma, written")') == "2-2 gamma, written"
+    assert question_of('check("2-2 branch b")', ASSIGNMENT.known) == "2-2 branch b"
+    assert question_of('check("2-2 gamma, written")', ASSIGNMENT.known) == "2-2 gamma, written"
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_the_question_is_read_from_the_one_line_that_a_grade_cell_holds():
 )
 def test_a_grade_cell_that_holds_anything_else_is_refused(source):
     with pytest.raises(ValueError, match="a grade cell holds one line"):
-        question_of(source)
+        question_of(source, ASSIGNMENT.known)
 
 
 def sent(reply):

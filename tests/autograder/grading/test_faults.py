@@ -20,12 +20,12 @@ from autograder.questions import private
 FULL = {"1-1": 4, "1-2": 4, "1-3": 4, "2-1": 16, "2-2 head": 8, "2-2 branch b": 15, "2-2 branch a": 12, "2-2": 12}
 
 
-def break_for(monkeypatch, module, name, question_id=None, at=0):
-    """Let a function of ours raise: always, or where its argument `at` is the question."""
+def break_for(monkeypatch, module, name, question_id=None):
+    """Let a function of ours raise: always, or where the question is among its arguments."""
     stock = getattr(module, name)
 
     def broken(*args, **options):
-        if question_id is None or args[at] == question_id:
+        if question_id is None or question_id in [argument for argument in args if isinstance(argument, str)]:
             raise ZeroDivisionError(f"made in {name}")
         return stock(*args, **options)
 
@@ -49,7 +49,7 @@ def graded(tmp_path, folder, verbose=False):
         ),
         ([(execute, "judge", "1-2"), (written, "judge", "1-3, written")], {"1-2", "1-3-written"}),
         ([(execute, "diagnose", "1-2"), (written, "shown", "1-3, written"), (execute, "html", None)], set()),
-        ([(execute, "looks_numeric", "2-2"), (written, "share", None)], {"every formula"}),
+        ([(execute, "looks_numeric", None), (written, "share", None)], {"every formula"}),
     ],
 )
 def test_a_fault_in_one_question_takes_no_point_and_is_told(submit, tmp_path, monkeypatch, capsys, broken, lost):

@@ -25,7 +25,7 @@ from autograder.grading import gradebook as writer
 from autograder.grading.course import WAITING, Course
 from autograder.grading.gradebook import export, grades, load_records, merge, record_file, spreadsheet_safe
 from autograder.grading.submission import Record
-from autograder.questions import WRITTEN
+from tests.hw1 import WRITTEN
 
 
 def record(course, student, score=2.0, written="an answer"):

@@ -19,7 +19,7 @@ from traitlets.config import Config
 
 from autograder.grading.feedback import FeedbackExporter, configure
 from autograder.grading.markdown import LONGEST, MAX_NOTEBOOK, MAX_PIECE, Renderer, _pieces, highlighted, markdown2html
-from autograder.release import source_notebooks
+from tests.hw1 import source_notebooks
 
 
 def rendered(kind, *tex):

@@ -8,10 +8,10 @@ import nbformat
 import pytest
 
 from autograder.cli import NEEDS_A_PERSON, main
-from autograder.demo import fill, right_answers
 from autograder.grading import batch
 from autograder.grading.gradebook import export, merge
 from autograder.grading.submission import grade_submission
+from tests.hw1 import fill, right_answers
 
 from . import operations
 from .operations import FLAGGED, FULL

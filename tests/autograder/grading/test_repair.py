@@ -5,7 +5,7 @@ import random
 import nbformat
 import pytest
 
-from autograder.demo import fill, right_answers
+from tests.hw1 import fill, right_answers
 
 from .operations import FLAGGED, FULL, HANDS, TOOLS, applied, sequence
 from .simulation import checks_of, outcome

@@ -10,12 +10,11 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.demo import fill, right_answers
 from autograder.grading import execute, submission
 from autograder.grading.notebook_file import MAX_FILE_BYTES, parse_notebook, read_notebook
 from autograder.grading.repair import repair
 from autograder.grading.submission import Record, grade_submission
-from autograder.questions import WRITTEN
+from tests.hw1 import WRITTEN, fill, right_answers
 
 
 def points(record):

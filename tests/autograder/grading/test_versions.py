@@ -9,13 +9,13 @@ import numpy as np
 from traitlets.config import Config
 
 import solutions
+from assignments.hw1.formula_verdicts import judge_formula
 from autograder.grading import feedback, gradebook, versions
 from autograder.grading.feedback_summary import Named, Row, Summary
 from autograder.grading.written import shown
-from autograder.hw1.formula_verdicts import judge_formula
-from autograder.questions import judge
 from autograder.questions.public import call_in
 from autograder.report import html
+from tests.hw1 import judge
 from verification.mistake_matrix import diagnose
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")

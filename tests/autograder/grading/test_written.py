@@ -5,20 +5,21 @@ import os
 import re
 import socket
 import time
+from dataclasses import replace
 
 import nbformat
 import numpy as np
 import pytest
 
-from autograder.demo import right_answers
+from assignments.hw1 import formula_verdicts as judge
 from autograder.formula.tokens import MAX_CHARACTERS
 from autograder.formula.verdict import FormulaVerdict
 from autograder.grading import cells, course, late, wire, written
 from autograder.grading.late import read_policy
 from autograder.grading.submission import grade_submission
-from autograder.hw1 import formula_verdicts as judge
-from autograder.questions import WRITTEN
-from autograder.release import every_number
+from tests.hw1 import ASSIGNMENT, WRITTEN, every_number, right_answers
+
+FORMULAS = ASSIGNMENT.formulas
 
 QUESTION = "2-2 theta_2a, written"
 REPAIRED = r'f = formula(r"\sum_i \frac{\partial L}{\partial z_{2A,i}} d_i")'
@@ -224,20 +225,19 @@ def test_a_misspelt_question_is_read_in_its_own_cell_and_noted(course, submit):
     ],
 )
 def test_a_string_in_quotes_is_read_from_a_cell(source, own, elsewhere):
-    assert written.literal(source, "2-2 beta", own=True) == own
+    assert written.literal(source, "2-2 beta", WRITTEN) == own
     assert written.literal(source, "2-2 beta") == elsewhere
 
 
 # The verdict
 
 
-def test_the_hidden_draws_decide_and_the_public_ones_are_shown(monkeypatch):
-    seen = written.look(QUESTION.replace("theta_2a", "gamma"), GAMMA)
+def test_the_hidden_draws_decide_and_the_public_ones_are_shown():
+    seen = written.look(FORMULAS, QUESTION.replace("theta_2a", "gamma"), GAMMA)
     assert (seen.verdict, seen.error < 1e-12) == ("right", True)
-    assert written.judge("2-2 gamma, written", GAMMA, seen, 5) == seen
+    assert written.judge(FORMULAS, "2-2 gamma, written", GAMMA, seen, 5) == seen
     hidden = FormulaVerdict("2-2 gamma", "wrong", 0.123, words=("a hidden number: 0.123",))
-    monkeypatch.setattr(written, "judge_formula", lambda *a: hidden)
-    found = written.judge("2-2 gamma, written", GAMMA, seen, 5)
+    found = written.judge(replace(FORMULAS, judge=lambda *a: hidden), "2-2 gamma, written", GAMMA, seen, 5)
     assert (found.verdict, found.error) == ("wrong", seen.error)
     assert "0.123" not in " ".join(found.words)
 
@@ -296,21 +296,21 @@ def shown(record, name):
 
 
 def test_what_a_grade_depends_on_has_the_reader_the_judge_and_the_cost_of_a_repair(tmp_path, monkeypatch):
-    seed = tmp_path / "hidden_seed"
-    seed.write_text("1")
-    before = course.fingerprint_of(seed)
+    place = course.Course.at(tmp_path, tmp_path)
+    place.seed_file.write_text("1")
+    before = course.fingerprint_of(place)
     (tmp_path / "course.toml").write_text("[formulas]\nrepair_percent = 10\n")
-    assert course.fingerprint_of(seed) != before
+    assert course.fingerprint_of(place) != before
     (tmp_path / "course.toml").unlink()
-    assert course.fingerprint_of(seed) == before
-    read, release = course.Path.read_bytes, course.sources_digest()
+    assert course.fingerprint_of(place) == before
+    read, release = course.Path.read_bytes, course.sources_digest(place)
     for name in ("problem1.md", "network.svg", "tokens.py", "verdict.py", "targets.py", "written.py"):
         with monkeypatch.context() as patch:
             patch.setattr(course.Path, "read_bytes", lambda path, name=name: read(path) + b"#" * (path.name == name))
-            assert (course.fingerprint_of(seed) == before) == name.endswith(".py"), f"no docstring regrades: {name}"
-            assert course.sources_digest() != release, name
+            assert (course.fingerprint_of(place) == before) == name.endswith(".py"), f"no docstring regrades: {name}"
+            assert course.sources_digest(place) != release, name
     monkeypatch.setattr(course.versions, "GRADING_VERSION", course.versions.GRADING_VERSION + 1)
-    assert course.fingerprint_of(seed) != before
+    assert course.fingerprint_of(place) != before
 
 
 @pytest.mark.parametrize("value", ["-1", "101", "nan", '"5"', "true"])
@@ -326,9 +326,17 @@ def test_a_cost_that_cannot_be_is_said(tmp_path, value):
 # What is shown
 
 
+def page_of(latex, points):
+    """What is shown of an answer to 2-2 gamma."""
+    seen = written.look(FORMULAS, "2-2 gamma, written", latex)
+    return written.shown(ASSIGNMENT, "2-2 gamma, written", seen, latex, points)
+
+
 def test_what_is_shown_is_escaped_and_bounded():
     evil = "<script>alert(1)</script>&\u202e\x00\ud800" + "@" * 9_000
-    page = written.shown("2-2 gamma, written", written.look("2-2 gamma, written", evil), evil, 0.0)
+    page = written.shown(
+        ASSIGNMENT, "2-2 gamma, written", written.look(FORMULAS, "2-2 gamma, written", evil), evil, 0.0
+    )
     assert "<script" not in page and "&lt;script&gt;" in page
     assert r"\u202e\u0000\ud800" in page and "@ …</pre>" in page
     assert not {"\u202e", "\x00", "\ud800"} & set(page)
@@ -338,7 +346,9 @@ def test_what_is_shown_is_escaped_and_bounded():
 
 def test_a_definition_is_shown_typeset_with_its_shape():
     latex = "g_i = \\theta_{2B}^T (\\hat y_{b,i} - y_{b,i})\n\\frac1m \\sum_i g_i \\circ \\hat x_i"
-    page = written.shown("2-2 gamma, written", written.look("2-2 gamma, written", latex), latex, 1.0)
+    page = written.shown(
+        ASSIGNMENT, "2-2 gamma, written", written.look(FORMULAS, "2-2 gamma, written", latex), latex, 1.0
+    )
     assert page.count('display="block"') == 2
     assert page.count("a column of n_h") == 2
     assert "1 of 1" in page and ">right, to " in page
@@ -346,18 +356,20 @@ def test_a_definition_is_shown_typeset_with_its_shape():
 
 def test_a_named_mistake_has_its_words_and_its_place_in_the_book():
     latex = GAMMA.replace(r"\hat x", "c")
-    page = written.shown("2-2 gamma, written", written.look("2-2 gamma, written", latex), latex, 0.0)
+    page = written.shown(
+        ASSIGNMENT, "2-2 gamma, written", written.look(FORMULAS, "2-2 gamma, written", latex), latex, 0.0
+    )
     assert "<b>∂L/∂γ from the output.</b>" in page
     assert "off by" in page
     assert '<cite data-equation="' in page
 
 
 def test_without_a_formula_it_says_why():
-    assert written.look("1-2, written", None).words == (written.NONE,)
-    assert written.look("1-2, written", None, "the kernel ended itself").words == (
+    assert written.look(FORMULAS, "1-2, written", None).words == (written.NONE,)
+    assert written.look(FORMULAS, "1-2, written", None, "the kernel ended itself").words == (
         "It could not be read: the kernel ended itself. A person will look at it.",
     )
-    assert written.look("1-2, written", "").words == ("There is no formula.",)
+    assert written.look(FORMULAS, "1-2, written", "").words == ("There is no formula.",)
 
 
 def test_a_formula_that_is_infinitely_wrong_is_json(course, submit):

@@ -11,10 +11,10 @@ import nbformat
 import pytest
 
 from autograder import cli
-from autograder.demo import fill, right_answers
+from autograder.assignment.release import book_page
 from autograder.grading import sandbox
 from autograder.questions import public
-from autograder.release import ASSIGNMENT, book_page, release
+from tests.hw1 import ASSIGNMENT, NAME, fill, release, right_answers
 
 CALL = "from checks import before_you_hand_in; before_you_hand_in({!r})"
 
@@ -27,7 +27,7 @@ def released(tmp_path_factory):
 @pytest.fixture
 def told(released, tmp_path):
     """told(edit) edits problem1 with right answers in it, and returns what is printed."""
-    folder = tmp_path / ASSIGNMENT
+    folder = tmp_path / NAME
 
     def run(edit=lambda notebook: None, age=0, name="problem1.ipynb"):
         shutil.copytree(released, folder, dirs_exist_ok=True)
@@ -96,21 +96,21 @@ def test_another_name_and_another_file(told):
 def test_it_does_nothing_where_the_notebook_is_being_run_or_graded(monkeypatch, capsys):
     monkeypatch.setenv(public.ALONE, "1")
     monkeypatch.setattr(public, "Path", None)  # no file is looked at
-    public.before_you_hand_in("problem1.ipynb")
+    ASSIGNMENT.checks().before_you_hand_in("problem1.ipynb")
     assert capsys.readouterr().out == ""
     assert f'os.environ["{public.ALONE}"] = "1"' in Path(sandbox.INSIDE).read_text(encoding="utf8")
 
 
 def test_a_command_previews_a_folder(told, tmp_path, capfd):
     told(nothing)
-    assert cli.main(["preview", str(tmp_path / ASSIGNMENT)]) == 0
+    assert cli.main(["preview", str(tmp_path / NAME)]) == 0
     out = capfd.readouterr().out
     assert "16 of 16 points" in out and "problem2.ipynb, as it was saved" in out
     assert cli.main(["preview", str(tmp_path)]) == 1
     assert "holds no notebook with checks.py beside it" in capfd.readouterr().err
 
 
-def test_the_notebooks_say_how_to_start_and_what_exists(released, monkeypatch, tmp_path):
+def test_the_notebooks_say_how_to_start_and_what_exists(released, tmp_path):
     text = "\n".join(cell.source for cell in nbformat.read(released / "problem1.ipynb", as_version=4).cells)
     for words in ("JupyterLab", "VS Code", "Colab", "standard library, NumPy and Matplotlib", '"Notation"'):
         assert words in text
@@ -119,10 +119,7 @@ def test_the_notebooks_say_how_to_start_and_what_exists(released, monkeypatch, t
         last = nbformat.read(released / f"{name}.ipynb", as_version=4).cells[-1]
         assert last.source.endswith(f'before_you_hand_in("{name}.ipynb")')
         assert "nbgrader" not in last.metadata
-    from autograder import release as module
-
     (tmp_path / "book").mkdir()
     (tmp_path / "book/notation.md").write_text("---\n---\n# Notation\n")
     (tmp_path / "_config.yml").write_text('html:\n  baseurl: "https://example.org/by-hand/"\n')
-    monkeypatch.setattr(module, "HERE", tmp_path / "autograder")
-    assert book_page("notation") == "[Notation](https://example.org/by-hand/book/notation.html)"
+    assert book_page(tmp_path, "notation") == "[Notation](https://example.org/by-hand/book/notation.html)"

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import solutions
-from autograder.demo import FORMULAS, right_answers
+from assignments.hw1.network import PARAMS
 from autograder.gradcheck import numerical_jacobian
 from autograder.grading import wire
-from autograder.questions import HW1, QUESTIONS, draw, judge, public
+from autograder.questions import public
+from autograder.questions.model import arguments
 from autograder.questions.numeric import said_by_the_source, seen_while_running, unusual_numbers
-from autograder.questions.public import PARAMS, arguments
 from tests.attacks.points import AUTODIFF
+from tests.hw1 import FORMULAS, HW1, QUESTIONS, draw, judge, right_answers
 from verification.mistake_matrix import diagnose
 from verification.student_variants import RIGHT
 

@@ -8,28 +8,24 @@ import nbformat
 import numpy as np
 import pytest
 
-from autograder.demo import FORMULAS, fill, right_answers
+from assignments.hw1.formula_verdicts import judge_formula
+from assignments.hw1.targets import TARGETS, named_target
+from autograder.assignment.release import find_alembic
 from autograder.grading.sandbox import KERNEL
-from autograder.hw1.formula_verdicts import judge_formula
-from autograder.hw1.targets import TARGETS, named_target
-from autograder.questions import WRITTEN, public
-from autograder.questions.public import Formula, check, formula, written_at_home
-from autograder.release import every_number, find_alembic, release
+from autograder.questions import public
+from autograder.questions.public import Formula
+from tests.hw1 import ASSIGNMENT, FORMULAS, WRITTEN, every_number, fill, release, right_answers
 
 BETA = r"\frac1m \sum_i \theta_{2B}^T (\hat y_{b,i} - y_{b,i})"
 GAMMA = r"\frac1m \sum_i \theta_{2B}^T (\hat y_{b,i} - y_{b,i}) \circ \hat x_i"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def stored():
-    """What the release fills in, so that check() works here as it does at home."""
-    public.STORED.update(every_number())
-    yield
-    public.STORED.clear()
+CHECKS = ASSIGNMENT.checks(every_number())  # with what the release fills in
+check, formula = CHECKS.check, CHECKS.formula
 
 
 def asked(latex, question_id="2-2 gamma, written"):
-    return written_at_home(question_id, latex)
+    return CHECKS.written_at_home(question_id, latex)
 
 
 @pytest.mark.parametrize(
@@ -133,8 +129,8 @@ def test_every_formula_has_a_target_and_points():
     assert all(TARGETS[named_target(name)] and points == 1 for name, points in WRITTEN.items())
 
 
-def test_no_stored_number_of_one_draw_is_another(stored):
-    for draws in public.STORED["formulas"].values():
+def test_no_stored_number_of_one_draw_is_another():
+    for draws in CHECKS.stored["formulas"].values():
         assert len(draws) == 2
         assert not np.array_equal(*(next(iter(draw.values())) for draw in draws.values()))
 

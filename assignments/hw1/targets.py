@@ -9,16 +9,18 @@ from functools import lru_cache
 
 from autograder.formula.notation import Notation, Symbol, Target
 
-SIZES = {"m": "m", "n": "n", "n_h": "h", "K": "K", "n_ya": "h", "n_yb": "K"}
-SIZES |= {"n_1a": "h", "n_1b": "h", "n_2a": "h", "n_2b": "K"}
+from .network import QUANTITIES, SIZES, asked_in
+
+WRITTEN_SIZES = {name: letter for letter, name in SIZES.items()} | {"n_ya": "h", "n_yb": "K"}
+WRITTEN_SIZES |= {"n_1a": "h", "n_1b": "h", "n_2a": "h", "n_2b": "K"}
 LABELS = {letter: ("1a", "2a", "1b", "2b") for letter in (r"\theta", "z", "a", "Z", "A")}
 LABELS |= {letter: ("a", "b") for letter in ("y", "Y", r"\hat y", r"\hat Y")}
-LABELS |= {r"\mu": ("b",), r"\sigma": ("b",), "n": tuple(size[2:] for size in SIZES if "_" in size)}
+LABELS |= {r"\mu": ("b",), r"\sigma": ("b",), "n": tuple(size[2:] for size in WRITTEN_SIZES if "_" in size)}
 NO_SIGMOID = "\\sigma is batch norm's deviation, no function. ReLU's slope is ReLU'(z), or [z > 0]"
 
 NOTATION = Notation(
-    sizes=SIZES,
-    size_names={"m": "m", "n": "n", "h": "n_h", "K": "K"},
+    sizes=WRITTEN_SIZES,
+    size_names=SIZES,
     samples="m",
     features="h",
     labels=LABELS,
@@ -28,42 +30,20 @@ NOTATION = Notation(
 
 # {as it is written: (key in a draw, its axes)}
 
-PER_SAMPLE = {
-    "x": Symbol("x", "mn"),
-    "y_a": Symbol("y_a", "mh"),
-    "y_b": Symbol("y_b", "mK"),
-    "r": Symbol("r", "mh"),
-    "z_1a": Symbol("z_1a", "mh"),
-    "a_1a": Symbol("a_1a", "mh"),
-    "M": Symbol("mask", "mh"),
-    "d": Symbol("d", "mh"),
-    "z_2a": Symbol("z_2a", "mh"),
-    r"\hat y_a": Symbol("z_2a", "mh"),
-    "z_1b": Symbol("z_1b", "mh"),
-    "a_1b": Symbol("a_1b", "mh"),
-    r"\hat x": Symbol("x_hat", "mh"),
-    "c": Symbol("c", "mh"),
-    "s": Symbol("s", "mh"),
-    "z_2b": Symbol("z_2b", "mK"),
-    r"\hat y_b": Symbol("y_hat_b", "mK"),
-}
-PARAMETERS = {
-    r"\theta_1a": Symbol("theta_1a", "hn"),
-    r"\theta_1b": Symbol("theta_1b", "hn"),
-    r"\theta_2a": Symbol("theta_2a", "hh"),
-    r"\theta_2b": Symbol("theta_2b", "Kh"),
-    r"\gamma": Symbol("gamma", "h"),
-    r"\beta": Symbol("beta", "h"),
-}
-STATISTICS = {
-    r"\mu": Symbol("mu_b", "h"),
-    r"\mu_b": Symbol("mu_b", "h"),
-    r"\sigma": Symbol("sigma_b", "h"),
-    r"\sigma_b": Symbol("sigma_b", "h"),
-    r"\epsilon": Symbol("eps", ""),
-    "p": Symbol("p", ""),
-    "L": Symbol("loss", ""),
-}
+
+def _symbols(quantities):
+    return {
+        latex: Symbol(quantity.name, quantity.axes)
+        for quantity in quantities
+        for latex in (quantity.latex, *quantity.also)
+        if latex
+    }
+
+
+PARAMETERS = _symbols(quantity for quantity in QUANTITIES if quantity.place == "parameter")
+PER_SAMPLE = _symbols(quantity for quantity in QUANTITIES if quantity.axes.startswith("m"))
+STATISTICS = _symbols(q for q in QUANTITIES if not q.axes.startswith("m") and q.place != "parameter")
+STATISTICS |= {r"\sigma": Symbol("sigma_b", "h"), r"\sigma_b": Symbol("sigma_b", "h")}  # the root of var_b
 SAME_IN_CAPITALS = set(PER_SAMPLE) - {"M", "r"}  # a batch is written with a capital letter too
 SCALARS = ("gamma", "beta")  # which some take for one number for all features
 
@@ -92,12 +72,8 @@ LAYERS = {
 }
 NETWORK = "network"  # the family of all other questions
 
-PARTS = {  # in the order of the questions' own lists
-    "2-1": "z_1a a_1a mask d z_2a z_1b a_1b mu_b var_b x_hat c s z_2b y_hat_b loss",
-    "2-2 head": "y_hat_b y_hat_b_dz_2b z_2b theta_2b",
-    "2-2 branch b": "z_2b_dc c beta gamma a_1b z_1b theta_1b",
-    "2-2 branch a": "z_2a theta_2a d z_1a theta_1a",
-}
+QUESTIONS_OF_NETWORK = ("2-1", "2-2 head", "2-2 branch b", "2-2 branch a")
+PARTS = {question: asked_in(question) for question in QUESTIONS_OF_NETWORK}
 JACOBIANS = {"dy_hat_b_dz_2b": ("y_hat_b", "z_2b"), "dz_2b_dc": ("z_2b", "c")}  # {part: (output, input)}
 
 
@@ -163,18 +139,19 @@ def targets(scalars=False):
         "1-2": target_of("1-2", "jacobian", "y/x", "nn", "a_1a"),
         "1-3": target_of("1-3", "jacobian", "y/x", "nn", "z_2b"),
     }
-    steps = PARTS["2-1"].split()
+    steps = [part.name for part in PARTS["2-1"]]
     for k, key in enumerate(steps):
         hidden = ["sigma_b" if step == "var_b" else step for step in steps[k:]]
         asked = (written.get(key, key), axes[key], key)
         found[f"2-1 {key}"] = target_of("2-1", key, *asked, hidden=hidden, scalars=scalars)
-    jacobians = {"y_hat_b_dz_2b": (r"\hat y_b/z_2b", "mKK", "z_2b"), "z_2b_dc": ("z_2b/c", "Kh", "c")}
     for question in ("2-2 head", "2-2 branch b", "2-2 branch a"):
         given = () if question == "2-2 head" else ("dz_2b",)
-        for key in PARTS[question].split():
-            asked = jacobians.get(key) or ("∂" + written[key], axes[key], key)
-            found[f"2-2 {key}"] = target_of(question, "d" + key, *asked, given=given, scalars=scalars)
-            given = (*given, "d" + key)
+        for part in PARTS[question]:
+            key = part.name[1:]
+            into = JACOBIANS[part.name][1] if part.name in JACOBIANS else key
+            asked = (part.latex or "∂" + written[key], part.axes, into)
+            found[f"2-2 {key}"] = target_of(question, part.name, *asked, given=given, scalars=scalars)
+            given = (*given, part.name)
     return found
 
 

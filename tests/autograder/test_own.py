@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from autograder import own, questions
-from autograder.questions import QUESTIONS, public
+from assignments.hw1 import own
+from autograder.questions import public
+from autograder.questions.model import by_id
+from tests import hw1 as questions
+from tests.hw1 import QUESTIONS
 
 SECRET = 987654321
 
@@ -102,7 +105,7 @@ def both(question_id, backward):
 
 
 def test_there_are_three():
-    assert [getattr(own, name).QUESTION.id for name in own.__all__] == [
+    assert [question.id for question in own.QUESTIONS] == [
         "label smoothing",
         "layer norm",
         "multiplied branches",
@@ -155,8 +158,10 @@ def test_ask_refuses_what_cannot_be_a_question():
     def forward(x):
         return x, ()
 
-    for id_, function, points in (("1-1", own.layer_norm.layer_norm_forward, {"x": 1}), ("new", forward, {"x": 1})):
-        with pytest.raises(ValueError, match="needs a new id"):
-            public.ask(id_, function, own.layer_norm.draw, points)
+    with pytest.raises(ValueError, match="name ends in _forward"):
+        public.ask("new", forward, own.layer_norm.draw, {"x": 1})
     with pytest.raises(ValueError, match="points for inputs that are drawn"):
         public.ask("new", own.layer_norm.layer_norm_forward, own.layer_norm.draw, {"y": 1})
+    taken = public.ask("1-1", own.layer_norm.layer_norm_forward, own.layer_norm.draw, {"x": 1})
+    with pytest.raises(ValueError, match="'1-1' needs a new id"):
+        by_id([*QUESTIONS.values(), taken])

@@ -11,9 +11,10 @@ from collections.abc import Callable
 import numpy as np
 
 from autograder.mistakes.model import Bank, Mistake
-from autograder.questions import QUESTIONS, draw
 from autograder.steps import Evaluation, Step, Steps
 
+from .network import GRADIENTS, QUANTITIES
+from .references import GRADED
 from .steps import STEPS, diagonal, outer, softmax
 
 # Block 1 asks for steps of the same network under other names.
@@ -21,14 +22,8 @@ RENAMED_ARGUMENTS = {"1-1": {"x": "a_1b"}, "1-2": {"x": "a_1a"}, "1-3": {"x": "z
 PART_STEPS = {("1-2", "out"): "d", ("1-2", "jacobian"): "dropout_jacobian", ("1-3", "jacobian"): "dy_hat_b_dz_2b"}
 
 # Where the equation of a step in the book is not called after the step.
-EQUATIONS = {
-    "mask": "dropout-forward",
-    "dropout_jacobian": "jac-dropout",
-    "dy_dgamma": "jac-batch-norm-gamma",
-    "dy_dbeta": "jac-batch-norm-beta",
-    "dy_hat_b_dz_2b": "jac-softmax",
-    "dz_2b_dc": "jac-z-2b-c",
-}
+EQUATIONS = {quantity.name: quantity.label for quantity in (*QUANTITIES, *GRADIENTS) if quantity.label}
+EQUATIONS |= {"dropout_jacobian": "jac-dropout", "dy_dgamma": "jac-batch-norm-gamma", "dy_dbeta": "jac-batch-norm-beta"}
 
 
 def equation_of(step: str) -> str:
@@ -603,4 +598,4 @@ MISTAKES: tuple[Mistake, ...] = (
     *_weights("1A", "dz_1a", "x"),
 )
 
-BANK = Bank(STEPS, MISTAKES, QUESTIONS, draw, PART_STEPS, RENAMED_ARGUMENTS)
+BANK = Bank(STEPS, MISTAKES, GRADED.questions, GRADED.draw, PART_STEPS, RENAMED_ARGUMENTS)

@@ -14,7 +14,6 @@ from itertools import combinations
 
 import numpy as np
 
-from autograder import questions
 from autograder.formula.errors import FormulaError, point
 from autograder.formula.parser import read
 from autograder.formula.readings import written_name
@@ -22,9 +21,13 @@ from autograder.formula.tree import Derivative, Formula, Name, Ones, Statement
 from autograder.formula.typesetting import typeset
 from autograder.formula.verdict import TOLERANCE, FormulaVerdict, compare, relative_error
 from autograder.gradcheck import numerical_jacobian
-from autograder.hw1.mistakes import BANK
 from autograder.mistakes.model import Named
+from autograder.questions.public import shown_by
 
+from .mistakes import BANK
+from .network import PARAMS
+from .questions import QUESTIONS
+from .references import GRADED, run
 from .targets import JACOBIANS, LAYERS, NETWORK, NOTATION, TARGETS, named_target, network, target_of, targets
 
 EPS = 0.1
@@ -38,7 +41,7 @@ class _Draw(dict):
         u, v = key if isinstance(key, tuple) and "theta_1a" in self else (None, None)
         if u is None:
             raise KeyError(key)
-        inputs = {name: self[name] for name in ("x", "y_a", "y_b", "r", "p", "eps", *questions.public.PARAMS)}
+        inputs = {name: self[name] for name in ("x", "y_a", "y_b", "r", "p", "eps", *PARAMS)}
 
         def forward(moved):
             if u == v:
@@ -54,21 +57,21 @@ class _Draw(dict):
 def drawn(seed, scalars=False, family=NETWORK):
     """(draw, inputs of the question's draw): symbols by key, truths by part, the sizes."""
     if family in LAYERS:
-        q = questions.draw(family, seed)
+        q = GRADED.draw(family, seed)
         q |= dict(eps=EPS) if "eps" in q else {}
         chain = BANK.evaluate(BANK.inputs(family, q))
         draw = {key: getattr(chain, key) for key, _ in LAYERS[family].values() if key != "sigma_b"}
         draw |= {"sigma_b": np.sqrt(chain.var_b)} if "mu_b" in draw else {}
         sizes = dict(zip("nm", q["x"].shape[::-1], strict=False))
-        return _Draw(draw | questions.truth(family, q), **sizes), q
-    q = questions.draw("2-2", seed)
+        return _Draw(draw | GRADED.truth(family, q), **sizes), q
+    q = GRADED.draw("2-2", seed)
     q |= dict(eps=EPS, dout=1.0)
     if scalars:
         q |= dict(gamma=float(q["gamma"][0]), beta=float(q["beta"][0]))
-    q = questions.run(q)
-    slopes = questions.truth("2-1", q) | questions.truth("2-2 head", q)
+    q = run(q)
+    slopes = GRADED.truth("2-1", q) | GRADED.truth("2-2 head", q)
     q["dz_2b"] = slopes["dz_2b"]
-    slopes |= questions.truth("2-2 branch b", q) | questions.truth("2-2 branch a", q)
+    slopes |= GRADED.truth("2-2 branch b", q) | GRADED.truth("2-2 branch a", q)
     m, n = q["x"].shape
     sizes = dict(m=m, n=n, n_h=q["theta_1a"].shape[0], K=q["y_b"].shape[1])
     return _Draw(q | slopes, **sizes, sigma_b=np.sqrt(q["var_b"])), q
@@ -130,7 +133,7 @@ def _explain(target, seeds, scalars, values):
     """(name, what went wrong and what to look at) of the mistake; or (None, what the numbers show)."""
     if named := _named(values, target, seeds, scalars):
         return named.name, [sentence for entry in named.entries for sentence in (entry[0].what, entry[0].look)]
-    return None, questions.public.shown_by(target, drawn(seeds[0], scalars, target.family)[0], values[0])
+    return None, shown_by(QUESTIONS[target.question], target, drawn(seeds[0], scalars, target.family)[0], values[0])
 
 
 def seeds_of(seed):

@@ -1,0 +1,1 @@
+"""What an assignment is, how its folder is loaded, and what is made of it for students."""

@@ -1,1 +1,0 @@
-"""The first homework: its notebooks as text, its steps and mistakes, its formulas' targets and how they are judged."""
