@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from traitlets.config import Config
 
 from autograder import cli
 from autograder.assignment.cell_names import bare_name, check_cell, formula_cell, is_check_of_formula, is_formula
 from autograder.assignment.load import INSTALLED, find_assignment, find_course, load_assignment
 from autograder.grading.course import Course
+from autograder.grading.execute import TrustedExecute
+from autograder.grading.feedback import configure
 from tests.hw1 import ASSIGNMENT
 
 HW9 = """
@@ -88,6 +91,14 @@ def test_a_process_serves_one_course(course):
 def test_a_course_folder_travels_with_the_path_of_its_assignment(tmp_path):
     sent = pickle.loads(pickle.dumps(Course.at(tmp_path)))
     assert sent.assignment_folder == ASSIGNMENT.folder and sent.assignment is ASSIGNMENT
+
+
+def test_a_config_file_of_before_names_no_assignment_and_means_the_one_at_hand(tmp_path):
+    assert TrustedExecute().assignment is ASSIGNMENT
+    config = Config()
+    configure(config, tmp_path)
+    assert config.Grades.assignment_folder == ""
+    assert Course.at(tmp_path, tmp_path, assignment=config.Grades.assignment_folder or None).name == "hw1"
 
 
 @pytest.mark.parametrize(

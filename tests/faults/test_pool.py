@@ -84,9 +84,9 @@ def test_whose_process_died_is_tried_once_more_alone(two, tmp_path):
     assert found["once"] is None
     assert float((tmp_path / "alone").read_text()) > float((tmp_path / "late").read_text())
     assert isinstance(found["twice"], Died)
-    (need,) = _record("twice", found["twice"]).needs
+    (need,) = _record("twice", found["twice"], "hw1").needs
     assert need.startswith("the grader's own process ended while grading it, twice")
-    assert "ValueError" in _record("fails", found["fails"]).needs[0]
+    assert "ValueError" in _record("fails", found["fails"], "hw1").needs[0]
 
 
 class Nobody(Executor):
