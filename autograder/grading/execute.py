@@ -280,6 +280,7 @@ class Functions:
                 return {}
             return {key: int(reply["watch"][key]) for key in ("moved", "of", "complex", "off", "differs")}
         except Exception:  # whatever a hostile kernel sends, or its silence: what it sends later answers nothing
+            LOG.info(f"the watch of {name} could not be read", exc_info=True)
             self.door.close()
             self.door, self.closed = None, "it could not be watched"
             return {"off": 1}

@@ -90,15 +90,21 @@ def merge(record, course):
 
 
 def _differs(path, text):
-    """Whether a notebook's cells are others than in a file; outputs do not count."""
+    """Whether another answer stands in a notebook's cells than in a file. Given cells and outputs do not count: a new
+    version of the assignment's text asks nobody to read derivations again."""
 
     def written(text):
         try:
-            return [(cell["cell_type"], cell["source"]) for cell in json.loads(text)["cells"]]
+            cells = json.loads(text)["cells"]
+            return [(cell["cell_type"], cell["source"]) for cell in cells if _is_answer(cell)]
         except (ValueError, KeyError, TypeError):
             return text
 
     return written(path.read_text(encoding="utf8")) != written(text)
+
+
+def _is_answer(cell):
+    return cell["metadata"].get("nbgrader", {}).get("solution", False)
 
 
 def record_file(course, student):

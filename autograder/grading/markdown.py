@@ -125,8 +125,12 @@ def markdown2html(context, source):
     text, pictures = _without_pictures(source)
     if len(text) > LONGEST or not _within_notebook(context, len(text)):
         return _as_typed(source)
-    renderer = Renderer(context.get("cell", {}).get("attachments", {}))
-    html = "".join(_piece_html(piece, renderer) for piece in _pieces(text))
+    try:
+        renderer = Renderer(context.get("cell", {}).get("attachments", {}))
+        html = "".join(_piece_html(piece, renderer) for piece in _pieces(text))
+    except Exception:  # whatever a stranger's Markdown does to its parser
+        LOG.info("a cell's Markdown could not be rendered", exc_info=True)
+        return _as_typed(source)
     return TOKEN.sub(lambda found: pictures.get(found[0], found[0]), html)
 
 
@@ -196,11 +200,7 @@ def _delimiters(text):
 def _piece_html(piece, renderer):
     if len(piece) > MAX_PIECE:
         return _as_typed(piece)
-    try:
-        return MarkdownWithMath(renderer=renderer).render(piece)
-    except Exception:  # whatever a stranger's Markdown does to its parser
-        LOG.info("a cell's Markdown could not be rendered", exc_info=True)
-        return _as_typed(piece)
+    return MarkdownWithMath(renderer=renderer).render(piece)
 
 
 def _as_typed(text):

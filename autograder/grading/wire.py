@@ -154,12 +154,16 @@ def watch(functions, name, given):
 def watched(function, given):
     """The counts of a Watch of a function, with "differs": whether it returns or raises something else while it is
     watched. Raises whatever the function raises when it is not watched."""
-    plain, value = pack(function(*copy.deepcopy(given))), None
-    with contextlib.suppress(Exception):
+    plain, differs = pack(function(*copy.deepcopy(given))), True
+    try:
         with Watch() as seen, np.errstate(all="ignore"):
             value = function(*copy.deepcopy(given))
-        value = pack(value)
-    return seen.counts() | {"differs": value != plain}
+        differs = pack(value) != plain
+    except Stopped:
+        raise
+    except BaseException:  # SystemExit too, and what cannot travel: it differs
+        pass
+    return seen.counts() | {"differs": differs}
 
 
 def _called(functions, name, given, work):

@@ -21,11 +21,11 @@ FULL = {"1-1": 4, "1-2": 4, "1-3": 4, "2-1": 16, "2-2 head": 8, "2-2 branch b": 
 
 
 def break_for(monkeypatch, module, name, question_id=None):
-    """Let a function of ours raise: always, or where the question is among its arguments."""
+    """Let a function of ours raise: always, or where an argument of its is the question."""
     stock = getattr(module, name)
 
     def broken(*args, **options):
-        if question_id is None or question_id in [argument for argument in args if isinstance(argument, str)]:
+        if question_id is None or any(isinstance(each, str) and each == question_id for each in args):
             raise ZeroDivisionError(f"made in {name}")
         return stock(*args, **options)
 
@@ -194,6 +194,6 @@ TOLD = {
     "gradcheck.py": 2,  # of a backward pass that is called again, and of what is no array: said in the verdict
     "grading/batch.py": 1,  # an answer that did not come: `_record` keeps it
     "grading/pool.py": 1,  # kills a process, and raises it again
-    "grading/wire.py": 1,  # of a student's function, in the kernel: it is the answer
-    "questions/public.py": 2,  # at home, of a student's function: it is the answer
+    "grading/wire.py": 2,  # of a student's function, in the kernel: it is the answer, or "differs" while it is watched
+    "questions/public.py": 3,  # at home, of a student's function or cell: it is the answer, or said of the cell
 }

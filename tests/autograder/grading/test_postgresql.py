@@ -223,7 +223,7 @@ def test_one_student_is_deleted_from_every_table(pg):
     made = record(pg, "zoe quaggington")
     made.save(record_file(pg, made.student))
     merge(made, pg)
-    by_hand(pg, made.student, 3.5)
+    by_hand(pg, made.student, 3.5, comment="Said of nobody else.")
     done = forget(made.student, pg)
     assert any("in the gradebook" in what for what in done.removed)
     assert any("VACUUM" in what for what in done.left)
@@ -231,4 +231,4 @@ def test_one_student_is_deleted_from_every_table(pg):
         tables = [table for table in inspect(gradebook.db.get_bind()).get_table_names() if table != "alembic_version"]
         for table in tables:
             rows = gradebook.db.execute(text(f'SELECT * FROM "{table}"')).all()
-            assert "quaggington" not in repr(rows) and "Well argued" not in repr(rows), table
+            assert "quaggington" not in repr(rows) and "Said of nobody else" not in repr(rows), table

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import json
 import textwrap
 import warnings
 
@@ -213,8 +214,19 @@ def test_who_looks_for_the_watch_is_seen():
 
         return 1 / 0 if sys.gettrace() else np.ones(3)
 
-    for function in (hides, stops, raises):
-        assert "could not be watched" in seen_while_running(wire.watched(function, (np.ones(4),)))
+    def leaves(x):
+        import sys
+
+        return sys.exit() if sys.gettrace() else np.ones(3)
+
+    def returns_what_cannot_travel(x):
+        import sys
+
+        return np.array([None, None]) if sys.gettrace() else np.ones(3)
+
+    for function in (hides, stops, raises, leaves, returns_what_cannot_travel):
+        reply = json.loads(wire.watch({"f": function}, "f", json.dumps(wire.pack((np.ones(4),)))))
+        assert "could not be watched" in seen_while_running(reply["watch"])
 
 
 def test_the_watch_changes_no_answer_and_no_argument():
