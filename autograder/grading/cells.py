@@ -101,7 +101,7 @@ class Door:
     def close(self):
         """Nobody is asked any more, and whoever is behind the door ends."""
         self.near.close()
-        if self.pid:
+        if self.pid and self.started == self.sandbox.pid:  # in a sandbox that was started anew it is another process's
             self.sandbox.signal(self.pid, signal.SIGKILL)
 
 

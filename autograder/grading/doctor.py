@@ -23,6 +23,7 @@ def read(place):
         return b''
 """
 TRACED = ("environ", "mem", "maps", "auxv", "cwd", "exe", "root", "fd/0", "fd/1", "fd/2", "fd/3", "fd/4")
+GOES_ON = "go on when it is told to stop"
 # What it tries, and a cell that raises where it fails. {…} is filled in by `_bait`.
 ATTEMPTS = [
     ("read a file of the teacher's", "open({file!r}).read()"),
@@ -58,20 +59,24 @@ ATTEMPTS = [
     ("start more processes than it may", "for _ in range({processes} + 8):\n    os.fork() or time.sleep(60)"),
     (
         "fill memory that no process is charged for",
-        "for _ in range(8):\n    if not os.fork():\n        pairs = [socket.socketpair() for _ in range(80)]\n"
+        "full, filled = os.pipe()\nfor _ in range(8):\n    if not os.fork():\n"
+        "        pairs = [socket.socketpair() for _ in range(80)]\n"
         "        for one in (s for pair in pairs for s in pair):\n            one.setblocking(False)\n"
         "            try:\n                while True:\n                    one.send(bytes(65536))\n"
         "            except BlockingIOError:\n                pass\n"
-        "        time.sleep(60)\ntime.sleep(0.8)",
+        "        os.write(filled, b'.')\n        time.sleep(60)\n"
+        "for _ in range(8):\n    os.read(full, 1)\ntime.sleep({seen})",
     ),
     ("fill the disk", "for i in range({disk} + 8):\n    open(f'{{i}}', 'wb').write(bytes(2**20))"),
     (
-        "go on when it is told to stop",
+        GOES_ON,
         "begun = time.time()\nwhile time.time() < begun + 60:\n    try:\n        time.sleep(60)\n"
         "    except BaseException:\n        pass",
     ),
 ]
 SMALL = Limits(wall=60, memory=1024, processes=48, disk=8)
+SEEN = 20  # seconds in which the watch must see what is held, on a machine that has other work too
+TOLD_TO_STOP = 2  # seconds after which the attempt that goes on is told to stop; the others have time to be made
 
 
 def examine(kind="bubblewrap", attempts=ATTEMPTS):
@@ -93,7 +98,8 @@ def examine(kind="bubblewrap", attempts=ATTEMPTS):
         for what, code in attempts:
             source = f"import json, os, socket, time\n{code.format(**bait.words)}\nprint('got out')"
             with Sandbox(bait.public, kind=kind, limits=SMALL) as sandbox:
-                found = run(new_notebook(cells=[new_code_cell(source)]), sandbox, 2)
+                seconds = TOLD_TO_STOP if what == GOES_ON else SEEN * 2
+                found = run(new_notebook(cells=[new_code_cell(source)]), sandbox, seconds)
                 with suppress(psutil.NoSuchProcess):  # the watch has ended it
                     whole = psutil.Process(sandbox.process.pid)
                     inside += [whole, *whole.children(recursive=True)]
@@ -128,7 +134,7 @@ class _Bait:
         parents = [str(parent) for parent in file.parents]
         process = {"pid": os.getpid(), "command": psutil.Process().cmdline()[0]}
         self.words = {"file": str(file), "parents": parents, "name": self.public.name, "abstract": address}
-        self.words |= process | {"port": self.port.getsockname()[1]} | asdict(SMALL)
+        self.words |= process | {"port": self.port.getsockname()[1], "seen": SEEN} | asdict(SMALL)
         return self
 
     def __exit__(self, *_):

@@ -293,7 +293,7 @@ class Sandbox:
             theirs.close()
             for descriptor in passed[1:]:
                 os.close(descriptor)
-        self.pid, self.control, self._lines = self.process.pid, ours, b""
+        self.pid, self.control, self._lines, self.statuses = self.process.pid, ours, b"", {}
         self.begun = self.begun or time.monotonic()
         threading.Thread(target=self._watch, args=(self.process,), daemon=True).start()
         if self._told("ready", START) is None:

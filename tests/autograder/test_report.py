@@ -15,7 +15,7 @@ from autograder.mistakes.diagnosis import diagnose
 from autograder.questions import public
 from autograder.questions.model import Answer
 from autograder.report import equations, html, linked
-from tests.hw1 import judge
+from tests.hw1 import graded_draw, judge
 
 RIGHT = {name: getattr(solutions, name) for name in solutions.__all__}
 SITE = Path(__file__).parents[2] / "_build/html"
@@ -103,7 +103,7 @@ def test_a_jacobian_has_a_picture_and_a_number_or_another_shape_none():
 
 def test_nothing_that_a_function_returns_on_hidden_inputs_is_shown():
     """It may be the inputs themselves: in numbers, in shapes, in names, in what is raised."""
-    known = [draw_network(np.random.default_rng(seed))["x"] for seed in public.SEEDS]
+    known = [graded_draw("2-2 branch b", seed)["x"] for seed in public.SEEDS]
     hidden = []
     first = []
 

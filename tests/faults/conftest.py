@@ -146,5 +146,6 @@ def undisturbed(short, submitted, prepared):
     seconds = time.monotonic() - begun
     assert quiet.still_there() == []
     rows, *others = quiet.grades()
-    assert {row["student"]: float(row["auto_score"]) for row in rows} == {"ada": 16, "bob": 12, "ida": 2, "kim": 0}
+    # ida: her kernel ends before the cells of the formulas of 1-2 and 1-3 are run, so these are read from their text
+    assert {row["student"]: float(row["auto_score"]) for row in rows} == {"ada": 16, "bob": 12, "ida": 4, "kim": 0}
     return (rows, *others), seconds

@@ -9,6 +9,7 @@ from autograder.faults import Fault
 from autograder.grading.feedback_summary import fold, summarize
 from autograder.grading.resolutions import Resolution
 from autograder.grading.submission import Record
+from tests.hw1 import ASSIGNMENT
 
 NAMES = ["problem1", "problem2"]
 
@@ -21,7 +22,9 @@ def graded(name, score, points, kind="code"):
 
 def summary(record=None, needs=(), resolved=(), cells=(), score=0.0):
     notebook = nbformat.v4.new_notebook(cells=list(cells))
-    return summarize(notebook, "problem1", record or Record("ada"), list(needs), list(resolved), score, NAMES)
+    return summarize(
+        notebook, "problem1", record or Record("ada"), list(needs), list(resolved), score, NAMES, ASSIGNMENT.mistakes
+    )
 
 
 def test_points_by_hand_and_automatic_ones_and_what_is_open():

@@ -119,7 +119,9 @@ def test_a_submission_that_could_not_be_graded_has_a_row_too(course):
 
 
 def notebook(source, output=""):
-    return json.dumps({"cells": [{"cell_type": "code", "source": source, "outputs": [output]}]})
+    cell = {"cell_type": "code", "source": source, "outputs": [output], "metadata": {"nbgrader": {"solution": True}}}
+    given = {"cell_type": "code", "source": output, "metadata": {}}
+    return json.dumps({"cells": [cell, given]})
 
 
 def test_a_second_look_is_asked_for_what_was_written_and_not_for_what_was_printed(course):

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.grading import doctor, sandbox, seccomp
+from autograder.grading import doctor, sandbox, seccomp, wire
 from autograder.grading.cells import run
 from autograder.grading.sandbox import Limits, NoSandbox, Sandbox, command, find, require
 
@@ -536,3 +536,26 @@ def test_its_environment_may_lie_in_a_temporary_folder(monkeypatch, tmp_path):
         [*line, "/bin/cat", str(tmp_path / "env" / "word")], capture_output=True, text=True, check=True
     )
     assert done.stdout == "here"
+
+
+def test_a_door_of_a_sandbox_that_ended_ends_nobody_in_the_next(public):
+    """Inside, the processes of each sandbox have the same numbers."""
+    (public / "checks.py").write_text("def check(question):\n    pass\n")
+    cells = [new_code_cell("def softmax_jacobian(x):\n    return x")]
+    cells += [
+        new_code_cell(
+            f'check("{question_id}")',
+            metadata={"nbgrader": {"grade": True, "grade_id": question_id, "points": 1, "solution": False}},
+        )
+        for question_id in ("1-1", "1-2", "1-3")
+    ]
+    with Sandbox(public) as opened:
+        first = run(new_notebook(cells=cells), opened, 5)
+        opened.kill()
+        second = run(new_notebook(cells=cells), opened, 5)
+        for door in first.doors.values():
+            assert door.ask("softmax_jacobian", wire.pack((1.0,)), 5) is None and door.pid
+            door.close()
+        answers = [door.ask("softmax_jacobian", wire.pack((1.0,)), 5) for door in second.doors.values()]
+        second.close()
+    assert second.lost == "" and [json.loads(answer)["value"] for answer in answers] == [1.0] * 3

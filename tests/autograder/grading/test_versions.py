@@ -15,7 +15,7 @@ from autograder.grading.feedback_summary import Named, Row, Summary
 from autograder.grading.written import shown
 from autograder.questions.public import call_in
 from autograder.report import html
-from tests.hw1 import judge
+from tests.hw1 import ASSIGNMENT, judge
 from verification.mistake_matrix import diagnose
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
@@ -67,7 +67,7 @@ def verdicts():
         found.append([[part.name, part.points, part.status] for part in judged.result.parts] + [without_noise(page)])
     for question_id, latex in FORMULAS:
         verdict = judge_formula(question_id, latex, 7)
-        page = shown(question_id, verdict, latex, 1.0)
+        page = shown(ASSIGNMENT, question_id, verdict, latex, 1.0)
         found.append(
             [verdict.verdict, verdict.name, verdict.repair, without_noise(re.sub(r"<math.*?</math>", "", page))]
         )
