@@ -583,6 +583,8 @@ class _Repair:
         """Say where an answer seems to stand whose own cell holds none."""
         question = slot.name.removeprefix("written-")
         for piece in self.pieces:
+            if self._is_released(piece):  # an example in a given text is nobody's answer
+                continue
             code = piece.source
             named = [name.replace(" ", "-") for name in FORMULA.findall(code)]
             as_function = any(re.search(rf"\bdef {name}\b", code) for name in slot.functions)
