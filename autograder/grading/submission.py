@@ -106,7 +106,6 @@ def _grade(folder, course, record, timeout, sandbox, doors):
     for name in readable:
         runs[name] = run_cells(notebooks[name], sandbox, timeout, course.assignment)
         doors.callback(runs[name].close)
-        record.notes += [f"{name}: {note}" for note in runs[name].notes]
     sandbox.wake()
     for name in readable:
         look_at(notebooks[name], runs[name], timeout, course.assignment)

@@ -100,6 +100,13 @@ def test_every_formula_has_a_column_and_its_point(graded):
         assert set(points) <= {0, 1}
 
 
+def test_what_was_mended_is_told_once(graded):
+    (note,) = details(graded[0])["unavailable-import"]["notes"]
+    assert note.startswith("problem1: `from google.colab import drive` was left out")
+    for student in details(graded[0]).values():
+        assert len(set(student["notes"])) == len(student["notes"])
+
+
 def test_automatic_and_manual_points_have_columns_of_their_own(graded):
     for name, row in rows(graded[0]).items():
         assert float(row["auto_score"]) == sum(EXPECTED[name]) + FORMULAS[name]
