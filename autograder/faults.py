@@ -124,9 +124,10 @@ class _Entry(logging.Formatter):
         record.message = record.getMessage()
         record.asctime = self.formatTime(record)
         text = getattr(record, "traceback", "") or (self.formatException(record.exc_info) if record.exc_info else "")
-        lines = [f"    {_printable(line)}" for line in text.splitlines()]
-        return "\n".join([_printable(self.formatMessage(record)), *lines])
+        lines = [f"    {printable(line)}" for line in text.splitlines()]
+        return "\n".join([printable(self.formatMessage(record)), *lines])
 
 
-def _printable(line):
+def printable(line):
+    """A line as the log shows it: what cannot be printed is written as its number."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 # A page that is on one part of the tree names files there without the folder.
 FOLDERS = ["", "autograder", "autograder/grading", "book", "book/_ext", "verification"]
-FOLDERS += ["tests/attacks", "tests/solutions", "docs"]
+FOLDERS += ["autograder/assignment", "assignments/hw1", "tests/attacks", "tests/solutions", "docs"]
 FILE = re.compile(r"`((?:[\w.-]+/)*[\w.-]+(?:\.(?:py|md|yml|toml|json|lock)|/))`|\]\(([\w./-]+)\)")
 MADE = re.compile(r"_build/|problem\d\.ipynb|grades\.|course\.toml|(gradcheck|formulas|checks)\.py")  # not in the tree
 

@@ -10,9 +10,13 @@ from pathlib import Path
 
 from nbgrader.api import MissingEntry
 
+from autograder.faults import FILE as FAULTS
+from autograder.faults import printable
+
 from . import late
 from .course import write_whole
 from .gradebook import export, record_file
+from .resolutions import read_resolutions, undo
 
 EXPORTS = ("for_canvas.csv", "for_moodle.csv", "report.html")  # made anew by the next export or report
 
@@ -107,13 +111,25 @@ def _leave_files(student, course, done):
         if (course.out / name).is_file():
             (course.out / name).unlink()
             done.removed.append(f"{course.out / name}, which names the class; make it anew")
-    log, named = course.root / ".nbgrader.log", re.compile(rf"(?<![\w.-]){re.escape(student)}(?![\w.-])")
-    if log.is_file():
-        lines = log.read_text(encoding="utf8", errors="replace").splitlines(keepends=True)
-        kept = [line for line in lines if not named.search(line)]
-        if len(kept) < len(lines):
-            write_whole(log, "".join(kept))
-            done.removed.append(f"{len(lines) - len(kept)} lines of {log}")
+    if any(each.student == student for each in read_resolutions(course)):
+        undo(course, [student])
+        done.removed.append("what was ticked off with `autograder resolve`")
+    for log in (course.root / ".nbgrader.log", course.out / FAULTS):
+        if count := _leave_log(student, log):
+            done.removed.append(f"{count} entries of {log}")
+
+
+def _leave_log(student, log):
+    """Remove the entries of a log that name a student, with their tracebacks, which are indented. Returns how many."""
+    if not log.is_file():
+        return 0
+    names = {student, printable(student)}
+    named = re.compile("|".join(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])" for name in names))
+    entries = re.split(r"(?m)^(?! )", log.read_text(encoding="utf8", errors="replace"))
+    kept = [entry for entry in entries if not named.search(entry)]
+    if len(kept) < len(entries):
+        write_whole(log, "".join(kept))
+    return len(entries) - len(kept)
 
 
 def _left(student, course, submitted):

@@ -7,9 +7,11 @@ import pytest
 from nbformat.v4 import new_code_cell
 
 from autograder import cli
+from autograder.faults import Fault, log_file, write_faults
 from autograder.grading.course import Course
 from autograder.grading.feedback import write_feedback
 from autograder.grading.gradebook import export, load_records
+from autograder.grading.resolutions import read_resolutions, resolve
 from tests.autograder.grading.test_feedback import graded
 
 NAME, ANSWER = "zoe*[7] quaggington", "xyzzy_plugh_42"
@@ -51,10 +53,16 @@ def test_nothing_of_the_student_is_left_and_all_of_the_others(fresh, tmp_path, c
     (fresh.root / ".nbgrader.log").write_text(f"read autograded/{NAME}/hw1\nread autograded/ada/hw1\n")
     for command in (["report"], ["export"]):
         assert cli.main([*command, "--out", str(fresh.out)]) in (cli.GRADED, cli.NEEDS_A_PERSON)
+    with log_file(fresh.out):
+        for student, line in (("ada", "x = 1"), (NAME, ANSWER), ("a\nb", "x = 1")):
+            write_faults(student, [Fault("check-1-1 could not be judged", "ValueError: 1", f"Traceback\n  {line}")])
+    resolve(fresh, {NAME: ["a reason"], "ada": ["a reason"]}, "looked at it", by="the teacher")
     assert len(holding(fresh.out, NAME, ANSWER)) > 8
     before = load_records(fresh)["ada"]
     assert cli.main(["forget", NAME, "--out", str(fresh.out)]) == cli.GRADED
     printed = capsys.readouterr().out
+    assert [each.student for each in read_resolutions(fresh)] == ["ada"]
+    assert "ada: check-1-1" in (fresh.out / "autograder.log").read_text()
     assert holding(fresh.out, NAME, "quaggington", ANSWER) == []
     assert set(load_records(fresh)) == {"ada"} and load_records(fresh)["ada"] == before
     with open(fresh.out / "grades.csv", newline="", encoding="utf8") as file:
