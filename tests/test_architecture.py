@@ -14,7 +14,12 @@ ALLOWED = {
     "autograder": [],
     "autograder.gradcheck": [],  # students get this very file
     "autograder.formula": ["autograder.gradcheck"],
-    "autograder.questions": ["autograder.faults", "autograder.formula", "autograder.gradcheck"],
+    "autograder.questions": [
+        "autograder.faults",
+        "autograder.formula",
+        "autograder.gradcheck",
+        "autograder.source_code",
+    ],
     "autograder.mistakes": ["autograder.questions.model", "autograder.steps"],
     "assignments": ["solutions", "autograder"],
     "verification": ["solutions", "autograder", "assignments"],

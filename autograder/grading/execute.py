@@ -6,7 +6,6 @@ question is judged in this process. The copy of the kernel that waits behind the
 on arrays, and nobody is shown anything but the verdict on its answer.
 """
 
-import ast
 import builtins
 import json
 import math
@@ -29,6 +28,7 @@ from autograder.questions import numeric
 from autograder.questions.model import Answer
 from autograder.questions.private import judge, look, looks_numeric, watched
 from autograder.report import html
+from autograder.source_code import parse as parse_source
 
 from . import late, wire, written
 from .cells import run
@@ -302,7 +302,7 @@ def question_of(source, known):
     known: the ids that there are.
     """
     try:
-        (statement,) = ast.parse(source).body
+        (statement,) = parse_source(source).body
         call = statement.value
         (argument,) = call.args
         if call.func.id == "check" and not call.keywords and argument.value in known:

@@ -572,7 +572,7 @@ class _Repair:
     def _mistaken(self, slot, code):
         """Say what would explain lost points: a function of another name, a formula that names another question."""
         asked = sorted(slot.functions - defined(code))
-        if slot.kind == "function" and asked and defined(code):
+        if slot.kind == "function" and asked and defined(code) and "*" not in defined(code):
             others = _listed(sorted(defined(code)))
             self.done.doubts.append(f'the cell "{slot.name}" defines {others}, and not "{asked[0]}"')
         questions = formulas_named(code) if slot.kind == "formula" else []

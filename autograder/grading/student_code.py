@@ -17,6 +17,8 @@ from importlib.machinery import PathFinder
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from autograder.source_code import parse as parse_source
+
 MAX_WORK = 2_000_000  # characters that IPython's transformer may read: it reads a cell anew for each magic in it
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 RUN_PYTHON = {"time", "timeit", "capture", "prun"}  # cell magics whose body is Python
@@ -105,7 +107,7 @@ def parse(source):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a "\\m" in a student's string
-            return ast.parse(transformed(source))
+            return parse_source(transformed(source))
     except UNREADABLE:
         return None
 
@@ -369,7 +371,7 @@ class _Preparation:
         returns = node.returns is not None and _names(node.returns) & self.missing.keys()
         if not (gone or noted or returns):
             return node
-        new = ast.parse(ast.unparse(node)).body[0]
+        new = parse_source(ast.unparse(node)).body[0]
         new.decorator_list = [d for d in new.decorator_list if not _names(d) & self.missing.keys()]
         for argument in ast.walk(new.args):
             if isinstance(argument, ast.arg) and argument.annotation:

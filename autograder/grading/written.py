@@ -16,6 +16,7 @@ from autograder.faults import LOG
 from autograder.formula.tokens import MAX_CHARACTERS as LENGTH
 from autograder.formula.verdict import FormulaVerdict
 from autograder.report import formula_html, place
+from autograder.source_code import parse as parse_source
 
 from .markdown import mathml
 
@@ -98,7 +99,7 @@ def _tree(source):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an escape that is none, as in "\frac"
-            return ast.parse(re.sub(r"^[%!].*$", "", source, flags=re.MULTILINE))
+            return parse_source(re.sub(r"^[%!].*$", "", source, flags=re.MULTILINE))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -7,6 +7,8 @@ own among them. In a formula a decimal such as 0.0005 is a step, which no deriva
 import ast
 import re
 
+from autograder.source_code import parse as parse_source
+
 MOVED = 3  # places in which copies of one array were moved; an analytic derivative was seen to move one
 STEP = 1e-2  # a constant up to this that something is divided by is a step
 NUMERIC = {"numerical_gradient", "numerical_jacobian", "approx_fprime", "approx_derivative", "check_grad", "jacfwd"}
@@ -56,7 +58,7 @@ def _reachable(sources, function):
     defined = {}
     for source in sources:
         try:
-            statements = ast.parse(re.sub(r"^[%!].*$", "", source[:MAX_SOURCE], flags=re.MULTILINE)).body
+            statements = parse_source(re.sub(r"^[%!].*$", "", source[:MAX_SOURCE], flags=re.MULTILINE)).body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         defined |= {name: statement for statement in statements for name in _defines(statement)}

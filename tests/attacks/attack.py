@@ -214,7 +214,8 @@ def assert_undisturbed(graded_class, attacks):
         ]
         seen = [attack.says for attack in attacks if attack.folder == student and attack.says]
         if not seen:
-            assert (student, graded_class.rows[student]["needs"]) == (student, "")
+            needs = graded_class.rows[student]["needs"]
+            assert needs == "", f"{student}: {needs}"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -243,11 +244,18 @@ def _digits(number):
     return digits[:8] if "e" not in number and len(digits) >= 8 else ""
 
 
+OPEN = ("questions", "targets", "network", "demo_class")  # of hw1: students get them, or they hold what students write
+
+
 def source_lines():
     """Lines of code that stand in the teacher's files alone."""
     private = [
         *HERE.glob("mistakes/*.py"),
-        *(path for path in ASSIGNMENT.folder.glob("*.py") if path.stem not in ("questions", "targets", "network")),
+        *(
+            path
+            for path in ASSIGNMENT.folder.glob("*.py")
+            if path.stem not in ("questions", "targets", "network", "demo_class")
+        ),
         *(HERE / f"questions/{name}.py" for name in ("private", "graded")),
         HERE / "exact_difference.py",
     ]

@@ -546,7 +546,7 @@ HUNTS = [
             "    return GRADED.truth('1-3', {'x': x})['jacobian']"
         },
         deserves=SOFTMAX,
-        says="imports autograder.questions, and there is no such module when graded",
+        says="imports assignments.hw1.references, and there is no such module when graded",
         student="importers",
         stock="points",
     ),

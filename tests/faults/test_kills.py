@@ -24,7 +24,8 @@ def kill_at(grading, undisturbed, seed, times):
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=20)
         assert grading.still_there() == []
-        assert not [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]
+        _, alive = psutil.wait_procs(family, timeout=20)
+        assert not [member for member in alive if member.status() != psutil.STATUS_ZOMBIE]
         for student, record in kept.items():
             assert grading.kept()[student] == record, "it was graded twice"
         kept = grading.kept()
