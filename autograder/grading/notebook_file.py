@@ -41,13 +41,15 @@ class Cell:
 @dataclass
 class Parsed:
     """A notebook as it was read. kernel: the name of the kernel that it asks for, or None. notes: what was done to read
-    it, without loss. needs: what a person must look at. beside: names of documents and pictures that came with it."""
+    it, without loss. needs: what a person must look at. beside: names of documents and pictures that came with it.
+    loses_pictures: whether its format cannot hold pictures that are attached to a cell."""
 
     cells: list
     kernel: str | None = None
     notes: list = field(default_factory=list)
     needs: list = field(default_factory=list)
     beside: list = field(default_factory=list)
+    loses_pictures: bool = False
 
 
 def read_notebook(path):
@@ -126,7 +128,8 @@ def _parsed(text, name):
     if size > MAX_SOURCE_BYTES:
         raise ValueError(f"{name} is too large ({size:,} bytes of sources; at most {MAX_SOURCE_BYTES:,} are read)")
     kernel = _at(notebook, "metadata", "kernelspec", "name")
-    return Parsed(cells, kernel[:40] if isinstance(kernel, str) else None)
+    name = kernel[:40] if isinstance(kernel, str) else None
+    return Parsed(cells, name, loses_pictures="cells" not in notebook)
 
 
 def _cells(notebook):

@@ -39,6 +39,7 @@ PICTURE = re.compile(  # in Markdown, in HTML, or the target of a reference
 )
 FILE_LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?!https?:|#|mailto:|attachment:)([^)\s]+\.\w{2,5})\)")
 FORMULA = re.compile(r"""\bformula\(\s*['"]([^'"]+)['"]\s*,""")
+FENCE_LINE = re.compile(r"^\s*(?:`{3,}|~{3,})\w*[ \t]*\n?", re.MULTILINE)
 FENCE = re.compile(r"\A\s*(`{3,}|~{3,})[^\n]*\n(.*?)\n\1\s*\Z", re.DOTALL)
 
 
@@ -106,15 +107,18 @@ def _kind(cell, name, functions):
 
 
 def answers_in(parsed, blank):
-    """How far a submitted notebook is this released one: (cells that are surely its, answers in them, their texts)."""
+    """How far a submitted notebook is this released one: (cells that are surely its, answers in them, and their texts
+    with those of all other cells that were not released, by which two copies are compared)."""
     slots = slots_of(blank)
     pieces = _unjoin(_pieces(parsed), slots)
     _identify(pieces, slots, by_position=False)
     by_name = {slot.name: slot for slot in slots}
     own = {slot.name for slot in slots if slot.kind != "text" and "checks import" not in slot.source}
     named = [piece for piece in pieces if piece.name in own or (piece.name and piece.grade_id)]
-    written = tuple(piece.source for piece in named if _is_answer(by_name[piece.name], piece))
-    return len({piece.name for piece in named}), len(written), written
+    written = [piece.source for piece in named if _is_answer(by_name[piece.name], piece)]
+    released = {_fold(slot.source) for slot in slots}
+    loose = [piece.source for piece in pieces if piece.name is None and _fold(piece.source) not in released]
+    return len({piece.name for piece in named}), len(written), frozenset(map(_fold, written + loose))
 
 
 def repair(parsed, blank):
@@ -143,9 +147,12 @@ def _fold(text):
 
 
 def _unfenced(text):
-    """The code in a Markdown fence that is the whole text; else the text."""
-    found = FENCE.match(text)
-    return found[2] if found else text
+    """The code in a Markdown fence that is the whole text, or what is Python once lines of fences are left out; else
+    the text."""
+    if found := FENCE.match(text):
+        return found[2]
+    without = FENCE_LINE.sub("", text)
+    return without if without != text and parse(text) is None and parse(without) is not None else text
 
 
 def _words(text):
@@ -555,8 +562,10 @@ class _Repair:
                 self._gone(slot, claims)
                 self.done.doubts.append(f'the cell "{slot.name}" was not there')
             return [cell]
-        fitting = [piece for piece in written if _fits(piece, slot)] or written
-        *_, chosen = fitting
+        fitting = [piece for piece in written if _fits(piece, slot)]
+        *_, chosen = fitting or written
+        plain = fitting and chosen.kind == "code"
+        self._elsewhere_as_text(slot, [chosen, *(p for p in self.pieces if plain and p.kind == "code")])
         self._mistaken(slot, _unfenced(chosen.source))
         others = [piece for piece in written if piece is not chosen]
         different = [piece for piece in others if not same_code(_unfenced(piece.source), _unfenced(chosen.source))]
@@ -594,7 +603,7 @@ class _Repair:
             as_function |= slot.kind == "function" and bool(unused)
             if piece not in claims and (as_function or (slot.kind == "formula" and question in named)):
                 where = f'the cell "{piece.name}"' if piece.name else "another cell"
-                self.done.doubts.append(f'"{slot.name}" is not answered, and {where} holds what may be meant')
+                self.done.doubts.append(f'{where} holds what may be meant for "{slot.name}"')
 
     def _derivation(self, slot, claims, _):
         cell = deepcopy(slot.cell)
@@ -618,6 +627,8 @@ class _Repair:
             self.done.notes.append(f'text beside "{slot.name}" was joined to it')
         if code and not texts and not added:
             self._need(slot, "it is untouched, and a code cell stands beside it")
+        if self.parsed.loses_pictures and not texts and not added:
+            self._need(slot, "it is empty, and a notebook of the old format 3 cannot hold a pasted picture")
         if any(piece.kind == "code" for piece in texts):
             self.done.notes.append(f'cell "{slot.name}" had become a code cell; it is text again')
         if texts or added:

@@ -615,6 +615,8 @@ def join(name, outcome=FULL):
     def run(cells, rng):
         index = at(cells, name)
         put(cells[index], f"{source(cells[index])}\n\n{source(cells[index + 1])}")
+        if pictures := cells[index].get("attachments", {}) | cells[index + 1].get("attachments", {}):
+            cells[index]["attachments"] = pictures  # as JupyterLab does
         del cells[index + 1]
 
     run.__name__, run.__doc__ = f"join_{name}_with_the_next", f"The cell {name} is joined with the next."
