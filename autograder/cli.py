@@ -13,12 +13,13 @@ from .assignment.cell_names import is_check_of_formula
 from .faults import FILE, log_file
 from .grading.roster import shown
 
-GRADED, FAILED, NEEDS_A_PERSON, STOPPED = 0, 1, 3, 130
+GRADED, FAILED, NEEDS_A_PERSON, REPAIRED, STOPPED = 0, 1, 3, 4, 130
 
 EXIT = """exit status:
   0  all of it was done, and nobody is needed
   1  it could not be done; the last lines say why and what to do
   3  everything has a row, and some rows need a person: the summary says which and why
+  4  of formulas: every one is right, some after a repair
   130  stopped by Ctrl-C; what was graded is kept"""
 
 
@@ -400,8 +401,8 @@ def _preview(args):
     return GRADED
 
 
-VERDICTS = {"right": "right", "repaired": "right after a repair", "wrong": "wrong", "asked": "ambiguous"}
-VERDICTS |= {"unread": "not read", "definition": "defining something"}
+VERDICTS = {"right": "right", "repaired": "right after a repair", "inconsistent": "right after a false step"}
+VERDICTS |= {name: name for name in ("wrong", "ambiguous", "not read")} | {"definition": "defining something"}
 
 
 def _formula(args):
@@ -417,13 +418,20 @@ def _formula(args):
         verdicts = [verdict]
     else:
         verdicts = _sheet(Path(args.formula), formulas.judge_sheet, args.scalars)
-    bad = {"wrong", "asked", "unread"}
-    return NEEDS_A_PERSON if any(verdict.verdict in bad for verdict in verdicts) else GRADED
+    words = {_column(verdict) for verdict in verdicts}
+    if words & {"inconsistent", "wrong", "ambiguous", "not read"}:
+        return NEEDS_A_PERSON
+    return REPAIRED if "repaired" in words else GRADED
+
+
+def _column(verdict):
+    """The verdict under which a formula is counted."""
+    return "repaired" if verdict.is_right_if_repaired else verdict.verdict
 
 
 def _verdict(verdict):
-    words = VERDICTS[verdict.verdict]
-    if verdict.verdict in ("right", "repaired"):
+    words = VERDICTS[_column(verdict)]
+    if _column(verdict) in ("right", "repaired", "inconsistent"):
         words += f", to {verdict.error:.0e}" if verdict.error else ", exactly"
     elif math.isfinite(verdict.error):
         words += f", off by {verdict.error:.2g}"
@@ -439,7 +447,7 @@ def _sheet(path, judge_sheet, scalars):
         line = re.sub(r"\s+", " ", f"{left} = {right}" if left else right)
         _say(f"{number:>3}  {line if len(line) <= 110 else line[:110] + ' …'}", f"     {_verdict(verdict)}")
         _tell(verdict)
-    counts = Counter(verdict.verdict for _, _, verdict in rows)
+    counts = Counter(_column(verdict) for _, _, verdict in rows)
     found = [f"{counts[name]} {words}" for name, words in VERDICTS.items() if counts[name]]
     found = [f"{len(rows)} formula{'s' * (len(rows) != 1)}", *found]
     _say("", " · ".join(found))

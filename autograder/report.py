@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from autograder.formula.verdict import ACCEPTED
+
 ROOT = Path(__file__).parents[1]
 STATUS = {
     "ok": ("var(--right,#14702e)", "right"),
@@ -22,8 +24,9 @@ FORMULAS = {
     "right": ("var(--right,#14702e)", "right"),
     "repaired": ("var(--right,#14702e)", "right after a repair"),
     "wrong": ("var(--wrong,#a3260f)", "not right"),
-    "asked": ("var(--wrong,#a3260f)", "ambiguous"),
-    "unread": ("var(--wrong,#a3260f)", "not read"),
+    "inconsistent": ("var(--right,#14702e)", "right, but not every step before it"),
+    "ambiguous": ("var(--muted,#5c5c5c)", "not graded: it can be read in several ways"),
+    "not read": ("var(--muted,#5c5c5c)", "not graded: it was not read"),
 }
 ERROR = 'style="fill:var(--wrong,#a3260f)"'  # a page that has a dark form sets the variables
 SQUARE, LARGEST = 15, 24  # pixels of an entry in a picture; entries along a side
@@ -57,7 +60,7 @@ def formula_html(question_id, found, source, points, maximum, mathml, places=())
         places: from `place`, where the book has what the named mistake is about.
     """
     colour, status = FORMULAS[found.verdict]
-    exact = found.verdict in ("right", "repaired") and math.isfinite(found.error)
+    exact = found.verdict in ACCEPTED and math.isfinite(found.error)
     status += (f", to {found.error:.0e}" if found.error else ", exactly") if exact else ""
     status += f", off by {found.error:.2g}" if found.name and math.isfinite(found.error) else ""
     lines = map(mathml, found.typeset.split(", \\\\\n"))

@@ -28,7 +28,7 @@ from .mistakes import BANK
 from .network import PARAMS
 from .questions import QUESTIONS
 from .references import GRADED, run
-from .targets import JACOBIANS, LAYERS, NETWORK, NOTATION, TARGETS, named_target, network, target_of, targets
+from .targets import INNER, JACOBIANS, LAYERS, NETWORK, NOTATION, TARGETS, named_target, network, target_of, targets
 
 EPS = 0.1
 DRAWS = 2
@@ -53,6 +53,16 @@ class _Draw(dict):
         return self[key]
 
 
+def _inner_gradient(q, name):
+    """The loss's gradient with respect to a step of the network that no question asks for."""
+    inputs = {key: q[key] for key in ("x", "y_a", "y_b", "r", "p", "eps", *PARAMS)}
+
+    def forward(moved):
+        return BANK.evaluate(inputs | {name: moved}).loss + 0 * np.sum(moved)
+
+    return numerical_jacobian(forward, {"moved": np.asarray(q[name], float)}, method="complex")["moved"]
+
+
 @lru_cache(maxsize=32)
 def drawn(seed, scalars=False, family=NETWORK):
     """(draw, inputs of the question's draw): symbols by key, truths by part, the sizes."""
@@ -60,7 +70,8 @@ def drawn(seed, scalars=False, family=NETWORK):
         q = GRADED.draw(family, seed)
         q |= dict(eps=EPS) if "eps" in q else {}
         chain = BANK.evaluate(BANK.inputs(family, q))
-        draw = {key: getattr(chain, key) for key, _ in LAYERS[family].values() if key != "sigma_b"}
+        draw = {key: getattr(chain, key) for key, _ in LAYERS[family].values() if key not in ("sigma_b", "exp_sum")}
+        draw |= {"exp_sum": np.exp(draw["z_2b"]).sum()} if family == "1-3" else {}
         draw |= {"sigma_b": np.sqrt(chain.var_b)} if "mu_b" in draw else {}
         sizes = dict(zip("nm", q["x"].shape[::-1], strict=False))
         return _Draw(draw | GRADED.truth(family, q), **sizes), q
@@ -72,6 +83,7 @@ def drawn(seed, scalars=False, family=NETWORK):
     slopes = GRADED.truth("2-1", q) | GRADED.truth("2-2 head", q)
     q["dz_2b"] = slopes["dz_2b"]
     slopes |= GRADED.truth("2-2 branch b", q) | GRADED.truth("2-2 branch a", q)
+    slopes |= {name: _inner_gradient(q, of) for name, of in INNER.items()}
     m, n = q["x"].shape
     sizes = dict(m=m, n=n, n_h=q["theta_1a"].shape[0], K=q["y_b"].shape[1])
     return _Draw(q | slopes, **sizes, sigma_b=np.sqrt(q["var_b"])), q
@@ -219,7 +231,7 @@ def judge_sheet(text, seed=0, *, scalars=False):
         try:
             tree = read(block, NOTATION)
         except FormulaError as error:
-            rows.append(("", block.strip(), FormulaVerdict("", "unread", words=(point(block, error),), at=error.at)))
+            rows.append(("", block.strip(), FormulaVerdict("", "not read", words=(point(block, error),), at=error.at)))
             continue
         for statement in tree.statements:
             left, *sides = statement.sides

@@ -6,30 +6,40 @@ from functools import lru_cache
 
 from .errors import FormulaError
 from .notation import (
+    ARROWS,
     CASE_WORDS,
     CLOSING,
+    COMPARISONS,
     CONNECTIVES,
+    CONTRADICTING,
+    DOTS,
     FONTS,
     FUNCTION_NAMES,
     GREEK_COMMANDS,
     GREEK_LETTERS,
     INDEX_COMMANDS,
+    LAYOUT_COMMANDS,
+    LOSS_WORDS,
+    MEAN_NAMES,
     PROSE,
     SAME_BRACKET,
     SAME_COMMAND,
     SIGNS,
 )
+from .spelling import in_ascii, is_foreign
 
 MAX_CHARACTERS, MAX_DEPTH = 10_000, 40
 LOST_BACKSLASH = re.compile(
     r"[\a\b\v\f]|\t(?=heta|ext|op\b|imes|frac|ilde|au)|\r(?=ho|ight|m\b)"
 )  # "\frac" without r: a form feed, "rac"
-CASES = r"\begin{cases}"
+CASES, MATRIX = r"\begin{cases}", r"\begin{matrix}"
+DIFFERENTIAL = "\\d"  # an upright d
 
 
 @dataclass(frozen=True)
 class Token:
-    """kind: "num", "letter", "func", "ones", "word", "nl", "open", "close", "eq", "op" or "end". at: (start, end)."""
+    """kind: "num", "letter", "func", "ones", "identity", "word", "dots", "nl", "open", "close", "eq", "op" or "end".
+    at: (start, end)."""
 
     kind: str
     text: str
@@ -46,12 +56,14 @@ def tokens_of(latex, notation):
         raise FormulaError(f"A formula of {len(latex):,} characters is too long: {MAX_CHARACTERS:,} are read.")
     if lost := LOST_BACKSLASH.search(latex):
         raise FormulaError('A backslash is lost here. Is the r missing, as in r"…"?', lost.span())
+    text, origin = in_ascii(latex, frozenset(label for labels in notation.labels.values() for label in labels))
     tokens, opened = [], []
-    for match in _matches(latex, _token_pattern(notation)):
-        for token in _tokens_in(match, notation):
+    for match in _matches(latex, text, origin, _token_pattern(notation)):
+        at = (origin[match.start()], max(origin[match.end()], origin[match.start()] + 1))
+        for token in _tokens_in(match, at, notation):
             _balance(token, opened)
             breaks_line = token.kind == "nl" or token.text == "&"
-            if not (breaks_line and opened and ("quad" in token.text or opened[-1].text != CASES)):
+            if not (breaks_line and opened and ("quad" in token.text or opened[-1].text not in (CASES, MATRIX))):
                 tokens.append(token)
     if opened:
         raise FormulaError(f"`{opened[-1].text}` is never closed, at {opened[-1].at[0]}.", opened[-1].at)
@@ -61,29 +73,43 @@ def tokens_of(latex, notation):
 @lru_cache(maxsize=8)
 def _token_pattern(notation):
     names, fonts, words = "|".join(FUNCTION_NAMES), "|".join(FONTS), "|".join(CONNECTIVES)
+    layout, arrows, dots = "|".join(LAYOUT_COMMANDS), "|".join(ARROWS), "|".join(DOTS)
+    means, losses = "|".join(MEAN_NAMES), "|".join(LOSS_WORDS)
     size = _size_pattern(notation)
     return re.compile(
         rf"""
-        (?P<skip> %[^\n]* | [^\S\n]+ | \\[,;:!>\ ] | ~ | \$ | \\[\[\]] | \\(?:label|tag)\{{[^{{}}]*\}}
+        (?P<skip> %[^\n]* | [^\S\n]+ | \\[,;:!>\ ()] | ~ | \$ | \\[\[\]]
+            | \\(?:label|tag\*?|color|textcolor|colorbox|hspace\*?|vspace\*?|h?phantom)\s*\{{[^{{}}]*\}}
+            | \\begin\s*\{{(?:alignat|array)\*?\}}\s*\{{[^{{}}]*\}} | \\end\s*\{{array\}}
             | \\in\s*\\mathbb\s*\{{?R\}}?(?:\^(?:\w|\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}))?
-            | \\(?:left|right)\s*\. | \\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits
-            |notag|nonumber|mathop|mathstrut|thinspace)(?![a-zA-Z])
-            | \\(?:begin|end)\s*\{{(?:aligned|align|equation|split|gather|gathered|multline)\*?\}} )
+            | \\(?:left|right)\s*\. | \\(?:{layout})(?![a-zA-Z])
+            | \\(?:begin|end)\s*\{{(?:aligned|align|alignat|equation|split|gather|gathered|multline|flalign|eqnarray
+                |displaymath|math)\*?\}} )
         | (?P<isones> (?:\\text\s*\{{)?\s{{0,9}}\bis\s+(?:a|the)\s+(?:column|vector)\s+of\s*\}}?\s*\$?(?:{size})?\$?
             \s*(?:\\text\s*\{{)?\s*ones\b\s*\}}? )
         | (?P<ones> \\begin\{{(?P<m>[bp]matrix)\}}\s*1\s*(?:\\\\\s*(?:1|\\vdots)\s*)+\\end\{{(?P=m)\}}
             (?:_\{{\s*{size}\s*\\times\s*1\s*\}})? | \\(?:{fonts})\s*(?:\{{\s*1\s*\}}|1) )
+        | (?P<mean> \\(?:mathbb|mathds|mathbbm|operatorname|mathrm|text)\s*(?:\{{\s*(?:{means})\s*\}}|E(?![a-zA-Z]))
+            | (?<![a-zA-Z\\])E(?=\s*\[) )
+        | (?P<identity> \\(?:text|textrm|{fonts})\s*\{{\s*(?:Id|id|eye)\s*\}} )
+        | (?P<cost> \\(?:text|textrm|{fonts})\s*\{{\s*(?i:{losses})\s*\}} )
         | (?P<func> \\(?:text|textrm|{fonts})\s*\{{\s*(?:{names})\s*\}} | \\?(?:{names})(?![a-zA-Z]) )
-        | (?P<word> \\text(?:rm|it)?\s*\{{[^{{}}]*\}} | (?<![a-zA-Z\\])(?:{words})(?![a-zA-Z]) )
+        | (?P<differential> \\(?:mathrm|text|rm|textrm|operatorname)\s*(?:\{{\s*d\s*\}}|d(?=[a-zA-Z\\{{])) )
+        | (?P<word> \\(?:text(?:rm|it|bf)?|mbox|intertext)\s*\{{(?:[^{{}}$]|\$[^$]*\$)*\}}
+            | (?<![a-zA-Z\\])(?:{words})(?![a-zA-Z]) | \\(?:{arrows})(?![a-zA-Z]) | [^\W\d_a-zA-Z\u0370-\u03ff]+ )
         | (?P<font> \\(?:{fonts})(?![a-zA-Z]) )
         | (?P<nl> \\\\(?:\[[^\]\n]*\])? | \n | \\q?quad(?![a-zA-Z]) )
-        | (?P<open> [({{\[] | \\\{{ | \\begin\s*\{{cases\}} | \\(?:lbrack|lVert|lvert)(?![a-zA-Z]) )
-        | (?P<close> [)}}\]] | \\\}} | \\end\s*\{{cases\}} | \\(?:rbrack|rVert|rvert)(?![a-zA-Z]) )
+        | (?P<open> [({{\[] | \\\{{ | \\begin\s*\{{d?cases\}} | \\begin\s*\{{[bpvBV]?(?:small)?matrix\}}
+            | \\(?:lbrack|lbrace|lVert|lvert|langle)(?![a-zA-Z]) )
+        | (?P<close> [)}}\]] | \\\}} | \\end\s*\{{d?cases\}} | \\end\s*\{{[bpvBV]?(?:small)?matrix\}}
+            | \\(?:rbrack|rbrace|rVert|rvert|rangle)(?![a-zA-Z]) )
         | (?P<num> \d+(?:\.\d+)? )
-        | (?P<eq> :?= | \\(?:coloneqq|triangleq|equiv)(?![a-zA-Z]) )
+        | (?P<eq> :?= | =: | \\(?:coloneqq|coloneq|triangleq|doteq|equiv)(?![a-zA-Z])
+            | \\(?:stackrel|overset|underset)\s*\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}\s*\{{\s*:?=\s*\}} )
+        | (?P<dots> \\(?:{dots})(?![a-zA-Z]) | \.\.\. )
         | (?P<cmd> \\[a-zA-Z]+ | \\\| )
         | (?P<letter> [a-zA-Zα-ωΑ-Ω] )
-        | (?P<op> [-+*/^_',;.&|<>:∘⊙≥≤≠−′·×] )
+        | (?P<op> [-+*/^_',;.&|<>:!∘⊙≥≤≠−′·×] )
         """,
         re.X,
     )
@@ -93,20 +119,20 @@ def _size_pattern(notation):
     return rf"[{notation.size_letters}](?:_\{{?\w+\}}?)?"
 
 
-def _matches(latex, pattern):
+def _matches(latex, text, origin, pattern):
     place = 0
-    while place < len(latex):
-        match = pattern.match(latex, place)
+    while place < len(text):
+        match = pattern.match(text, place)
         if not match or match.end() == place:
-            at = (place, match.end() if match else place + 1)
-            raise FormulaError(f"`{latex[place]}` has no meaning here, at {place}.", at)
+            start = origin[place]
+            raise FormulaError(f"`{latex[start]}` has no meaning here, at {start}.", (start, start + 1))
         place = match.end()
         yield match
 
 
-def _tokens_in(match, notation):
+def _tokens_in(match, at, notation):
     """The tokens of one match: none for what is skipped, two for "is a column of ones"."""
-    kind, text, at = match.lastgroup, match[0], match.span()
+    kind, text = match.lastgroup, match[0]
     if kind in ("skip", "font"):
         return ()
     if kind == "isones":
@@ -130,7 +156,9 @@ def _function(text):
 
 
 def _word(text):
-    return "word", re.sub(r"\\text(rm|it)?\s*\{|[{}]", "", text).strip()
+    if text[1:] in ARROWS:
+        return "word", ""
+    return "word", re.sub(r"\\(?:text(?:rm|it|bf)?|mbox|intertext)\s*\{|[{}]", "", text).strip()
 
 
 def _command(text):
@@ -148,13 +176,18 @@ def _bracket(kind):
     def spelled(text):
         for written, meant in SAME_BRACKET.items():
             text = text.replace(written, meant)
-        return kind, text
+        return kind, re.sub(r"\{(?:d(cases)|[bpvBV]?(?:small)?(matrix))\}", r"{\1\2}", text)
 
     return spelled
 
 
 _SPELLING = {  # from the kind of a match: (kind of the token, its text in one spelling)
     "func": _function,
+    "mean": lambda text: ("func", "mean"),
+    "identity": lambda text: ("identity", "I"),
+    "cost": lambda text: ("letter", "L"),
+    "differential": lambda text: ("letter", DIFFERENTIAL),
+    "dots": lambda text: ("dots", "\\dots"),
     "word": _word,
     "cmd": _command,
     "letter": _letter,
@@ -187,6 +220,7 @@ def _balance(token, opened):
 def statements_of(tokens):
     """The tokens of each statement. A line that goes on from the one before belongs to it."""
     lines = [line for line in _lines(tokens) if line[0]]
+    lines = _without_ranges(lines)
     statements, defines = [], False
     for number, (line, hard) in enumerate(lines):
         equals = _has_equals(line)
@@ -203,30 +237,82 @@ def statements_of(tokens):
 def _lines(tokens):
     """[(tokens of a line, whether a word or punctuation began it)], without words; some lines are empty."""
     lines, depth, remark, hard = [([], False)], 0, False, False
-    for token in tokens:
+    for number, token in enumerate(tokens):
         depth += (token.kind == "open") - (token.kind == "close")
         remark = (remark and token.kind != "nl") or (token.kind == "word" and "that" in token.text)  # "note that ..."
         if remark:
             continue
         if token.kind == "word" and depth == 0:
-            _check_word(token)
-        if depth == 0 and (token.kind in ("nl", "word") or token.text in (",", ";", ".")):
+            _check_word(token, tokens[number - 1] if number else None, tokens[number + 1 : number + 2])
+        if depth == 0 and (token.kind in ("nl", "word") or token.text in (",", ";", ".", "!", ":")):
             hard |= token.kind != "nl"
             lines.append(([], hard))
         elif depth or token.text != "&":
             lines[-1][0].append(token)
             hard = False
-    return lines
+    return [(_without_remark(line), hard) for line, hard in lines]
 
 
-def _check_word(token):
-    word = token.text.lower().strip(" ,:")
-    if word in CASE_WORDS:
+def _without_remark(line):
+    """A line without words in brackets, "(row by row)"."""
+    while len(line) > 2 and line[-1].text == ")" and line[-2].kind == "word" and line[-3].text == "(":
+        _check_word(line[-2], None, [])
+        line = line[:-3]
+    return line
+
+
+def _without_ranges(lines):
+    """The lines without those that say how far an index runs: "i = 1, …, m", "for all i \\in B"."""
+    kept, skip = [], False
+    for line, hard in lines:
+        texts = [token.text for token in line]
+        if skip and texts[0] not in (r"\dots", "i") and len(texts) <= 4 and not _has_equals(line):
+            skip = False
+            continue
+        skip = kept and (_is_range(texts) or (skip and texts == [r"\dots"]) or texts == [r"\dots"])
+        if not skip:
+            kept.append((line, hard))
+        skip = skip and (texts[-1:] == ["1"] or texts == [r"\dots"])
+    return kept
+
+
+def _is_range(texts):
+    if r"\forall" in texts:
+        return True
+    letters = [text for text in texts if text.isalpha() and len(text) == 1]
+    known = {"=", "1", "0", r"\in", "<", r"\leq", r"\dots", r"\{", r"\}", "{", "}", "[", "]", ",", "|", "-", ":"}
+    others = [text for text in texts if text not in known and text not in letters]
+    says = texts[1:2] in (["="], [r"\in"]) or any(text in ("<", r"\leq") for text in texts)
+    return says and not others and texts[1:3] != ["=", "0"] and len(letters) <= 4 and _names_one_index(texts)
+
+
+def _names_one_index(texts):
+    first = texts[0]
+    if texts[1] == "=":
+        return first in "ijklnrstq" and all(text in ("1", r"\dots", ",") or len(text) == 1 for text in texts[2:])
+    return first.isalpha() or first in ("1", "0")
+
+
+def _check_word(token, before, following):
+    """Refuse words that may change what a formula means: "if", "not", or the name of an unknown function."""
+    words = re.findall(r"[^\W\d_]+", token.text.lower())
+    if any(word in CASE_WORDS for word in words):
         raise FormulaError(
             f"`{token.text}` is read within \\begin{{cases}} alone, at {token.at[0]}. Or write [j = k].", token.at
         )
-    if word not in PROSE:
+    if all(word in PROSE for word in words):
+        return
+    contradicts = any(word in CONTRADICTING for word in words) or any(sign in token.text for sign in CONTRADICTING[-6:])
+    dangles = before is not None and (before.kind == "op" and before.text in _DANGLING)
+    applied = any(token.kind == "open" for token in following)
+    known = any(word in PROSE for word in words) or any(map(is_foreign, token.text))
+    at_an_end = before is None or before.kind in ("nl", "word") or before.text in (",", ".", ";", ":")
+    at_an_end |= not following or following[0].kind in ("nl", "word") or following[0].text in (",", ".", ";", ":", ")")
+    if contradicts or dangles or applied or not (known or at_an_end) or re.search(r"[\d=+*/^]", token.text):
         raise FormulaError(f"The words `{token.text}` are not read, at {token.at[0]}.", token.at)
+
+
+_DANGLING = {"-", "+", "/", "^", "_", r"\circ", r"\cdot", r"\otimes", "|", *COMPARISONS} - {"="}
 
 
 def _goes_on(before, defines, line, equals, hard, is_last):

@@ -153,13 +153,13 @@ def look(formulas, question_id, latex, why=""):
     """
     if latex is None:
         words = f"It could not be read: {visible(why)[:WORDS]}. A person will look at it." if why else NONE
-        return FormulaVerdict(question_id, "unread", words=(words,))
+        return FormulaVerdict(question_id, "not read", words=(words,))
     return _bounded(formulas.judge(question_id, latex, PUBLIC))
 
 
 def judge(formulas, question_id, latex, seen, seed):
     """The verdict on hidden draws, with the numbers and words of the public ones that `look` has seen."""
-    if seen.verdict == "unread":
+    if seen.verdict == "not read":
         return seen
     hidden = formulas.judge(question_id, latex, seed)
     if hidden.verdict == seen.verdict:

@@ -8,8 +8,9 @@
     right: "✓ Right.",
     repaired: "✓ Right after a repair.",
     wrong: "✗ Wrong.",
-    asked: "? This can be read in several ways.",
-    unread: "✗ It cannot be judged yet.",
+    inconsistent: "✓ Right, but a step before it is not.",
+    ambiguous: "? This can be read in several ways.",
+    "not read": "? It is not read yet.",
   };
 
   // Text as MathJax takes it: what stands on lines of its own is set on lines of its own.

@@ -20,7 +20,7 @@ def run(capsys, *words):
     [
         (RIGHT, cli.GRADED, ["right, to ", "it is a column of n_h"]),
         (DEFINED, cli.GRADED, ["g_i is a column of n_h", "it is a column of n_h"]),
-        (RIGHT.replace(r"\circ ", ""), cli.GRADED, ["right after a repair", r"was read as entry by entry, \circ"]),
+        (RIGHT.replace(r"\circ ", ""), cli.REPAIRED, ["right after a repair", r"was read as entry by entry, \circ"]),
         (RIGHT.replace(r"\hat x", "c"), cli.NEEDS_A_PERSON, ["wrong, off by", ": ∂L/∂γ from the output"]),
         (f"3 {RIGHT}", cli.NEEDS_A_PERSON, ["wrong, off by 2"]),
         (f"{RIGHT} )", cli.NEEDS_A_PERSON, ["not read", "`)` closes nothing", " ^"]),
@@ -49,7 +49,7 @@ def test_a_written_solution_is_checked_whole(capsys, tmp_path):
     status, out, _ = run(capsys, SHEET, "--scalars")
     assert status == cli.NEEDS_A_PERSON
     assert out.strip().splitlines()[-1] == (
-        "57 formulas · 30 right · 13 right after a repair · 12 wrong · 2 defining something"
+        "57 formulas · 30 right · 13 right after a repair · 4 wrong · 8 ambiguous · 2 defining something"
     )
     assert "batch statistics taken as constants; and sgn(z_1B) for ReLU's slope" in out
     right = tmp_path / "sheet.md"

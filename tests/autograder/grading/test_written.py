@@ -22,7 +22,7 @@ from tests.hw1 import ASSIGNMENT, WRITTEN, every_number, right_answers
 FORMULAS = ASSIGNMENT.formulas
 
 QUESTION = "2-2 theta_2a, written"
-REPAIRED = r'f = formula(r"\sum_i \frac{\partial L}{\partial z_{2A,i}} d_i")'
+REPAIRED = r'f = formula(r"\sum_i \frac{\partial L}{\partial z_{2A,i}} (M_i a_{1A,i})^T")'
 GAMMA = r"\frac1m \sum_i \theta_{2B}^T (\hat y_{b,i} - y_{b,i}) \circ \hat x_i"
 
 
@@ -260,8 +260,8 @@ def test_public_draws_are_those_that_a_student_has():
         ("repaired", 25, 0.75),
         ("repaired", 100, 0),
         ("wrong", 0, 0),
-        ("asked", 0, 0),
-        ("unread", 0, 0),
+        ("ambiguous", 0, 0),
+        ("not read", 0, 0),
     ],
 )
 def test_a_repair_costs_what_the_course_says(verdict, percent, share):
@@ -285,7 +285,8 @@ def test_a_repair_costs_nothing_unless_course_toml_says_so(course, submit):
     assert cell["auto_score"] == pytest.approx(0.6)
     assert record.status == "graded"
     page = shown(record, "check-2-2-theta_2a-written")
-    assert "right after a repair" in page and "0.6 of 1" in page and "d_i was read with a transpose." in page
+    assert "right after a repair" in page and "0.6 of 1" in page
+    assert "M_i times a_{1A,i} was read as entry by entry" in page
 
 
 def shown(record, name):

@@ -52,7 +52,7 @@ def test_what_passes_at_home_passes_when_graded_and_what_fails_fails():
     for formulas in FORMULAS.values():
         for name, latex in formulas.items():
             graded, home = judge_formula(name, latex), asked(latex, f"{name}, written").verdict
-            assert {graded.verdict, home.verdict} in ({graded.verdict}, {"wrong", "unread"}), (name, graded, home)
+            assert {graded.verdict, home.verdict} in ({graded.verdict}, {"wrong", "not read"}), (name, graded, home)
             assert home.name is None
 
 
@@ -162,7 +162,7 @@ nbformat.write(notebook, "run.ipynb")
 
 
 def test_in_a_plain_notebook_the_formula_is_typeset_and_its_verdict_printed(released, tmp_path):
-    cells = {"written-2-2-theta_2a": r'f = formula(r"\sum_i \frac{\partial L}{\partial z_{2A,i}} d_i")'}
+    cells = {"written-2-2-theta_2a": r'f = formula(r"\sum_i \frac{\partial L}{\partial z_{2A,i}} (M_i a_{1A,i})^T")'}
     folder = handed_in(released, tmp_path / "hw1", cells)
     subprocess.run([sys.executable, "-c", RUN], cwd=folder, check=True, capture_output=True, timeout=120)
     outputs = {
