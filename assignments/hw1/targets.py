@@ -24,7 +24,13 @@ NOTATION = Notation(
     features="h",
     labels=LABELS,
     capitals=frozenset({r"\theta", "z", "a", "Z", "A", r"\mu", r"\sigma"}),
-    quantities=frozenset(latex for q in QUANTITIES for latex in (q.latex, *q.also) if len(latex) == 1 or " " in latex),
+    quantities=frozenset(latex for q in QUANTITIES for latex in (q.latex, *q.also) if "_" not in latex) - {"", "L"},
+)
+
+LAYER_NOTATION = replace(  # on the pages of block 1 x and y have no labels
+    NOTATION,
+    labels={letter: labels for letter, labels in LABELS.items() if letter in (r"\mu", r"\sigma", "n")},
+    quantities=NOTATION.quantities | {"x", "y", "X", "Y", r"\hat x", r"\hat X", r"\sigma", r"\mu", "S"},
 )
 
 # {as it is written: (key in a draw, its axes)}
@@ -127,7 +133,7 @@ def target_of(question, part, written, axes, key, *, given=(), hidden=(), scalar
         axes="" if scalars and key in SCALARS else axes,
         key=key,
         symbols=table | gradients | unusable,
-        notation=NOTATION,
+        notation=LAYER_NOTATION if question in LAYERS else NOTATION,
         given=tuple(given),
         jacobians=tuple(JACOBIANS[part] for part in given if part in JACOBIANS),
         family=question if question in LAYERS else NETWORK,

@@ -104,7 +104,8 @@ class Target:
 # Names that LaTeX writes in letters
 
 FUNCTION_NAMES = ("ReLU", "relu", "diag", "Diag", "sgn", "sign", "exp", "log", "ln", "max", "min", "mean", "softmax")
-FUNCTION_NAMES += ("Softmax", "step", "Step", "heaviside", "Heaviside", "tr", "Tr", "trace", "vec", "SM", "smax")
+FUNCTION_NAMES += ("Softmax", "Step", "heaviside", "Heaviside", "trace")
+SHORT_FUNCTION_NAMES = ("step", "tr", "Tr", "vec", "SM", "smax", "unvec")  # function names where an argument follows
 SAME_FUNCTION = {"ln": "log", "sign": "sgn", "heaviside": "step", "trace": "tr", "sm": "softmax", "smax": "softmax"}
 DERIVATIVES = {"relu": "relu'"}  # of functions, that a prime denotes
 FUNCTIONS_OF_TWO = ("max", "min")
@@ -114,12 +115,18 @@ FONTS = ("mathbf", "boldsymbol", "bm", "mathrm", "mathit", "mathsf", "mathcal", 
 FONTS += ("mathbbm", "mathscr", "mathfrak", "pmb", "vec", "textbf", "rm", "bf", "sf", "it", r"operatorname\*?")
 CONNECTIVES = ("where", "with", "and", "for", "if", "otherwise", "else", "let", "mit", "wobei", "avec", "donde", "dove")
 CASE_WORDS = ("if", "else", "otherwise", "when", "wenn", "falls", "sonst", "si", "sinon")
+OTHERWISE_WORDS = {"otherwise", "else", "sonst", "sinon", "ansonsten", "altrimenti", "否则", "其他"}
+AND_WORDS = {"and", "und", "et", "y", "e", "且", "和"}
 IF_WORDS = {"if", "for", "when", "wenn", "falls", "fur", "si", "pour", "where", "provided", "se", "若", "当", "如果"}
 PROSE = {*CONNECTIVES, "when", "so", "hence", "thus", "then", "we", "have", "which", "is", "here", "using", "by", "as"}
 PROSE |= {"since", "because", "let", "us", "define", "denote", "finally", "therefore", "that", "set", "from", "all"}
 PROSE |= {"get", "obtain", "follows", "it", "the", "und", "sei", "seien", "dann", "also", "damit", "daher", "folgt"}
 PROSE |= {"somit", "hier", "ist", "ou", "et", "soit", "donc", "alors", "ainsi", "ici", "con", "sea", "entonces", "e"}
 PROSE |= {"writing", "put", "ergibt", "wir", "definiere", "setze", "posons", "on", "pour", "fur"}
+VERBS = {"is", "are", "denotes", "denote", "ist", "sind", "bezeichnet", "est", "sont", "designe", "stands", "means"}
+EQUALS_WORDS = {"is", "equals", "ist", "est", "gives", "gleich"}  # by themselves
+NEGATING = {"not", "no", "never", "without", "except", "up", "wrong", "nicht", "kein", "ohne", "pas", "sans", "unless"}
+HARMLESS = ("no sum", "no implied sum", "sum over", "summation over", "mean over", "average over", "keine summe")
 CONTRADICTING = ("not", "no", "never", "minus", "plus", "negative", "twice", "half", "times", "over", "divided", "up")
 CONTRADICTING += ("without", "except", "approximately", "approx", "proportional", "roughly", "transposed", "false")
 CONTRADICTING += ("wrong", "nicht", "kein", "keine", "ohne", "mal", "pas", "sans", "fois", "moins", "ne", "non", "sin")
@@ -135,9 +142,10 @@ LOSS_LETTERS = ("L", "J", "E", "l", "C", "Q", "F", r"\ell")  # above a derivativ
 # Spellings of one thing
 
 LAYOUT_COMMANDS = ("left", "right", "middle", r"[bB]igg?[lrm]?", "displaystyle", "textstyle", "scriptstyle", "limits")
-LAYOUT_COMMANDS += ("nolimits", "notag", "nonumber", "mathop", "mathrel", "mathstrut", "thinspace", "boxed", "fbox")
-LAYOUT_COMMANDS += ("therefore", "because", "blacksquare", "square", "Box", "qed", "qedhere", "checkmark", "underline")
-LAYOUT_COMMANDS += ("enspace", "smash", "hfill", "hline", "ensuremath", "mathord", "mathbin", "displaylimits")
+LAYOUT_COMMANDS += ("nolimits", "notag", "nonumber", "mathop", "mathrel", "mathstrut", "thinspace", "qty", "vb", "va")
+LAYOUT_COMMANDS += ("therefore", "because", "blacksquare", "square", "Box", "qed", "qedhere", "checkmark")
+LAYOUT_COMMANDS += ("enspace", "hfill", "hline", "mathord", "mathbin", "displaylimits")
+WRAPPERS = ("boxed", "fbox", "underline", "smash", "ensuremath", "bigl", "Aboxed")  # braces around a whole
 ARROWS = ("Rightarrow", "Longrightarrow", "implies", "iff", "Leftrightarrow", "to", "rightarrow", "longrightarrow")
 ARROWS += ("leadsto", "Leftarrow", "impliedby")
 DOTS = ("dots", "ldots", "cdots", "vdots", "ddots", "dotsc", "dotsb")
@@ -145,6 +153,7 @@ SAME_COMMAND = {"varepsilon": "epsilon", "le": "leq", "ge": "geq", "leqslant": "
 SAME_COMMAND |= {"odot": "circ", "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "widehat": "hat"}
 SAME_COMMAND |= {"overline": "bar", "widetilde": "tilde", "Vert": "|", "times": "cdot", "intercal": "top"}
 SAME_COMMAND |= {"prime": "'", "colon": ":", "ast": "cdot", "star": "cdot", "div": "/", "land": "wedge"}
+SAME_COMMAND |= {"succ": ">", "prec": "<", "succeq": "geq", "preceq": "leq", "pdv": "pdv", "dv": "pdv"}
 SAME_COMMAND |= {"lt": "<", "gt": ">", "vert": "vert", "bigodot": "circ", "bullet": "cdot", "bigcirc": "circ"}
 SAME_COMMAND |= {"vartheta": "theta", "transpose": "top", "varphi": "phi", "upsilon": "upsilon"}
 SIGNS = {"∘": r"\circ", "⊙": r"\circ", "≥": r"\geq", "≤": r"\leq", "≠": r"\neq", "−": "-", "′": "'", "·": r"\cdot"}

@@ -21,12 +21,14 @@ from dataclasses import dataclass, replace
 from .errors import FormulaError
 from .notation import (
     ACCENTS,
+    AND_WORDS,
     CLOSING,
     COMPARISONS,
     DERIVATIVES,
     FUNCTIONS_OF_TWO,
     IDENTITY,
     IF_WORDS,
+    KRONECKER,
     LOSS_LETTERS,
     SAME_FUNCTION,
     TRANSPOSES,
@@ -91,7 +93,8 @@ def read(latex, notation):
             else:
                 last = None
         if last is None:
-            statements.append(gradient_of_differential(Statement(tuple(sides), at=(line[0].at[0], end)), notation))
+            statement = _untransposed(Statement(tuple(sides), at=(line[0].at[0], end)))
+            statements.append(gradient_of_differential(statement, notation))
     if not tokens:
         raise FormulaError("There is no formula.")
     if not statements or last is not None:
@@ -193,23 +196,45 @@ class _Parser:
     def _sum(self):
         start, terms = self.next.at[0], []
         sign = self.take("-", "+")
+        places = []
         while True:
-            term = self.entrywise()
-            if sign and sign.text == "-":
-                term = Negative(term, at=(sign.at[0], term.at[1]))
-            terms.append(term)
+            places.append(self.place)
+            if self.next.kind == "dots" and terms:
+                terms = [self.sum_with_dots(places, start)]
+            else:
+                term = self.entrywise()
+                if sign and sign.text == "-":
+                    term = Negative(term, at=(sign.at[0], term.at[1]))
+                terms.append(term)
             sign = self.take("-", "+")
             if not sign:
                 return terms[0] if len(terms) == 1 else Sum(tuple(terms), at=self.span(start))
 
+    def sum_with_dots(self, places, start):
+        """a_1 + a_2 + … + a_m, from its dots on, as a sum over an index."""
+        self.place += 1
+        self.need("+", "after the dots")
+        begins = self.place
+        self.entrywise()
+        first, last = self.tokens[places[0] : places[1] - 1], self.tokens[begins : self.place]
+        sizes = [token.text for token in last if token.text in self.notation.sizes]
+        for size in dict.fromkeys(sizes):
+            general = [_with_letter(last, k, {size: "q"}) for k in range(len(last))]
+            if [t.text for t in general] == [_with_letter(first, k, {"1": "q"}).text for k in range(len(first))]:
+                return IndexSum("q", size, self.inner(general).whole(), at=self.span(start))
+        return self.fail("the terms of this sum follow no rule that is read")
+
     def entrywise(self):
         start, factors = self.next.at[0], [self.product()]
-        while sign := self.take(r"\circ", r"\oslash", r"\otimes", ":"):
+        while sign := self.take(r"\circ", r"\oslash", r"\otimes", ":", r"\vee"):
             right = self.product()
             if sign.text == r"\circ":
                 factors.append(right)
                 continue
             left = factors[0] if len(factors) == 1 else Entrywise(tuple(factors), at=self.span(start))
+            if sign.text == r"\vee":
+                factors = [Call("max", (left, right), at=self.span(start))]
+                continue
             kind = {r"\oslash": Quotient, r"\otimes": Kronecker, ":": InnerProduct}[sign.text]
             factors = [kind(left, right, at=self.span(start))]
         return factors[0] if len(factors) == 1 else Entrywise(tuple(factors), at=self.span(start))
@@ -336,6 +361,10 @@ class _Parser:
         token = self.next
         if token.text == "{":
             return self.braces()
+        if token.text == "(" and self.after_next:  # "a_(1B,i)", as some write without LaTeX
+            first = self.place
+            inner = self.braces()
+            return inner if self.tokens[first - 1].text == "_" else self.tokens[first : self.place]
         if token.kind in ("end", "close"):
             self.fail()
         if token.kind == "num" and len(token.text) > 1:
@@ -417,11 +446,15 @@ class _Parser:
                 return Identity(size or None, at=self.span(start))
         if symbol in notation.loss + LOSS_LETTERS and self.is_gradient_below(group):
             return self.gradient(start, name, self.inner(group).whole())
+        pair = self.letters(group, any_letter=all(token.text != "," for token in group))
+        if symbol == KRONECKER and not name.below and len(pair or ()) == 2:
+            return Name(symbol, pair, name.above, at=self.span(start))
         label, rest = "", [part for token in group for part in _subscript_pieces(token)]
         if "_" not in symbol and not name.below and symbol[0] != "∂":
             label, rest = _split_label(rest, notation.labels_of(symbol), notation.indices)
         tokens = [Token("letter", text, (0, 0)) for text in rest]
-        letters = self.letters(tokens, any_letter=bool(label) or symbol in notation.quantities)
+        known = bool(label or notation.labels_of(symbol)) or symbol in notation.quantities
+        letters = self.letters(tokens, any_letter=known)
         if letters is None:
             self.fail(f"`{''.join(rest)}` is no index ({', '.join(sorted(notation.indices))} are)")
         symbol = f"{symbol}_{label}" if label else symbol
@@ -473,7 +506,7 @@ class _Parser:
             return ""
         pieces = [part for token in group for part in _subscript_pieces(token) if part not in ("(", ")", "[", "]")]
         text, labels = "".join(pieces).lower(), self.notation.labels_of(atom.symbol)
-        if labels:
+        if labels or atom.symbol in self.notation.quantities:
             return text if text in labels else ""
         bracketed = group[0].text in ("(", "[") and group[-1].text in (")", "]")
         return text if bracketed and re.fullmatch(r"\d?[a-z]+|\d", text) and self.letters(group) is None else ""
@@ -508,7 +541,8 @@ class _Parser:
             return Number(token.text, at=self.span(start))
         if token.kind == "identity":
             self.place += 1
-            return Identity(at=self.span(start))
+            size = self.size_of_identity(self.group()) if self.take("_") else None
+            return Identity(size or None, at=self.span(start))
         if token.kind == "letter":
             self.place += 1
             if token.text in ("d", DIFFERENTIAL) and self.starts_name():
@@ -583,6 +617,15 @@ class _Parser:
         if token.text == r"\bar":
             return BatchMean(inner, at=self.span(start))
         return self.fail(f"`{token.text}` stands on a letter")
+
+    def norm(self, token, start):
+        kind = Norm if token.text == r"\norm" else Absolute
+        return kind(self.argument(), at=self.span(start))
+
+    def two_arguments(self, token, start):
+        """A derivative with its two arguments in braces, "\\pdv{L}{x}"."""
+        above = self.argument()
+        return self.gradient(start, above, self.argument())
 
     def with_a_note(self, token, start):
         """What stands above or below a brace, without the note on it."""
@@ -734,7 +777,7 @@ class _Parser:
 
     def condition(self, left):
         start, comparisons = left.at[0], [self.comparison(left)]
-        while self.take(r"\wedge", "and"):
+        while self.take_and():
             comparisons.append(self.comparison(self.sum()))
         return comparisons[0] if len(comparisons) == 1 else Both(tuple(comparisons), at=self.span(start))
 
@@ -774,6 +817,16 @@ class _Parser:
                 self.place += self.next.kind == "nl"
         return Cases(tuple(rows), at=self.span(start)) if rows else self.fail("cases are empty")
 
+    def take_and(self):
+        """Whether another condition follows: a sign, a word, or a comma that is not at the end of a line."""
+        if self.next.text == "," and self.after_next not in ("", r"\\", "\n", r"\end{cases}", "&"):
+            self.place += 1
+            return True
+        if self.next.kind == "word" and self.next.text.strip().lower() in AND_WORDS:
+            self.place += 1
+            return True
+        return bool(self.take(r"\wedge"))
+
     def take_if(self):
         """A word before a condition, "if"."""
         words = re.findall(r"\w+", self.next.text.lower()) if self.next.kind == "word" else []
@@ -794,9 +847,6 @@ class _Parser:
         written_out = self.argument_list(start) if name == "diag" and not bare else None
         inner = written_out or self.atom()
         inner = self.marks(inner, inner.at[0]) if bare else inner
-        if name == "step":
-            at = self.span(start)
-            return Indicator(Compare(">", inner, Number("0", at=at), at=at), at=at)
         return Call(name, (inner,), at=self.span(start))
 
     def call_of_two(self, name, start):
@@ -908,6 +958,9 @@ _COMMANDS = {
     r"\partial": _Parser.inline_derivative,
     r"\nabla": _Parser.nabla,
     **dict.fromkeys(ACCENTS, _Parser.accent),
+    r"\norm": _Parser.norm,
+    r"\abs": _Parser.norm,
+    r"\pdv": _Parser.two_arguments,
     **dict.fromkeys((r"\underbrace", r"\overbrace"), _Parser.with_a_note),
 }
 _STARTS = {*_COMMANDS, r"\sum"} - {"|", r"\|"}  # a bar may close as well
@@ -923,6 +976,8 @@ def _subscript_pieces(token):
     """The letters of a token below a name: "2B" may come as a number and a letter, as one word, or in braces."""
     if token.text in ("{", "}", "_"):
         return []
+    if token.text.startswith(r"\mathrm{"):
+        return list(token.text[8:-1])
     return list(token.text) if token.kind in ("word", "num") else [token.text]
 
 
@@ -940,10 +995,15 @@ def _between_commas(group):
 def _with_letter(cell, place, names):
     """A token of a matrix's cell; the number of a row or a column, as an index, is a letter."""
     token, before = cell[place], [other.text for other in cell[:place] if other.text != "{"][-1:]
-    if before == ["("]:
-        before = [other.text for other in cell[: place - 1] if other.text not in ("{", "(")][-1:]
-        before = before if before in (["_"], ["^"]) else []
-    is_index = before and before[0] in ("_", "^", ",") and any(t.text in ("_", "^") for t in cell[:place])
+    depth = 0
+    for k in range(place - 1, -1, -1):  # the bracket around it, if one begins after _ or ^
+        depth += (cell[k].kind == "close") - (cell[k].kind == "open")
+        if depth < 0:
+            depth = 0
+            if k and cell[k - 1].text in ("_", "^"):
+                before = ["_"]
+                break
+    is_index = before and before[0] in ("_", "^")
     return replace(token, kind="letter", text=names[token.text]) if is_index and token.text in names else token
 
 
@@ -970,6 +1030,14 @@ def _split_label(texts, known, indices):
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Differentials: dL = tr(G^T dV) says that G is the gradient
+
+
+def _untransposed(statement):
+    """A statement "X^T = R" as that on X."""
+    left = statement.sides[0]
+    if len(statement.sides) < 2 or not isinstance(left, Transpose) or not isinstance(left.inner, Name | Derivative):
+        return statement
+    return replace(statement, sides=(left.inner, *(Transpose(side, at=side.at) for side in statement.sides[1:])))
 
 
 def gradient_of_differential(statement, notation):

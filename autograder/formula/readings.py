@@ -28,6 +28,7 @@ from .tree import (
     IndexSum,
     Name,
     Negative,
+    Number,
     Product,
     Quotient,
     Sum,
@@ -47,6 +48,7 @@ TOLD = {  # {convention: the sentence on it}
     "samples above": "A letter in brackets above, as in x^{(i)}, was read as the sample.",
     "einstein": "An index that occurs twice was summed over.",
     "inner": "A dot between two columns was read as their inner product.",
+    "step at 0": "The step function was read as 1 at 0.",
     "adjoint bars": "A bar was read as the gradient of the loss.",
 }
 
@@ -122,6 +124,10 @@ def _conventions(tree, answered, target):
             yield frozenset(["samples above", "one sample"])
     if left is not None and any(name.below or name.above for name in names_in(left)):
         yield frozenset(["einstein"])
+    functions = {node.symbol for node in nodes(tree) if isinstance(node, AppliedLetter) and not node.primes}
+    steps = {"step"} & {target.functions.get(f) or target.notation.functions[f] for f in functions}
+    if steps or any(isinstance(node, Call) and node.function == "step" for node in nodes(tree)):
+        yield frozenset(["step at 0"])
     if any(isinstance(node, Product) and node.dots for node in nodes(tree)):
         yield frozenset(["inner"])
         yield frozenset(["inner", "one sample"])
@@ -134,6 +140,8 @@ def bars_are_adjoints(tree, target):
     defined = {side.symbol for s in tree.statements for side in s.sides[:-1] if isinstance(side, Name)}
     barred = [node for node in nodes(tree) if isinstance(node, Name) and node.symbol.startswith(BAR)]
     asked = (target.written or "").removeprefix("∂")
+    if any(_says_what_bars_are(s.sides[0], s.sides[-1], target) for s in tree.statements):
+        return True
     for name in barred:
         base, symbol = name.symbol.removeprefix(BAR), target.symbols.get(name.symbol.removeprefix(BAR))
         on_the_left = any(name in s.sides[:-1] for s in tree.statements)
@@ -193,7 +201,7 @@ def answer(tree, target=None):
     A line that begins with the name of what is asked is the answer. Otherwise the line without a left side is, or else
     the last one whose left side no other line uses.
     """
-    statements = tree.statements
+    statements = [s for s in tree.statements if not _is_a_remark(s, target)] or tree.statements
     asked_names = names_of_asked(target) if target else {None}
 
     def is_asked(side):
@@ -212,6 +220,21 @@ def answer(tree, target=None):
                 definitions[f"{side.symbol}()"] = (side, statement.sides[-1])
     left = [side for side in _left_sides(chosen) if is_asked(side)] or _left_sides(chosen)[:1]
     return (left[0] if left else None), chosen.sides[-1], definitions
+
+
+def _is_a_remark(statement, target):
+    """Whether a line says what a sign means: "H(0) = 1", or with any letter "\\bar v = ∂L/∂v"."""
+    left, right = statement.sides[0], statement.sides[-1]
+    if len(statement.sides) < 2:
+        return False
+    if isinstance(left, AppliedLetter):
+        return isinstance(left.inner, Number)
+    return target is not None and _says_what_bars_are(left, right, target)
+
+
+def _says_what_bars_are(left, right, target):
+    names = isinstance(left, Name) and isinstance(right, Name) and left.symbol.startswith(BAR)
+    return names and right.symbol == f"∂{left.symbol.removeprefix(BAR)}" and right.symbol[1:] not in target.symbols
 
 
 def names_of_asked(target):

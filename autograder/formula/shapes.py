@@ -89,7 +89,7 @@ class Rules:
 
     definitions: {name: (left side, body)}. samples: whether the samples of a batch stand in ROWS or COLUMNS.
     changes: the kinds of change that are allowed, of "sample", "feature", "range", "entrywise", "one sample",
-    "samples above", "adjoint bars", "inner" (products with a dot) and "stacked".
+    "samples above", "adjoint bars", "step at 0", "inner" (products with a dot) and "stacked".
     asked, jacobians, functions: as `key`, `jacobians` and `functions` of a Target. source: the string that was read.
     """
 
@@ -240,11 +240,13 @@ def _shape_name(node, around):
     if name == IDENTITY and not node.below:
         size = Unknown()
         return _make(IdentityMatrix, node, around, (size, size), (), size, rules.text(node), node.at)
-    if name in (KRONECKER, IDENTITY) and len(node.below) == 2 and not node.above:
+    if name in (KRONECKER, IDENTITY) and len(node.below) + len(node.above) == 2:
         return _shape_kronecker(node, around)
     if name == EULER and len(node.below) == 1 and not node.above:  # a unit vector
         is_one = Indicator(Compare("=", Name(UNIT), Name(node.below[0]), at=node.at), at=node.at)
-        return _shape_entries(Entries(is_one, (UNIT,), at=node.at), around)
+        vector = _shape_entries(Entries(is_one, (UNIT,), at=node.at), replace(around, comparing=True))
+        around.sizes.make_equal(vector.shape[0], around.range(node.below[0]))
+        return vector
     if name.startswith("∂"):
         raise FormulaError(
             f"You may not build upon {rules.text(node)} here: say what it is, on a line of its own.", node.at
@@ -276,8 +278,8 @@ def _shape_position(node, letter, around):
 
 
 def _shape_kronecker(node, around):
-    left, right = (_shape_position(node, letter, around) for letter in node.below)
-    around.sizes.make_equal(*map(around.range, node.below))
+    left, right = (_shape_position(node, letter, around) for letter in (*node.below, *node.above))
+    around.sizes.make_equal(*map(around.range, (*node.below, *node.above)))
     return _make(Elementwise, node, around, NUMBER, left.letters | right.letters, "=", left, right)
 
 
@@ -644,23 +646,16 @@ def _shape_applied(node, around):
         function = DERIVATIVES.get(function)
     if not function or node.primes > 1:
         raise FormulaError(f"{rules.text(node)}: which function is meant cannot be told.", node.at)
-    return shape(function_of(function, node.inner, node.at), around)
-
-
-def function_of(function, inner, at):
-    """A function applied, as a piece of the tree."""
-    if function == "step":
-        return Indicator(Compare(">", inner, Number("0", at=at), at=at), at=at)
-    return Call(function, (inner,), at=at)
+    return shape(Call(function, (node.inner,), at=node.at), around)
 
 
 def _own_function(node, left, body, around):
     """What a function that a line defines, "g(z) = \\max(0, z)", is of an argument."""
     variable = left.inner
     if node.primes == 1 and body in (Call("max", (Number("0"), variable)), Call("max", (variable, Number("0")))):
-        return function_of("relu'", node.inner, node.at)
+        return Call("relu'", (node.inner,), at=node.at)
     if node.primes == 1 and body == Call("relu", (variable,)):
-        return function_of("relu'", node.inner, node.at)
+        return Call("relu'", (node.inner,), at=node.at)
     if node.primes:
         raise FormulaError(f"{around.rules.text(node)}: the slope of this function is not read.", node.at)
 
@@ -730,6 +725,9 @@ def _shape_power(node, around):
     if around.sizes.wide(exponent.shape):
         words = around.rules.describe(map(around.sizes.of, exponent.shape))
         raise ShapeError(f"{around.rules.text(node.exponent)} is {words}, and a power is a number.", node.exponent.at)
+    if isinstance(base, DiagonalMatrix):
+        power = _make(Elementwise, node, around, base.inner.shape, base.letters, "^", base.inner, exponent)
+        return _make(DiagonalMatrix, node, around, base.shape, base.letters | exponent.letters, power)
     if _is_plain_matrix(base, around):
         words = around.rules.describe(map(around.sizes.of, base.shape))
         raise FormulaError(f"{around.rules.text(node.base)} is {words}: its powers are not read.", node.base.at)
@@ -762,6 +760,9 @@ def _shape_call(node, around):
     if len(node.arguments) == 2:
         return _all_combined(node.function, "compared", "arguments")(node, around)
     (inner,) = node.arguments
+    if node.function == "step":
+        sign = r"\geq" if around.repairs("step at 0") else ">"
+        return _shape_compare(Compare(sign, inner, Number("0", at=inner.at), at=node.at), around)
     if node.function in _SHAPED_CALLS:
         return _SHAPED_CALLS[node.function](node, shape(inner, around), inner, around)
     return _elementwise_call(node, node.function, inner, around)

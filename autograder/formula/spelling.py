@@ -3,7 +3,13 @@ r"""Unicode to the LaTeX that the tokens are read from: "ŷ" is "\hat{y}", "θ�
 Every character of the result knows its origin in what was written, so that messages point at what the student sees.
 """
 
+import re
 import unicodedata
+
+MAX_MACROS, MAX_EXPANDED = 20, 20_000
+MACRO = re.compile(
+    r"\\(?:(?:re)?newcommand\*?|def)\s*\{?\s*(\\[a-zA-Z]+)\s*\}?\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
+)
 
 ACCENT_MARKS = {"\u0302": r"\hat", "\u0304": r"\bar", "\u0305": r"\bar", "\u0303": r"\tilde", "\u0307": r"\dot"}
 CHARACTERS = {
@@ -84,7 +90,24 @@ def in_ascii(written, labels):
         place = end
     text = "".join(piece for piece, _ in pieces)
     origin = [place for piece, place in pieces for _ in piece]
-    return text, [*origin, len(written)]
+    return _without_macros(text, [*origin, len(written)])
+
+
+def _without_macros(text, origin):
+    r"""The text with what "\newcommand" abbreviates in full, without arguments, and without its definitions."""
+    for _ in range(MAX_MACROS):
+        match = MACRO.search(text)
+        if not match:
+            break
+        name, body = re.escape(match[1]), match[2]
+        text, origin = text[: match.start()] + text[match.end() :], origin[: match.start()] + origin[match.end() :]
+        uses = list(re.finditer(rf"{name}(?![a-zA-Z])", text))
+        if len(text) + len(uses) * len(body) > MAX_EXPANDED:
+            break
+        for use in reversed(uses):
+            origin[use.start() : use.end()] = [origin[use.start()]] * (len(body) + 2)
+            text = text[: use.start()] + f"{{{body}}}" + text[use.end() :]
+    return text, origin
 
 
 def _next_piece(written, place, labels):
