@@ -290,7 +290,7 @@ def _collect(args):
     _say(f"{len(done.students)} of {len(roster)} students collected: {_shown(args.out)}")
     if done.absent:
         _say(f"nothing came of {len(done.absent)}: {', '.join(map(shown, done.absent))}")
-    return _person(done.needs)
+    return _person(done.needs_attention)
 
 
 def _export(args):
@@ -323,7 +323,7 @@ def _export(args):
     for words in table.advice:
         _say(f"note: {words}")
     _say(f"grades for {args.to.capitalize()}: {_shown(path)}")
-    return _person(table.needs + needs)
+    return _person(table.needs_attention + needs)
 
 
 def _resolve(args):
