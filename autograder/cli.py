@@ -418,10 +418,10 @@ def _formula(args):
         verdicts = [verdict]
     else:
         verdicts = _sheet(Path(args.formula), formulas.judge_sheet, args.scalars)
-    words = {_column(verdict) for verdict in verdicts}
-    if words & {"inconsistent", "wrong", "ambiguous", "not read"}:
+    found = {verdict.verdict for verdict in verdicts}
+    if found & {"inconsistent", "wrong", "ambiguous", "not read"}:
         return NEEDS_A_PERSON
-    return REPAIRED if "repaired" in words else GRADED
+    return REPAIRED if "repaired" in found else GRADED
 
 
 def _column(verdict):

@@ -7,16 +7,16 @@ epsilon = 0.1 (so that it is seen where it is forgotten) and an upstream gradien
 same bank, and is looked for before any repair. No verdict depends on how a formula is written, only on its numbers.
 """
 
-import re
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import combinations
 
 import numpy as np
 
+from autograder.formula.documents import formulas_in
 from autograder.formula.errors import FormulaError, point
-from autograder.formula.parser import read
-from autograder.formula.readings import written_name
+from autograder.formula.parser import read_lines
+from autograder.formula.readings import is_a_remark, names_of_asked, written_name
 from autograder.formula.tree import Derivative, Formula, Name, Ones, Statement
 from autograder.formula.typesetting import typeset
 from autograder.formula.verdict import TOLERANCE, FormulaVerdict, compare, relative_error
@@ -218,47 +218,64 @@ def stored_mistakes(seeds):
 
 
 def judge_sheet(text, seed=0, *, scalars=False):
-    """The verdict on every right side of a written solution: Markdown, formulas between $$.
+    """The verdict on every right side of a written solution in Markdown.
 
-    A line of a gradient is held against the truth, whatever other gradients it builds upon; a line that defines
-    something serves all others.
+    Every display is found, and within lines every formula with an "=". A line of a gradient is held against the truth,
+    whatever other gradients it builds upon; a line that defines something serves all others.
 
     Returns:
-        [(left side, right side, FormulaVerdict)], LaTeX as it was written. A definition's verdict is "definition".
+        [(left side, right side, FormulaVerdict)], LaTeX as it was written. A definition's verdict is "definition"; what
+        is not read has a row too.
     """
-    statements, definitions, rows = [], [], []
-    for block in re.findall(r"\$\$(.*?)\$\$", text, re.S):
-        try:
-            tree = read(block, NOTATION)
-        except FormulaError as error:
-            rows.append(("", block.strip(), FormulaVerdict("", "not read", words=(point(block, error),), at=error.at)))
-            continue
-        for statement in tree.statements:
-            left, *sides = statement.sides
-            if sides and isinstance(left, Name | Derivative):
-                target = None if isinstance(sides[-1], Ones) else _sheet_target(left, scalars)
-                statements.append((block, statement, target))
-                if target is None:
-                    definitions.append(statement)
-    for block, statement, target in statements:
-        left, *sides = statement.sides
+    lines = [line for written in formulas_in(text) for line in _sheet_lines(written)]
+    targets = [_sheet_target(statement, scalars) if statement else None for _, statement, _ in lines]
+    definitions = tuple(s for (_, s, _), target in zip(lines, targets, strict=True) if s and target is None)
+    rows = []
+    for (latex, statement, problems), target in zip(lines, targets, strict=True):
+        rows += [("", latex.strip(), _not_read(latex, problem)) for problem in problems]
+        left, *sides = statement.sides if statement else (None,)
         for side in sides:
-            texts = [block[slice(*part.at)].strip() for part in (left, side)]
+            texts = [latex[slice(*part.at)].strip() for part in (left, side)]
             if target is None:
                 rows.append((*texts, FormulaVerdict("", "definition", typeset=typeset(side, NOTATION))))
                 continue
             tree = Formula((*definitions, Statement((left, side), at=statement.at)))
-            rows.append((*texts, _verdict(target, block, seed, scalars, tree=tree)))
+            rows.append((*texts, _verdict(target, latex, seed, scalars, tree=tree)))
     return rows
 
 
-def _sheet_target(left, scalars):
+def _sheet_lines(written):
+    """[(LaTeX, Statement or None, why something of it was not read)] of one formula of a text."""
+    latex = written.latex
+    if written.is_inline and "=" not in latex:
+        return []  # a symbol in a sentence
+    try:
+        lines = read_lines(latex, NOTATION)
+    except FormulaError as problem:
+        return [] if written.is_inline and problem.at is None else [(latex, None, [problem])]
+    lines = [line for line in lines if not line[0] or not is_a_remark(line[0], NOTATION)]
+    for k, (statement, problems) in enumerate(lines):
+        if statement and (len(statement.sides) < 2 or not isinstance(statement.sides[0], Name | Derivative)):
+            words = "This says of nothing what it is: begin with the name of the gradient, and an =."
+            told = problems or ([] if written.is_inline else [FormulaError(words, statement.at)])
+            lines[k] = (None, told)
+    return [(latex, statement, problems) for statement, problems in lines]
+
+
+def _not_read(latex, problem):
+    return FormulaVerdict("", "not read", words=(point(latex, problem),), at=problem.at)
+
+
+def _sheet_target(statement, scalars):
     """What a line's left side asks for, or None for a definition."""
+    left, *sides = statement.sides
+    if isinstance(sides[-1], Ones):
+        return None
     written, table = written_name(left), network(scalars)
     for target in TARGETS.values():
-        if target.written == written and target.question.startswith("2-2"):
+        if target.question.startswith("2-2") and written in names_of_asked(target):
             given = [f"d{symbol.key}" for symbol in table.values() if f"d{symbol.key}" != target.part]
-            asked = (target.question, target.part, written, target.axes, target.key)
+            asked = (target.question, target.part, target.written, target.axes, target.key)
             return target_of(*asked, given=given, scalars=scalars)
     symbol = table.get(written)
     return target_of("2-1", symbol.key, written, symbol.axes, symbol.key, scalars=scalars) if symbol else None

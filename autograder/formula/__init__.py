@@ -13,6 +13,7 @@ Each module imports only those before it, and NumPy:
     tree         the pieces of a formula
     typesetting  a tree to LaTeX in one spelling
     parser       tokens to a tree
+    documents    the formulas of a Markdown text
     arrays       the pieces of what a formula means, with their shapes
     shapes       a tree to arrays
     readings     the ways to read a whole formula, and the repairs

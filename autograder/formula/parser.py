@@ -79,30 +79,45 @@ def read(latex, notation):
     Raises:
         FormulaError: with the place, where it cannot be read.
     """
-    tokens, statements, unread, last = tokens_of(latex, notation), [], [], None
-    if bound := _bound_letters(tokens):
-        notation = replace(notation, indices=notation.indices | bound)
-    for line in statements_of(tokens):
-        end, sides = line[-1].at[1], []
-        for side in sides_of(line):
-            try:
-                sides.append(_Parser(side, end, notation).whole())
-            except FormulaError as problem:
-                unread.append(problem)
-                last = problem
-            else:
-                last = None
-        if last is None:
-            statement = _untransposed(Statement(tuple(sides), at=(line[0].at[0], end)))
-            statements.append(gradient_of_differential(statement, notation))
-    if not tokens:
-        raise FormulaError("There is no formula.")
-    if not statements or last is not None:
-        raise last or FormulaError("There is no formula.")
+    statements, unread, problem = [], [], None
+    for statement, problems in read_lines(latex, notation):
+        statements += [statement] if statement else []
+        unread += problems
+        problem = None if statement else problems[-1]
+    if not statements or problem:
+        raise problem or FormulaError("There is no formula.")
     tree = Formula(tuple(statements), latex, tuple(unread), at=(0, len(latex)))
     if (count := sum(1 for _ in nodes(tree))) > MAX_NODES:
         raise FormulaError(f"A formula of {count:,} pieces is too long: {MAX_NODES:,} are read.")
     return tree
+
+
+def read_lines(latex, notation):
+    """[(Statement or None, the FormulaErrors of sides that were not read)] of each line; None if its last side was not.
+
+    Raises:
+        FormulaError: with the place, where there are no tokens, or none at all.
+    """
+    tokens = tokens_of(latex, notation)
+    if not tokens:
+        raise FormulaError("There is no formula.")
+    if bound := _bound_letters(tokens):
+        notation = replace(notation, indices=notation.indices | bound)
+    lines = []
+    for line in statements_of(tokens):
+        end, sides, problems = line[-1].at[1], [], []
+        for tokens_of_side in sides_of(line):
+            try:
+                sides.append(_Parser(tokens_of_side, end, notation).whole())
+            except FormulaError as problem:
+                sides.append(None)
+                problems.append(problem)
+        statement = None
+        if sides[-1] is not None:
+            statement = Statement(tuple(side for side in sides if side is not None), at=(line[0].at[0], end))
+            statement = gradient_of_differential(_untransposed(statement), notation)
+        lines.append((statement, problems))
+    return lines
 
 
 def _bound_letters(tokens):

@@ -201,7 +201,8 @@ def answer(tree, target=None):
     A line that begins with the name of what is asked is the answer. Otherwise the line without a left side is, or else
     the last one whose left side no other line uses.
     """
-    statements = [s for s in tree.statements if not _is_a_remark(s, target)] or tree.statements
+    statements = [s for s in tree.statements if not target or not is_a_remark(s, target.notation, target)]
+    statements = statements or tree.statements
     asked_names = names_of_asked(target) if target else {None}
 
     def is_asked(side):
@@ -222,13 +223,15 @@ def answer(tree, target=None):
     return (left[0] if left else None), chosen.sides[-1], definitions
 
 
-def _is_a_remark(statement, target):
-    """Whether a line says what a sign means: "H(0) = 1", or with any letter "\\bar v = ∂L/∂v"."""
+def is_a_remark(statement, notation, target=None):
+    """Whether a line defines nothing: "m = 5", "i = 1", "H(0) = 1", or with any letter "\\bar v = ∂L/∂v"."""
     left, right = statement.sides[0], statement.sides[-1]
     if len(statement.sides) < 2:
         return False
     if isinstance(left, AppliedLetter):
         return isinstance(left.inner, Number)
+    if isinstance(left, Name) and isinstance(right, Number) and left.symbol in {*notation.sizes, *notation.indices}:
+        return True
     return target is not None and _says_what_bars_are(left, right, target)
 
 

@@ -593,8 +593,8 @@ def test_a_whole_sheet_with_its_definitions_of_symbols():
     sheet = r"$$\sigma_B = \frac1m \sum_{i=1}^m (a_{1Bi} - \mu_B)^2$$ and "
     sheet += r"$$\hat x = \frac{a_{1B} - \mu_B}{\sqrt{\mu_B^2 + \epsilon}}$$"
     rows = judge_sheet(sheet + r" and $$c_i = ($$")
-    assert [verdict.verdict for _, _, verdict in rows] == ["not read", "wrong", "wrong"]
-    assert rows[2][2].name == "μ_B² where σ_B² belongs"
+    assert [verdict.verdict for _, _, verdict in rows] == ["wrong", "wrong", "not read"]
+    assert rows[1][2].name == "μ_B² where σ_B² belongs"
 
 
 def test_a_size_that_a_question_does_not_have_is_a_verdict():
