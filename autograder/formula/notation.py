@@ -57,6 +57,10 @@ class Notation:
         return self.labels.get(symbol) or self.labels.get(symbol.rpartition(" ")[2], ())
 
     @property
+    def all_labels(self):
+        return frozenset(label for labels in self.labels.values() for label in labels)
+
+    @property
     def size_letters(self):
         """The letters that names of sizes begin with."""
         return "".join(sorted({name[0] for name in self.sizes}))
@@ -130,7 +134,8 @@ HARMLESS = ("no sum", "no implied sum", "sum over", "summation over", "mean over
 CONTRADICTING = ("not", "no", "never", "minus", "plus", "negative", "twice", "half", "times", "over", "divided", "up")
 CONTRADICTING += ("without", "except", "approximately", "approx", "proportional", "roughly", "transposed", "false")
 CONTRADICTING += ("wrong", "nicht", "kein", "keine", "ohne", "mal", "pas", "sans", "fois", "moins", "ne", "non", "sin")
-CONTRADICTING += ("about", "almost", "nearly", "unless", "instead", "neither", "nor", "incorrect", "falsch", "faux")
+CONTRADICTING += ("ca", "circa", "etwa", "rund", "ungefahr", "environ", "about", "almost")
+CONTRADICTING += ("nearly", "unless", "instead", "neither", "nor", "incorrect", "falsch", "faux")
 CONTRADICTING += ("sum", "mean", "transpose", "inverse", "minus", "durch", "geteilt", "par")
 CONTRADICTING += ("不", "非", "没", "除", "乘", "负")  # signs that a longer word may hold
 ACCENTS = (r"\hat", r"\bar", r"\tilde", r"\dot")

@@ -107,6 +107,9 @@ def read_lines(latex, notation):
     for line in statements_of(tokens):
         end, sides, problems = line[-1].at[1], [], []
         for tokens_of_side in sides_of(line):
+            if function := _function_alone(tokens_of_side, sides):
+                sides[:] = function
+                continue
             try:
                 sides.append(_Parser(tokens_of_side, end, notation).whole())
             except FormulaError as problem:
@@ -118,6 +121,15 @@ def read_lines(latex, notation):
             statement = gradient_of_differential(_untransposed(statement), notation)
         lines.append((statement, problems))
     return lines
+
+
+def _function_alone(tokens, sides):
+    """The sides of "φ = ReLU", as φ(z) = ReLU(z); or None."""
+    if len(tokens) != 1 or tokens[0].kind != "func" or len(sides) != 1 or not isinstance(sides[0], Name):
+        return None
+    left, variable, name = sides[0], Name("z", at=tokens[0].at), tokens[0].text.lower()
+    function = Call(SAME_FUNCTION.get(name, name), (variable,), at=tokens[0].at)
+    return [AppliedLetter(left.symbol, 0, variable, at=left.at), function]
 
 
 def _bound_letters(tokens):
@@ -283,7 +295,8 @@ class _Parser:
         if self.take(r"\sum"):
             return self.index_sum(start)
         if self.next.kind == "func" and self.next.text == "mean":
-            return self.index_mean(start)
+            mean = self.index_mean(start)
+            return self.marks(mean, start) if self.tokens[self.place - 1].kind == "close" else mean
         atom = self.atom()
         if isinstance(atom, _Operator):
             return self.gradient(start, self.deeper(self.entrywise), atom.wrt)
@@ -465,7 +478,8 @@ class _Parser:
         if symbol == KRONECKER and not name.below and len(pair or ()) == 2:
             return Name(symbol, pair, name.above, at=self.span(start))
         label, rest = "", [part for token in group for part in _subscript_pieces(token)]
-        if "_" not in symbol and not name.below and symbol[0] != "∂":
+        has_labels = notation.labels_of(symbol) or symbol not in notation.quantities
+        if "_" not in symbol and not name.below and symbol[0] != "∂" and has_labels:
             label, rest = _split_label(rest, notation.labels_of(symbol), notation.indices)
         tokens = [Token("letter", text, (0, 0)) for text in rest]
         known = bool(label or notation.labels_of(symbol)) or symbol in notation.quantities
@@ -517,7 +531,11 @@ class _Parser:
 
     def label_above(self, atom, group):
         """The label of a name that stands above it in brackets, z^{(2B)}; or ""."""
-        if not isinstance(atom, Name) or "_" in atom.symbol or group[0].text not in ("(", "[", "2", "1"):
+        if not isinstance(atom, Name) or "_" in atom.symbol:
+            return ""
+        if len(group) == 1 and not self.notation.labels_of(atom.symbol) and atom.symbol not in self.notation.quantities:
+            return group[0].text if group[0].text in self.notation.all_labels - self.notation.indices else ""
+        if group[0].text not in ("(", "[", "2", "1"):
             return ""
         pieces = [part for token in group for part in _subscript_pieces(token) if part not in ("(", ")", "[", "]")]
         text, labels = "".join(pieces).lower(), self.notation.labels_of(atom.symbol)

@@ -16,7 +16,7 @@ from itertools import product
 
 from .arrays import Reading, Unknown
 from .errors import FormulaError, ShapeError
-from .shapes import BAR, COLUMNS, ROWS, Rules, part_of, shape, surroundings
+from .shapes import BAR, COLUMNS, ROWS, Rules, name_of_derivative, part_of, shape, surroundings
 from .tree import (
     AppliedLetter,
     Both,
@@ -217,6 +217,9 @@ def answer(tree, target=None):
             defines = statement is not chosen or len(statement.sides) > 2
             if isinstance(side, Name) and not is_asked(side) and defines:
                 definitions[side.symbol] = (side, statement.sides[-1])
+            if isinstance(side, Derivative) and len(names_in(side)) == 2 and not is_asked(side) and defines:
+                name = name_of_derivative(side)
+                definitions[name.symbol] = (name, statement.sides[-1])
             if isinstance(side, AppliedLetter) and isinstance(side.inner, Name) and not side.primes and defines:
                 definitions[f"{side.symbol}()"] = (side, statement.sides[-1])
     left = [side for side in _left_sides(chosen) if is_asked(side)] or _left_sides(chosen)[:1]

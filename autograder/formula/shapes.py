@@ -394,6 +394,8 @@ def _add_feature_index(node, around, axes, given):
 
 
 def _shape_entry(node, around):
+    if len(node.letters) < 3 and not any(map(around.knows, node.letters)) and _is_of_entries(node, around):
+        return _shape_entries(Entries(node.inner, node.letters, at=node.at), around)
     array = shape(node.inner, around)
     kept, axes, turned = _axes_of(array.shape, around)
     more = tuple(sorted(array.letters))
@@ -401,6 +403,12 @@ def _shape_entry(node, around):
     of_sample = bool(axes) and around.sizes.of(axes[0]) == around.rules.notation.samples and len(node.letters) == 1
     below, above = ((), node.letters) if of_sample else (node.letters, ())
     return _select(node, around, source, axes, below, above, more)
+
+
+def _is_of_entries(node, around):
+    """Whether brackets hold an entry, so that the indices below make a matrix of it: "(\\delta_{jk})_{jk}"."""
+    names = [name for name in nodes(node.inner) if isinstance(name, Name)]
+    return all(any(letter in (*name.below, *name.above) for name in names) for letter in node.letters)
 
 
 def _axes_of(dimensions, around):
@@ -862,8 +870,17 @@ def _lacks_sample(body, around):
     return any(symbol and symbol.axes[:1] == samples for symbol in symbols)
 
 
+def name_of_derivative(node):
+    """A derivative of one name with respect to another as a name, for where a line says what it is."""
+    of, wrt = node.of, node.wrt
+    below = (*of.below, *(letter for letter in wrt.below if letter not in of.below))
+    return Name(f"{of.symbol}/{wrt.symbol}", below, of.above + wrt.above, at=node.at)
+
+
 def _shape_derivative(node, around):
     rules, wrt, above = around.rules, node.wrt, node.of
+    if isinstance(above, Name) and (name := name_of_derivative(node)).symbol in rules.definitions:
+        return _shape_defined(name, around)
     symbol = rules.symbols.get(wrt.symbol)
     if not symbol or wrt.symbol in rules.definitions or wrt.symbol.startswith("∂"):
         raise FormulaError(f"{rules.text(wrt)}: a slope is taken along a symbol of the notation page.", wrt.at)

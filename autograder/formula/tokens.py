@@ -64,7 +64,7 @@ def tokens_of(latex, notation):
         raise FormulaError(f"A formula of {len(latex):,} characters is too long: {MAX_CHARACTERS:,} are read.")
     if lost := LOST_BACKSLASH.search(latex):
         raise FormulaError('A backslash is lost here. Is the r missing, as in r"…"?', lost.span())
-    text, origin = in_ascii(latex, frozenset(label for labels in notation.labels.values() for label in labels))
+    text, origin = in_ascii(latex, notation.all_labels)
     tokens, opened, wrappers, wraps = [], [], [], False
     for match in _matches(latex, text, origin, _token_pattern(notation)):
         at = (origin[match.start()], max(origin[match.end()], origin[match.start()] + 1))
