@@ -20,6 +20,7 @@ ALLOWED = {
         "autograder.gradcheck",
         "autograder.source_code",
     ],
+    "autograder.questions.formula_network": ["autograder.formula", "autograder.gradcheck", "autograder.steps"],
     "autograder.mistakes": ["autograder.questions.model", "autograder.steps"],
     "assignments": ["solutions", "autograder"],
     "verification": ["solutions", "autograder", "assignments"],

@@ -13,15 +13,11 @@ from itertools import combinations
 
 import numpy as np
 
-from autograder.formula.documents import formulas_in
-from autograder.formula.errors import FormulaError, point
-from autograder.formula.parser import read_lines
-from autograder.formula.readings import is_a_remark, names_of_asked, written_name
-from autograder.formula.tree import Derivative, Formula, Name, Ones, Statement
-from autograder.formula.typesetting import typeset
-from autograder.formula.verdict import TOLERANCE, FormulaVerdict, compare, relative_error
+from autograder.formula.readings import names_of_asked, written_name
+from autograder.formula.verdict import TOLERANCE, compare, relative_error
 from autograder.gradcheck import numerical_jacobian
 from autograder.mistakes.model import Named
+from autograder.questions.formula_network import judge_lines
 from autograder.questions.public import shown_by
 
 from .mistakes import BANK
@@ -227,51 +223,16 @@ def judge_sheet(text, seed=0, *, scalars=False):
         [(left side, right side, FormulaVerdict)], LaTeX as it was written. A definition's verdict is "definition"; what
         is not read has a row too.
     """
-    lines = [line for written in formulas_in(text) for line in _sheet_lines(written)]
-    targets = [_sheet_target(statement, scalars) if statement else None for _, statement, _ in lines]
-    definitions = tuple(s for (_, s, _), target in zip(lines, targets, strict=True) if s and target is None)
-    rows = []
-    for (latex, statement, problems), target in zip(lines, targets, strict=True):
-        rows += [("", latex.strip(), _not_read(latex, problem)) for problem in problems]
-        left, *sides = statement.sides if statement else (None,)
-        for side in sides:
-            texts = [latex[slice(*part.at)].strip() for part in (left, side)]
-            if target is None:
-                rows.append((*texts, FormulaVerdict("", "definition", typeset=typeset(side, NOTATION))))
-                continue
-            tree = Formula((*definitions, Statement((left, side), at=statement.at)))
-            rows.append((*texts, _verdict(target, latex, seed, scalars, tree=tree)))
-    return rows
 
+    def judge(latex, tree, target):
+        return _verdict(target, latex, seed, scalars, tree=tree)
 
-def _sheet_lines(written):
-    """[(LaTeX, Statement or None, why something of it was not read)] of one formula of a text."""
-    latex = written.latex
-    if written.is_inline and "=" not in latex:
-        return []  # a symbol in a sentence
-    try:
-        lines = read_lines(latex, NOTATION)
-    except FormulaError as problem:
-        return [] if written.is_inline and problem.at is None else [(latex, None, [problem])]
-    lines = [line for line in lines if not line[0] or not is_a_remark(line[0], NOTATION)]
-    for k, (statement, problems) in enumerate(lines):
-        if statement and (len(statement.sides) < 2 or not isinstance(statement.sides[0], Name | Derivative)):
-            words = "This says of nothing what it is: begin with the name of the gradient, and an =."
-            told = problems or ([] if written.is_inline else [FormulaError(words, statement.at)])
-            lines[k] = (None, told)
-    return [(latex, statement, problems) for statement, problems in lines]
-
-
-def _not_read(latex, problem):
-    return FormulaVerdict("", "not read", words=(point(latex, problem),), at=problem.at)
+    return judge_lines(text, NOTATION, partial(_sheet_target, scalars=scalars), judge)
 
 
 def _sheet_target(statement, scalars):
     """What a line's left side asks for, or None for a definition."""
-    left, *sides = statement.sides
-    if isinstance(sides[-1], Ones):
-        return None
-    written, table = written_name(left), network(scalars)
+    written, table = written_name(statement.sides[0]), network(scalars)
     for target in TARGETS.values():
         if target.question.startswith("2-2") and written in names_of_asked(target):
             given = [f"d{symbol.key}" for symbol in table.values() if f"d{symbol.key}" != target.part]

@@ -9,6 +9,7 @@ Each module imports only those before it, and NumPy:
     errors       why a formula could not be read, and where
     notation     what can be written: what an assignment hands in, and tables of commands, signs and words
     spelling     Unicode to LaTeX
+    table        a network's quantities to symbols, sizes and targets
     tokens       a string to tokens, tokens to statements
     tree         the pieces of a formula
     typesetting  a tree to LaTeX in one spelling

@@ -641,6 +641,8 @@ class _Parser:
         return self.atom()
 
     def root(self, token, start):
+        if self.next.text == "[":
+            self.fail("roots are read as square roots")
         return Root(self.argument(), at=self.span(start))
 
     def accent(self, token, start):

@@ -399,6 +399,8 @@ def _reading(around, left, body, axes, way, transposed):
     order = _left_letters(around, left, axes)
     if around.sample and order[0] is None:
         order = [ANY_SAMPLE, *order[1:]]
+    if len(named := [letter for letter in order if letter]) > len(set(named)):
+        raise ShapeError("One index stands for two axes of what is asked.", left.at if left else body.at)
     for letter, size in zip(order, axes or "", strict=False):
         if letter:
             around = around.within(letter, size)

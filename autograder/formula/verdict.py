@@ -196,7 +196,9 @@ def _after_a_repair(verdict, computed, problem, explain):
         words = (problem, f"It would be right like this: {reading.repair}", A_PERSON_READS)
         return replace(verdict, words=words)
     name, sentences = explain(computed.values)
-    return replace(verdict, name=name, words=(problem, f"It was tried like this: {reading.repair}", *sentences))
+    if name and " in place of " not in reading.repair:  # a range that is changed may make the mistake itself
+        return replace(verdict, verdict="wrong", name=name, words=(reading.repair, *sentences))
+    return replace(verdict, words=(problem, f"It was tried like this: {reading.repair}", A_PERSON_READS))
 
 
 def _of_any_shape(tree, target):

@@ -49,7 +49,7 @@ def test_a_written_solution_is_checked_whole(capsys, tmp_path):
     status, out, _ = run(capsys, SHEET, "--scalars")
     assert status == cli.NEEDS_A_PERSON
     assert out.strip().splitlines()[-1] == (
-        "57 formulas · 30 right · 13 right after a repair · 4 wrong · 8 ambiguous · 2 defining something"
+        "57 formulas · 30 right · 13 right after a repair · 12 wrong · 2 defining something"
     )
     assert "batch statistics taken as constants; and sgn(z_1B) for ReLU's slope" in out
     right = tmp_path / "sheet.md"

@@ -51,7 +51,14 @@ def typeset(node):
 
 
 RIGHT, WRONG = writings("right"), writings("wrong")
-CASES = [json.loads(line) for line in (HERE / "cases.jsonl").read_text("utf8").splitlines()]  # in any notation
+
+
+def cases(name):
+    """[{question, latex, truth, ...}] of a file of writings in any notation."""
+    return [json.loads(line) for line in (HERE / f"{name}.jsonl").read_text("utf8").splitlines()]
+
+
+CASES = cases("cases")
 SOURCE = formulas()
 
 
@@ -109,6 +116,19 @@ def test_no_wrong_writing_in_any_notation_is_accepted():
     shifted = "1/m shifted: intermediate false, end right"
     assert steps == {"false middle step", "extra wrong claim", shifted}
     assert sum(verdict.verdict == "wrong" for _, verdict in verdicts) >= 90
+
+
+@pytest.mark.parametrize("name, count, not_read", [("blind", 102, 5), ("notations", 256, 3)])
+def test_of_other_writings_hardly_any_is_not_read_none_called_wrong_and_no_wrong_one_accepted(name, count, not_read):
+    """`blind` was written by somebody who had not seen the parser; the others aim at what it is made of."""
+    verdicts = [(case, judge_formula(case["question"], case["latex"], 1)) for case in cases(name)]
+    of_right = [verdict for case, verdict in verdicts if case["truth"] == "right"]
+    assert len(of_right) == count
+    refused = [verdict for verdict in of_right if verdict.verdict not in ("right", "repaired")]
+    assert [verdict for verdict in refused if not verdict.needs_a_person] == []
+    assert len(refused) <= not_read, refused
+    accepted = ("right", "repaired")
+    assert not [case for case, verdict in verdicts if case["truth"] == "wrong" and verdict.verdict in accepted]
 
 
 @pytest.mark.parametrize("scalars", [True, False], ids=["one gamma for all", "one a feature"])
@@ -430,7 +450,7 @@ def test_every_writing_reads_back_as_itself_from_its_typeset_form():
 INDEX = st.sampled_from(["i", "j", "k", "l", "i'"])
 LETTERS = st.lists(INDEX, max_size=2).map(tuple)
 WRITTEN = [name for name in network() if name != "L"]
-WRITTEN += [r"\delta", "g", "g_a", r"\bar g", r"\kappa_out", r"∂\gamma", "∂c", "n_h"]
+WRITTEN += [r"\delta", "g", "g_a", r"\bar g", r"\kappa_out", r"∂\gamma", "∂c", "n_h", r"∂\sigma^2_b", r"\mathrm{CE}"]
 NAMES = st.builds(
     tree.Name,
     st.sampled_from(WRITTEN),
@@ -439,6 +459,7 @@ NAMES = st.builds(
 )
 LEAVES = NAMES | st.builds(tree.Number, st.sampled_from(["1", "2", "12", "0.5"]))
 LEAVES |= st.builds(tree.Ones, st.sampled_from([None, *NOTATION.sizes]))
+LEAVES |= st.builds(tree.Identity, st.sampled_from([None, *NOTATION.sizes]))
 
 
 def _grow(inner):
@@ -461,6 +482,9 @@ def _grow(inner):
         st.builds(tree.IndexSum, INDEX, st.sampled_from([None, "m", "n_h", "n_yb"]), inner),
         st.builds(tree.IndexMean, INDEX, inner),
         st.builds(tree.Indicator, compare),
+        st.builds(tree.BatchMean, inner),
+        *(st.builds(kind, inner, inner) for kind in (tree.Kronecker, tree.InnerProduct)),
+        st.builds(tree.AppliedLetter, st.sampled_from(["f", "g", "H", r"\sigma"]), st.sampled_from([0, 1]), inner),
         st.builds(tree.Call, st.sampled_from(["relu", "relu'", "sgn", "exp", "log", "diag", "softmax"]), one),
         st.builds(tree.Call, st.sampled_from(tables.FUNCTIONS_OF_TWO), two),
         st.builds(tree.Derivative, inner, NAMES.filter(lambda node: node.symbol[0] != "∂")),
