@@ -352,16 +352,13 @@ def _resolve(args):
 
 
 def _report(args):
-    from .course import late_policy
     from .course.folder import write_whole
     from .grading.gradebook import graded_cells, grades, load_records
     from .reports.class_report import page
 
     course = _graded_course(args)
     records = load_records(course)
-    text = page(
-        course.assignment, grades(course, records), records, graded_cells(course), late_policy.read_policy(course.root)
-    )
+    text = page(course.assignment, grades(course, records), records, graded_cells(course), course.rules.late)
     path = course.out / "report.html"
     write_whole(path, text)
     _say(f"the class: {_shown(path)}")

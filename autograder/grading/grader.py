@@ -22,7 +22,7 @@ from traitlets import Float, Unicode
 
 from autograder.assignment.cell_names import formula_of
 from autograder.assignment.load import find_assignment, load_assignment
-from autograder.course import late_policy
+from autograder.course import course_config
 from autograder.faults import LOG, guarded
 from autograder.grading import formula_grading
 from autograder.mistakes.diagnosis import diagnose
@@ -121,13 +121,18 @@ class TrustedExecute(NbGraderPreprocessor):
 
     @cached_property
     def assignment(self):
-        """The Assignment; course folders of before do not name its folder."""
-        return load_assignment(Path(self.assignment_folder) if self.assignment_folder else find_assignment())
+        """The Assignment."""
+        return load_assignment(self._assignment_folder())
+
+    def _assignment_folder(self):
+        """The assignment's folder, which course folders of before do not name."""
+        return Path(self.assignment_folder) if self.assignment_folder else find_assignment()
 
     @cached_property
-    def policy(self):
-        """The course's rules."""
-        return late_policy.read_policy(Path(self.seed_file).parent)
+    def rules(self):
+        """What the course's course.toml says, a CourseConfig."""
+        folder = self._assignment_folder().parents[1]
+        return course_config.read_config(course_config.find_config(Path(self.seed_file).parent, folder))
 
     def preprocess(self, nb, resources):
         """Put each cell's outputs in their place, and judge the grade cells.
@@ -220,7 +225,7 @@ class TrustedExecute(NbGraderPreprocessor):
 
     def _judged_formula(self, cell, question_id, verdict, latex, seconds):
         name, maximum = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
-        points = maximum * formula_grading.share(verdict, self.policy.repair_percent)
+        points = maximum * formula_grading.share(verdict, self.rules.formulas.repair_percent)
         if points and (numbers := numeric.unusual_numbers(latex)):
             numbers = ", ".join(formula_grading.visible(number)[:20] for number in numbers[:3])
             words = f"{question_id}: the formula holds {numbers}, as a difference quotient does"
