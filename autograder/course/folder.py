@@ -27,6 +27,7 @@ from autograder.assignment.release import HERE, find_alembic, generate, nbgrader
 from autograder.course import course_config
 from autograder.grading import versions
 from autograder.sandbox import temporary_folder
+from autograder.sandbox.kernel_environment import find_kernel
 
 PATIENCE = 600  # seconds that SQLite's lock is waited for
 WAITING = "the gradebook is in use by another program; waiting"
@@ -92,6 +93,11 @@ class Course:
     @property
     def assignment(self) -> Assignment:
         return load_assignment(self.assignment_folder)
+
+    @property
+    def kernel_folder(self) -> Path:
+        """The folder of the environment that submissions run in, which may be missing."""
+        return find_kernel(self.assignment_folder.parents[1])
 
     @property
     def rules_file(self) -> Path:

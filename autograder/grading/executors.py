@@ -210,7 +210,7 @@ def _lacks(course, fingerprint, sources, sandbox):
     try:
         if (fingerprint_of(course), sources_digest(course)) != (fingerprint, sources):
             return "it holds another version of the grader or of its packages"
-        require(sandbox)
+        require(sandbox, course.kernel_folder)
     except OSError as error:
         return f"it does not see the course folder ({error}); all must share a file system"
     except ValueError as error:

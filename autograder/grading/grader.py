@@ -32,6 +32,7 @@ from autograder.questions.private import judge, look, looks_numeric, watched
 from autograder.report import html
 from autograder.sandbox import protocol
 from autograder.sandbox.bubblewrap import Sandbox
+from autograder.sandbox.kernel_environment import find_kernel
 from autograder.sandbox.notebook_runner import run
 from autograder.sandbox.sanitize import clean_notebook
 from autograder.source_code import parse as parse_source
@@ -148,8 +149,9 @@ class TrustedExecute(NbGraderPreprocessor):
         if name in self.runs:
             self._judge_all(nb, name, self.runs[name])
         else:
+            kernel = find_kernel(self._assignment_folder().parents[1])
             with (
-                Sandbox(self.public_folder, kind=self.sandbox) as sandbox,
+                Sandbox(self.public_folder, kind=self.sandbox, kernel=kernel) as sandbox,
                 closing(run_cells(nb, sandbox, self.timeout, self.assignment)) as found,
             ):
                 look_at(nb, found, self.timeout, self.assignment)
