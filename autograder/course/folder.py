@@ -25,6 +25,7 @@ from autograder.assignment.load import find_assignment, load_assignment
 from autograder.assignment.model import Assignment
 from autograder.assignment.release import HERE, find_alembic, generate, nbgrader_config
 from autograder.course import course_config
+from autograder.extras import require_extra
 from autograder.grading import versions
 from autograder.sandbox import temporary_folder
 from autograder.sandbox.kernel_environment import find_kernel
@@ -263,6 +264,7 @@ def without_password(url):
 
 
 def _postgresql(url):
+    require_extra("--db postgresql://…", "psycopg2", "postgres")
     try:
         parsed = make_url(url)
         known = parsed.drivername.partition("+")[0] in ("postgresql", "postgres")

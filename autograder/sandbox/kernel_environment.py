@@ -15,7 +15,7 @@ PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
 
 
 def kernel_of(course: Path) -> Path:
-    """Where a course's environment belongs, there or not: what AUTOGRADER_KERNEL names, else .venv-kernel in its folder."""
+    """Where a course's environment belongs: what AUTOGRADER_KERNEL names, else .venv-kernel in the course folder."""
     return Path(os.environ.get("AUTOGRADER_KERNEL") or Path(course).resolve() / NAME)
 
 
