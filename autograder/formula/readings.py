@@ -125,7 +125,7 @@ def _conventions(tree, answered, target):
     if left is not None and any(name.below or name.above for name in names_in(left)):
         yield frozenset(["einstein"])
     functions = {node.symbol for node in nodes(tree) if isinstance(node, AppliedLetter) and not node.primes}
-    steps = {"step"} & {target.functions.get(f) or target.notation.functions[f] for f in functions}
+    steps = {"step"} & {target.functions.get(f) or target.notation.functions.get(f) for f in functions}
     if steps or any(isinstance(node, Call) and node.function == "step" for node in nodes(tree)):
         yield frozenset(["step at 0"])
     if any(isinstance(node, Product) and node.dots for node in nodes(tree)):

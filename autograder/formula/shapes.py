@@ -649,7 +649,7 @@ def _shape_applied(node, around):
         for _ in range(node.primes):
             name = Transpose(name, at=name.at)
         return shape(Product((name, node.inner), at=node.at), around)
-    function = rules.functions.get(symbol) or rules.notation.functions[symbol]
+    function = rules.functions.get(symbol) or rules.notation.functions.get(symbol)
     if node.primes:
         function = DERIVATIVES.get(function)
     if not function or node.primes > 1:

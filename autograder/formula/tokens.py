@@ -387,6 +387,8 @@ def _without_ranges(lines):
 def _is_range(texts):
     if r"\forall" in texts:
         return True
+    if len(texts) < 2:
+        return False
     letters = [text for text in texts if text.isalpha() and len(text) == 1]
     known = {"=", "1", "0", r"\in", "<", r"\leq", r"\dots", r"\{", r"\}", "{", "}", "[", "]", ",", "|", "-", ":"}
     others = [text for text in texts if text not in known and text not in letters]

@@ -193,6 +193,10 @@ class WrittenResult:
         width = max((len(name) for name, _ in found.shapes), default=0)
         lines += [f"    {name or 'it':<{max(width, 2)}}  is {shape}" for name, shape in found.shapes]
         lines += [f"    {line}" for words in found.words for line in words.splitlines()]
+        if found.needs_a_person and found.verdict == "not read" and found.at:
+            lines.append(
+                "    Write it otherwise, or hand it in like this: then a person reads it, and it costs nothing."
+            )
         return "\n".join(lines)
 
 

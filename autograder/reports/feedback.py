@@ -7,7 +7,6 @@ import hashlib
 import json
 import math
 import re
-import tomllib
 from pathlib import Path
 
 import nbformat
@@ -22,7 +21,6 @@ from pygments.formatters import HtmlFormatter
 from traitlets import Unicode
 
 from autograder.course.folder import Course
-from autograder.course.late_policy import FILE
 from autograder.course.roster import shown
 from autograder.faults import LOG
 from autograder.grading.executors import WorkerPool, WorkerTimedOut
@@ -116,25 +114,6 @@ class FeedbackExporter(HTMLExporter):
         return re.sub(WIDE_FORMULA, r'<math tabindex="0"', page), resources
 
 
-def book_url(root):
-    """Where the book is published, by the course folder's course.toml; "" where it does not say.
-
-    Raises:
-        ValueError: it is no address, or the file cannot be read; in words for a teacher.
-    """
-    path = Path(root) / FILE
-    try:
-        book = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("book", {})
-    except FileNotFoundError:
-        return ""
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    url = book.get("url", "") if isinstance(book, dict) else book
-    if not isinstance(url, str) or (url and not re.fullmatch(r"""https?://[^\s<>"']+""", url)):
-        raise ValueError(f"{path}: book.url is expected to be an address, https://…, or empty; it is {url!r}")
-    return url
-
-
 def configure(config, root, assignment=""):
     """Let nbgrader show students' work in pages on which nothing of theirs acts: formgrader's, and the feedback's.
 
@@ -156,7 +135,7 @@ def configure(config, root, assignment=""):
     config.GenerateFeedback.preprocessors = [f"{__name__}.Grades"]
     config.Grades.root = str(root)
     config.Grades.assignment_folder = str(assignment)
-    config.FeedbackExporter.book_url = book_url(root)
+    config.FeedbackExporter.book_url = Course.at(root, root, assignment=assignment or None).rules.book.url
 
 
 def write_feedback(course, *, again=False, say=print, seconds=None):
@@ -230,7 +209,7 @@ def _stamp(course, gradebook, record, resolutions):
     needs, resolved = open_needs(record, resolutions)
     shown = [
         FEEDBACK_VERSION,
-        book_url(course.root),
+        course.rules.book.url,
         needs,
         [each.needs_attention for each in resolved],
         record.repairs,

@@ -34,7 +34,7 @@ def asked(latex, question_id="2-2 gamma, written"):
         (GAMMA, 1, ["    right to ", "it  is a column of n_h"]),
         (GAMMA.replace(r"\circ ", ""), 1, ["right once it is mended", r"was read as entry by entry, \circ"]),
         (f"3 {GAMMA}", 0, ["not right", "Off by 2", "3"]),
-        (f"{GAMMA} + ", 0, ["not read", "The formula ends where a value should be", "^"]),
+        (f"{GAMMA} + ", 0, ["not read", "The formula ends where a value should be", "^", "a person reads it"]),
         ("", 0, ["not read", "There is no formula."]),
         (None, 0, ["not read", 'the cell above it holds  formula("2-2 gamma", r"...")']),
     ],
