@@ -72,6 +72,7 @@ def test_graded_again_every_point_is_as_it_was_but_for_formulas_that_wait_for_a_
         expected = [points(row) for row in before]
         expected[1] |= dict.fromkeys(READ_BY_A_PERSON, 0)
         expected[1] |= {name: expected[1][name] - lost for name in ("auto_score", "score")}
+        expected[1]["manual_waiting"] += len(READ_BY_A_PERSON)
         assert [points({n: v or 0 for n, v in row.items()} | {"student": row["student"]}) for row in rows] == expected
         assert rows[0]["needs"] == "" and rows[1]["needs"].count("formula was") == len(READ_BY_A_PERSON)
         written, failed = write_feedback(course, say=lambda text: None)
