@@ -17,7 +17,8 @@ from autograder.faults import LOG, Fault, write_faults
 from autograder.grading.executors import WorkerPool, WorkerTimedOut, dask, quietly
 from autograder.grading.gradebook import export, light, load_records, merge, record_file
 from autograder.grading.notebook_file import MAX_FILE_BYTES, may_be_notebook
-from autograder.grading.submission import Record, grade_submission, student_of
+from autograder.grading.records import Record
+from autograder.grading.submission import grade_submission, student_of
 from autograder.sandbox.bubblewrap import UNSAFE, Limits, require
 
 MAX_KEY_FILES = 1_000  # files of a submission that its key is made of
@@ -142,11 +143,11 @@ def only(questions, record, before):
     A cell that had no automatic score before has nothing to keep, and gets its new one.
     """
     names = {check_cell(question) for question in questions}
-    names |= {cell["name"] for cell in before.cells if cell["kind"] == "automatic" and cell["auto_score"] is None}
+    names |= {cell.name for cell in before.automatic if cell.auto_score is None}
 
     def mixed(new, old):
-        kept = {found["name"]: found for found in old if found["name"] not in names}
-        return [kept.get(found["name"], found) for found in new]
+        unchanged = {each.name: each for each in old if each.name not in names}
+        return [unchanged.get(each.name, each) for each in new]
 
     verdicts = {q: v for q, v in before.questions.items() if check_cell(q) not in names}
     verdicts |= {q: v for q, v in record.questions.items() if check_cell(q) in names}
@@ -316,10 +317,8 @@ def _same_submission(key, other):
 
 
 def _progress(saved, total, record, seconds):
-    automatic = [cell for cell in record.cells if cell["kind"] == "automatic"]
-    score = (
-        f"{sum(cell['auto_score'] or 0 for cell in automatic):g} of {sum(cell['max_score'] for cell in automatic):g}"
-    )
+    points, maximum = sum(cell.auto_score or 0 for cell in record.automatic), sum(c.max_score for c in record.automatic)
+    score = f"{points:g} of {maximum:g}"
     count, need = len(saved), sum(bool(record.needs_attention) for record in saved.values())
     left = seconds / count * (total - count)
     parts = [f"{count:>4}/{total}  {record.student:<24}{score:>10}", f"{count / seconds * 60:.0f} a minute"]

@@ -17,7 +17,7 @@ import math
 import os
 import sys
 import unicodedata
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 import nbformat
 from nbgrader.api import (
@@ -35,12 +35,12 @@ from sqlalchemy.orm import load_only
 
 from autograder.assignment.cell_names import short_name
 from autograder.course import late_policy
-from autograder.course.folder import write_whole
+from autograder.course.folder import Course, write_whole
 from autograder.course.roster import shown
 from autograder.faults import LOG
 from autograder.grading.grader import question_of
+from autograder.grading.records import Record
 from autograder.grading.resolutions import read_resolutions, split_needs
-from autograder.grading.submission import Record
 
 
 def merge(record, course):
@@ -72,18 +72,18 @@ def merge(record, course):
             Grade.needs_manual_grade,
         )
         for cell in record.cells:
-            grade = grades[cell["notebook"], cell["name"]]
-            grade.auto_score = cell["auto_score"]
+            grade = grades[cell.notebook, cell.name]
+            grade.auto_score = cell.auto_score
             if grade.manual_score is None:
                 grade.needs_manual_grade = grade.auto_score is None
             else:
-                grade.needs_manual_grade = grade.needs_manual_grade or cell["notebook"] in changed
+                grade.needs_manual_grade = grade.needs_manual_grade or cell.notebook in changed
         for grade in grades.values() if not record.cells else ():  # nothing could be graded: a person is asked
             if grade.auto_score is None and grade.manual_score is None:
                 grade.needs_manual_grade = True
         comments = _by_cell(gradebook, course.name, Comment, record.student, Comment.auto_comment)
         for comment in record.comments:
-            comments[comment["notebook"], comment["name"]].auto_comment = comment["auto_comment"]
+            comments[comment.notebook, comment.name].auto_comment = comment.auto_comment
         gradebook.db.commit()
     folder.mkdir(parents=True, exist_ok=True)  # after the flags: what is compared above is replaced last
     for name, path in paths.items():
@@ -168,18 +168,29 @@ def _set_aside(path):
     return path.rename(aside)
 
 
-def graded_cells(course):
-    """The assignment's graded cells in their order: dicts of notebook, name, short (the name that grades.csv has),
-    kind ("auto" or "manual"), points, and question, the id of what a check asks, else None."""
+@dataclass(frozen=True)
+class GradedCell:
+    """A graded cell of the assignment. short: its name in grades.csv. kind: "auto" or "manual". question: the id of
+    what a check asks, else None."""
+
+    notebook: str
+    name: str
+    short: str
+    kind: str
+    points: float
+    question: str | None
+
+
+def graded_cells(course: Course) -> list[GradedCell]:
+    """The assignment's graded cells, in their order."""
     cells, known = [], course.assignment.known
     for path in sorted(course.release.glob("*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             if is_grade(cell):
                 name, code = cell.metadata.nbgrader.grade_id, cell.cell_type == "code"
-                short = short_name(name)
-                entry = {"notebook": path.stem, "name": name, "short": short, "kind": "auto" if code else "manual"}
+                kind, points = "auto" if code else "manual", float(cell.metadata.nbgrader.points)
                 question = question_of(cell.source, known) if code else None
-                cells.append(entry | {"points": float(cell.metadata.nbgrader.points), "question": question})
+                cells.append(GradedCell(path.stem, name, short_name(name), kind, points, question))
     return cells
 
 
@@ -248,11 +259,11 @@ def _row(record, cells, scores, policy, resolutions):
     row |= {"manual_score": 0.0, "manual_max": 0.0, "manual_waiting": 0}
     row |= {"late_penalty": 0.0, "score": 0.0, "max_score": 0.0}
     for cell in cells:
-        score, waits = scores.get((cell["notebook"], cell["name"]), (0.0, False))
-        row[f"{cell['kind']}_score"] += score or 0.0
-        row[f"{cell['kind']}_max"] += cell["points"]
+        score, waits = scores.get((cell.notebook, cell.name), (0.0, False))
+        row[f"{cell.kind}_score"] += score or 0.0
+        row[f"{cell.kind}_max"] += cell.points
         row["manual_waiting"] += bool(waits)
-        row[f"{cell['kind']} {cell['short']}"] = score if cell["kind"] == "auto" else score or 0.0
+        row[f"{cell.kind} {cell.short}"] = score if cell.kind == "auto" else score or 0.0
     earned = row["auto_score"] + row["manual_score"]
     row["late_penalty"] = late_policy.penalty(policy, record.student, _time(record), earned)
     row["score"] = earned - row["late_penalty"]
@@ -338,36 +349,43 @@ def _detail(record, row, cells, scores, resolutions):
     questions, by_hand = {}, {}
     needs, resolved = open_needs(record, resolutions)
     for cell in cells:
-        score, waits = scores.get((cell["notebook"], cell["name"]), (0.0, False))
-        if cell["kind"] == "auto":
-            questions[cell["question"]] = _question(record, cell, score)
+        score, waits = scores.get((cell.notebook, cell.name), (0.0, False))
+        if cell.kind == "auto":
+            questions[cell.question] = _question(record, cell, score)
         else:
             verdict = "to read" if waits else "read"
-            by_hand[cell["short"]] = {"score": score or 0.0, "maximum": cell["points"], "verdict": verdict}
+            by_hand[cell.short] = {"score": score or 0.0, "maximum": cell.points, "verdict": verdict}
     totals = ("auto_score", "auto_max", "manual_score", "manual_max", "manual_waiting", "late_penalty", "score")
     return (
         {"status": row["status"], "needs": needs, "notes": record.repairs, "seconds": record.seconds}
         | {"resolved": [asdict(each) for each in resolved]}
         | {name: row[name] for name in (*totals, "max_score")}
-        | {"questions": questions, "by_hand": by_hand, "cells": record.cells}
+        | {"questions": questions, "by_hand": by_hand, "cells": [asdict(cell) for cell in record.cells]}
     )
 
 
 def _question(record, cell, score):
-    judged = record.questions.get(cell["question"])
-    entry = {"score": score, "maximum": cell["points"], "verdict": "not judged", "diagnosis": [], "seconds": 0.0}
-    if judged is None or score is None:
-        return entry | {"happened": list(record.needs_attention), "parts": [], "notebook": cell["notebook"]}
-    right, some = judged["score"] >= judged["maximum"], judged["score"] > 0
+    result = record.questions.get(cell.question)
+    entry = {"score": score, "maximum": cell.points, "verdict": "not judged", "diagnosis": [], "seconds": 0.0}
+    if result is None or score is None:
+        return entry | {"happened": list(record.needs_attention), "parts": [], "notebook": cell.notebook}
+    right, some = result.score >= result.maximum, result.score > 0
     entry["verdict"] = "right" if right else "partly right" if some else "not right"
-    entry["diagnosis"] = list(dict.fromkeys(part["mistake"] for part in judged["parts"] if part.get("mistake")))
-    happened = [*judged["words"]]
-    for part in judged["parts"]:
-        happened += [f"{part['name']}: {message}" for message in part.get("words", ())]
-    happened += judged["errors"]
-    if not math.isclose(score, judged["score"]):
-        happened.append(f"a teacher gave {score:g} in place of {judged['score']:g}")
-    return judged | entry | {"seconds": judged["seconds"], "happened": happened}
+    entry["diagnosis"] = list(dict.fromkeys(part.mistake for part in result.parts if part.mistake))
+    happened = [*result.messages]
+    for part in result.parts:
+        happened += [f"{part.name}: {message}" for message in part.messages]
+    happened += result.errors
+    if not math.isclose(score, result.score):
+        happened.append(f"a teacher gave {score:g} in place of {result.score:g}")
+    return _in_earlier_names(asdict(result)) | entry | {"seconds": result.seconds, "happened": happened}
+
+
+def _in_earlier_names(question):
+    """A question of grades.json, whose format has `words` for messages, and no key where a part has no mistake."""
+    parts = [{name: value for name, value in part.items() if value is not None} for part in question["parts"]]
+    question["parts"] = [part | {"error": part.get("error"), "words": part.pop("messages")} for part in parts]
+    return question | {"words": question.pop("messages")}
 
 
 SEPARATORS = ";,|"  # what a spreadsheet may take for the end of a cell, by the language that it speaks

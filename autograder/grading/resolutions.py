@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from autograder.course.folder import write_whole
-from autograder.grading.submission import EARLIER_NAMES
+from autograder.grading.records import renamed
 
 VARYING = re.compile(
     r"\d+(?:\.\d+)?(?= (?:s|GiB|MiB|bytes)\b)|0x[0-9a-f]+"
@@ -46,11 +46,10 @@ def read_resolutions(course):
     """
     path = _file(course)
     try:
-        entries = json.loads(path.read_text(encoding="utf8"))
-        return [Resolution(**{EARLIER_NAMES.get(name, name): entry[name] for name in entry}) for entry in entries]
+        return [Resolution(**renamed(entry)) for entry in json.loads(path.read_text(encoding="utf8"))]
     except FileNotFoundError:
         return []
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} cannot be read ({error}); mend it, or remove it and resolve anew") from error
 
 

@@ -43,9 +43,9 @@ def page(assignment: Assignment, rows, records, cells, policy):
     graded = [row for row in rows if row["status"] != "not graded"]
     sections = [
         _scores(graded),
-        _questions(graded, [cell for cell in cells if cell["kind"] == "auto"]),
+        _questions(graded, [cell for cell in cells if cell.kind == "auto"]),
         _mistakes(assignment, [records[row["student"]] for row in graded]),
-        _derivations(graded, [cell for cell in cells if cell["kind"] == "manual"]),
+        _derivations(graded, [cell for cell in cells if cell.kind == "manual"]),
         _late(rows, records, policy),
         _needing(rows),
     ]
@@ -84,18 +84,18 @@ def _questions(rows, cells):
         return ""
     lines = []
     for cell in cells:
-        scores = [row[f"auto {cell['short']}"] for row in rows]
-        shares = [score / cell["points"] for score in scores if score is not None] or [0.0]
+        scores = [row[f"auto {cell.short}"] for row in rows]
+        shares = [score / cell.points for score in scores if score is not None] or [0.0]
         right = sum(share >= 1 - ROUNDING for share in shares) / len(shares)
         none = sum(share <= ROUNDING for share in shares) / len(shares)
         bar = _bar([("right", right), ("partly", 1 - right - none), ("none", none)])
-        name = f"<b>{escape(cell['question'] or cell['short'])}</b>"
+        name = f"<b>{escape(cell.question or cell.short)}</b>"
         lines.append(
             [
                 ("", name),
                 ("bar", bar),
                 ("n", _percent(right)),
-                ("n", f"{mean(shares) * cell['points']:.1f} of {cell['points']:g}"),
+                ("n", f"{mean(shares) * cell.points:.1f} of {cell.points:g}"),
             ]
         )
     key = "".join(f'<i class="{kind}"></i>{label}' for kind, label in KEY.items())
@@ -108,10 +108,9 @@ def named_mistakes(records):
     students, questions = Counter(), {}
     for record in records:
         seen = {}
-        for question, judged in record.questions.items():
-            for part in judged.get("parts", ()):
-                for name in filter(None, (part.get("mistake") or "").split("; and ")):
-                    seen.setdefault(name, set()).add(question)
+        for question, result in record.questions.items():
+            for name, _ in result.mistakes:
+                seen.setdefault(name, set()).add(question)
         students.update(seen.keys())
         for name, where in seen.items():
             questions.setdefault(name, set()).update(where)
@@ -158,11 +157,9 @@ def _derivations(rows, cells):
         return ""
     lines = []
     for cell in cells:
-        average = mean(row[f"manual {cell['short']}"] for row in rows)
-        bar = _bar([("count", average / cell["points"])])
-        lines.append(
-            [("", f"<b>{escape(cell['short'])}</b>"), ("bar", bar), ("n", f"{average:.1f} of {cell['points']:g}")]
-        )
+        average = mean(row[f"manual {cell.short}"] for row in rows)
+        bar = _bar([("count", average / cell.points)])
+        lines.append([("", f"<b>{escape(cell.short)}</b>"), ("bar", bar), ("n", f"{average:.1f} of {cell.points:g}")])
     return "<h2>Derivations</h2>" + _table([("", "derivation"), ("", ""), ("n", "mean")], lines)
 
 

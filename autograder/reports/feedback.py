@@ -8,6 +8,7 @@ import json
 import math
 import re
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
@@ -27,8 +28,8 @@ from autograder.course.roster import shown
 from autograder.faults import LOG
 from autograder.grading.executors import WorkerPool, WorkerTimedOut
 from autograder.grading.gradebook import load_records, open_needs, record_file
+from autograder.grading.records import Record
 from autograder.grading.resolutions import read_resolutions
-from autograder.grading.submission import Record
 from autograder.grading.versions import FEEDBACK_VERSION
 from autograder.report import linked
 from autograder.reports.feedback_summary import fold, summarize
@@ -235,7 +236,7 @@ def _stamp(course, gradebook, record, resolutions):
         [each.needs_attention for each in resolved],
         record.repairs,
     ]
-    digest = hashlib.sha256(json.dumps([*shown, record.questions], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([*shown, asdict(record)["questions"]], sort_keys=True).encode())
     for path in sorted((course.root / "autograded" / record.student / course.name).glob("*.ipynb")):
         digest.update(path.read_bytes())
     for notebook in gradebook.find_submission(course.name, record.student).notebooks:

@@ -71,7 +71,7 @@ def summarize(notebook, name, record, needs, resolved, score, notebooks, mistake
         mistakes: those that the assignment knows.
     """
     graded = [cell for cell in notebook.cells if is_grade(cell)]
-    questions = {judged["question"]: judged for judged in _judged(record, name)}
+    questions = [question for question in (record.questions.values() if record else ()) if question.notebook == name]
     rows = {cell.metadata.nbgrader.grade_id: _row(cell, questions, record is not None) for cell in graded}
     sums = {kind: [0.0, 0.0] for kind in ("code", "markdown")}
     for cell in graded:
@@ -87,7 +87,7 @@ def summarize(notebook, name, record, needs, resolved, score, notebooks, mistake
         _so_far(graded),
         ", ".join(parts),
         rows,
-        tuple(_mistakes(questions.values(), mistakes)),
+        tuple(_mistakes(questions, mistakes)),
         tuple(_of(name, notebooks, _without_faults(record, needs))),
         tuple(
             _of(name, notebooks, [need for each in resolved for need in _without_faults(record, each.needs_attention)])
@@ -131,10 +131,6 @@ def fold(notebook, given):
         run[-1].metadata.fold_end = True
 
 
-def _judged(record, name):
-    return [judged for judged in (record.questions.values() if record else ()) if judged.get("notebook") == name]
-
-
 def _row(cell, questions, recorded):
     score, points = cell.metadata.nbgrader.score, float(cell.metadata.nbgrader.points)
     if cell.cell_type == "markdown":
@@ -147,10 +143,10 @@ def _row(cell, questions, recorded):
     if math.isnan(score):
         return Row(title(cell), f"not graded, of {points:g}", "a person will look at it", "open")
     verdicts = [
-        part["verdict"]
-        for judged in questions.values()
-        if check_cell(judged["question"]) == cell.metadata.nbgrader.grade_id
-        for part in judged["parts"]
+        part.verdict
+        for question in questions
+        if check_cell(question.question) == cell.metadata.nbgrader.grade_id
+        for part in question.parts
     ]
     if score == 0 and recorded and not verdicts:  # its notebook could not be read
         return Row(title(cell), f"0 of {points:g}", "not graded", "open")
@@ -171,11 +167,10 @@ def _so_far(graded):
 def _mistakes(questions, mistakes):
     """Each named mistake once, with every graded cell in which it was made."""
     where, parts = {}, {}
-    for judged in questions:
-        for part in judged["parts"]:
-            for name in filter(None, (part.get("mistake") or "").split("; and ")):
-                where.setdefault(name, {})[check_cell(judged["question"])] = None
-                parts.setdefault(name, part["name"])
+    for question in questions:
+        for name, part in question.mistakes:
+            where.setdefault(name, {})[check_cell(question.question)] = None
+            parts.setdefault(name, part)
     for name, made in where.items():
         known = [mistake for mistake in mistakes if mistake.name in name.split(", or ")]
         known.sort(key=lambda mistake, name=name: mistake.part != parts[name])

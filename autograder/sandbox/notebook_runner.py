@@ -38,15 +38,15 @@ MAX_QUEUED_MESSAGES = 64  # messages of a kernel that wait to be read
 class Run:
     """The result of running a notebook's cells.
 
-    outputs: of each cell, None where it was not run. channels: {grade_id: Channel}. seen: {grade_id: (functions, result
-    on the public draws, seconds)}. needs_attention: what a person must look at. repairs: what was left out of its
-    cells, or guessed. uncertainties: what a person must look at if points are missing. aborted_reason: why the
+    outputs: of each cell, None where it was not run. channels: {grade_id: Channel}. public_grades: {grade_id: what the
+    caller keeps of a question's public draws}. needs_attention: what a person must look at. repairs: what was left out
+    of its cells, or guessed. uncertainties: what a person must look at if points are missing. aborted_reason: why the
     remaining cells were not run, or "".
     """
 
     outputs: list
     channels: dict = field(default_factory=dict)
-    seen: dict = field(default_factory=dict)
+    public_grades: dict = field(default_factory=dict)
     needs_attention: list = field(default_factory=list)
     repairs: list = field(default_factory=list)
     uncertainties: list = field(default_factory=list)

@@ -24,9 +24,9 @@ def attacked(tmp_path_factory, mark):
 def test_its_form_brings_nothing(attacked, mark, attack):
     assert_deserved(attacked, attack)
     assert not mark.exists()
-    maxima = {cell["name"]: cell["max_score"] for cell in attacked.records[attack.folder].cells}
-    assert maxima == {cell["name"]: cell["max_score"] for cell in attacked.records["honest"].cells}
-    assert {c["auto_score"] for c in attacked.records[attack.folder].cells if c["kind"] == "manual"} <= {None, 0.0}
+    maxima = {cell.name: cell.max_score for cell in attacked.records[attack.folder].cells}
+    assert maxima == {cell.name: cell.max_score for cell in attacked.records["honest"].cells}
+    assert {c.auto_score for c in attacked.records[attack.folder].cells if c.kind == "manual"} <= {None, 0.0}
 
 
 def test_all_others_have_what_they_earned(attacked):

@@ -69,5 +69,5 @@ def test_a_message_without_end_does_not_fill_the_graders_memory(attacked):
 
 def test_who_prints_and_logs_while_asked_loses_nothing(attacked):
     record, _ = graded_apart(attacked, Attack("logs", "", {"softmax_jacobian": resource_exhaustion.LOGS}, deserves={}))
-    assert {question_id: found["score"] for question_id, found in record.questions.items()} == FULL
+    assert {question_id: result.score for question_id, result in record.questions.items()} == FULL
     assert record.needs_attention == []

@@ -15,7 +15,7 @@ from autograder.grading import grader as execute
 from autograder.grading.batch import grade_all
 from autograder.grading.gradebook import load_records
 from autograder.grading.grader import _answer
-from autograder.grading.submission import Record
+from autograder.grading.records import Record
 from autograder.questions import private
 from autograder.reports import safe_markdown as markdown
 from autograder.sandbox import notebook_runner as cells

@@ -105,7 +105,7 @@ def cell_of(name, source):
 
 def scores(record):
     """The points of each formula, by question."""
-    return {name: record.questions[f"{name}, written"]["score"] for name in FORMULA}
+    return {name: record.questions[f"{name}, written"].score for name in FORMULA}
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_what_is_written_and_cannot_be_read_is_for_a_person(course, submit, sour
     (need,) = (need for need in record.needs_attention if need != other)
     assert (other in record.needs_attention) == ("2-2 gamma" in source)
     assert need.startswith("problem2: 2-2 beta, written: its cell is not empty, but no formula came of it")
-    assert "A person will look at it" in record.questions["2-2 beta, written"]["parts"][0]["words"][0]
+    assert "A person will look at it" in record.questions["2-2 beta, written"].parts[0].messages[0]
 
 
 @pytest.mark.parametrize("source", ['formula("2-2 beta", r"")', 'f = formula(r"")', "formula('2-2 beta', '')  # ?", ""])
@@ -181,7 +181,7 @@ def test_the_released_cell_is_no_answer_and_no_other_formula_is_taken_for_it(cou
     record = grade_submission(submit("s", others | cell_of("2-2 beta", source)), course)
     assert scores(record) == dict.fromkeys(FORMULA, 1) | {"2-2 beta": 0}
     assert record.status == "graded"
-    assert record.questions["2-2 beta, written"]["parts"][0]["words"] == [formula_grading.NO_FORMULA]
+    assert record.questions["2-2 beta, written"].parts[0].messages == (formula_grading.NO_FORMULA,)
 
 
 def test_a_formula_in_a_cell_below_the_released_one_counts(course, submit):
@@ -277,7 +277,7 @@ def test_a_repair_costs_what_the_course_says(verdict, percent, share):
 def test_a_repair_costs_nothing_unless_course_toml_says_so(course, submit):
     folder = submit("mender", {"written-2-2-theta_2a": REPAIRED})
     found = grade_submission(folder, course).questions[QUESTION]
-    assert (found["score"], found["parts"][0]["verdict"]) == (1, "repaired")
+    assert (found.score, found.parts[0].verdict) == (1, "repaired")
     late_policy.write_defaults(course.root)
     rules = course.root / "course.toml"
     before = rules.read_text()
@@ -286,9 +286,9 @@ def test_a_repair_costs_nothing_unless_course_toml_says_so(course, submit):
         record = grade_submission(folder, course)
     finally:
         rules.write_text(before)
-    assert record.questions[QUESTION]["score"] == pytest.approx(0.6)
-    (cell,) = [cell for cell in record.cells if cell["name"] == "check-2-2-theta_2a-written"]
-    assert cell["auto_score"] == pytest.approx(0.6)
+    assert record.questions[QUESTION].score == pytest.approx(0.6)
+    (cell,) = [cell for cell in record.cells if cell.name == "check-2-2-theta_2a-written"]
+    assert cell.auto_score == pytest.approx(0.6)
     assert record.status == "graded"
     page = shown(record, "check-2-2-theta_2a-written")
     assert "right after a repair" in page and "0.6 of 1" in page and "d_i was read with a transpose." in page
@@ -391,5 +391,5 @@ def test_without_a_formula_it_says_why():
 def test_a_formula_that_is_infinitely_wrong_is_json(course, submit):
     record = grade_submission(submit("short", {"written-2-2-gamma": 'f = formula("1")'}), course)
     json.dumps(record.__dict__, allow_nan=False)
-    assert record.questions["2-2 gamma, written"]["parts"][0]["error"] is None
-    assert os.path.sep not in record.questions["2-2 gamma, written"]["parts"][0]["words"][0]
+    assert record.questions["2-2 gamma, written"].parts[0].error is None
+    assert os.path.sep not in record.questions["2-2 gamma, written"].parts[0].messages[0]

@@ -38,10 +38,8 @@ def graded(course, released, tmp_path):
 
 def outcome(record):
     """FULL, FLAGGED, or the cells that lost points."""
-    lost = [
-        cell["name"] for cell in record.cells if cell["kind"] == "automatic" and cell["auto_score"] < cell["max_score"]
-    ]
-    lost += [cell["name"] for cell in record.cells if cell["kind"] == "manual" and cell["auto_score"] is not None]
+    lost = [cell.name for cell in record.cells if cell.kind == "automatic" and cell.auto_score < cell.max_score]
+    lost += [cell.name for cell in record.cells if cell.kind == "manual" and cell.auto_score is not None]
     return FLAGGED if record.needs_attention else lost or FULL
 
 

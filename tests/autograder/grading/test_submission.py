@@ -13,13 +13,14 @@ from nbgrader.api import Gradebook
 from autograder.grading import grader as execute
 from autograder.grading import submission
 from autograder.grading.notebook_file import MAX_FILE_BYTES, parse_notebook, read_notebook
+from autograder.grading.records import Record
 from autograder.grading.repair import repair
-from autograder.grading.submission import Record, grade_submission
+from autograder.grading.submission import grade_submission
 from tests.hw1 import WRITTEN, fill, right_answers
 
 
 def points(record):
-    return {question_id: found["score"] for question_id, found in record.questions.items()}
+    return {question_id: result.score for question_id, result in record.questions.items()}
 
 
 FULL = {"1-1": 4, "1-2": 4, "1-3": 4}
@@ -52,7 +53,7 @@ def test_cells_that_were_moved_doubled_retyped_and_deleted_cost_nothing(course, 
     assert 'problem1: cell "given-batch-norm" occurs 2 times; the last one counts' in record.repairs
     matched = "its cells came without the information of the assignment; they were matched by their ids and contents"
     assert f"problem2: {matched}" in record.repairs
-    assert [cell["auto_score"] for cell in record.cells if cell["kind"] == "manual"] == [None] * 6
+    assert [cell.auto_score for cell in record.cells if cell.kind == "manual"] == [None] * 6
 
 
 def test_a_loop_in_a_cell_and_a_kernel_that_ends_itself_cost_what_they_touch(course, submit):
@@ -67,7 +68,7 @@ def test_a_loop_in_a_cell_and_a_kernel_that_ends_itself_cost_what_they_touch(cou
         'problem1: cell "batch_norm_jacobian" took longer than 2 s and was stopped (the other cells count)',
         "problem2: the kernel ended itself in two_branch_forward (the other questions count)",
     ]
-    assert "could not be called" in record.questions["2-1"]["words"][0]
+    assert "could not be called" in record.questions["2-1"].messages[0]
 
 
 def test_a_kernel_that_ends_itself_in_a_cell_leaves_what_was_before_it(course, submit):
@@ -195,8 +196,8 @@ def test_nbgraders_own_command_writes_the_same_scores_and_comments(course, submi
         notebooks = gradebook.find_submission("hw1", "stock").notebooks
         scores = {(n.name, grade.name): (grade.auto_score, grade.max_score) for n in notebooks for grade in n.grades}
         comments = {(n.name, comment.name): comment.auto_comment for n in notebooks for comment in n.comments}
-    assert {(c["notebook"], c["name"]): (c["auto_score"], c["max_score"]) for c in record.cells} == scores
-    assert {(c["notebook"], c["name"]): c["auto_comment"] for c in record.comments} == comments
+    assert {(c.notebook, c.name): (c.auto_score, c.max_score) for c in record.cells} == scores
+    assert {(c.notebook, c.name): c.auto_comment for c in record.comments} == comments
     assert scores["problem1", "check-1-2"] == (2, 4)
     assert {None, 0.0} < {score for score, _ in scores.values()}
     assert {None, "No response."} == set(comments.values())
@@ -207,7 +208,7 @@ def test_nothing_is_raised_where_nothing_can_be_read(course, tmp_path):
     record = grade_submission(tmp_path / "nobody" / "hw1", course)
     assert record.status == "needs a person"
     assert record.needs_attention == ["problem1.ipynb is missing", "problem2.ipynb is missing"]
-    assert [cell["auto_score"] for cell in record.cells] == [0.0] * 25
+    assert [cell.auto_score for cell in record.cells] == [0.0] * 25
     assert points(record) == {}
 
 

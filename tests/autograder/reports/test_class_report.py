@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 
 from assignments.hw1.mistakes import MISTAKES
 from autograder.course.late_policy import Policy
-from autograder.grading.submission import Record
+from autograder.grading.gradebook import GradedCell
+from autograder.grading.records import PartResult, QuestionResult, Record
 from autograder.reports.class_report import book_pages, named_mistakes, page
 from tests.hw1 import ASSIGNMENT
 
 CELLS = [
-    {"short": "1-1", "kind": "auto", "points": 4.0, "question": "1-1"},
-    {"short": "2-2-head", "kind": "auto", "points": 8.0, "question": "2-2 head"},
-    {"short": "1-1", "kind": "manual", "points": 6.0, "question": None},
+    GradedCell("problem1", "check-1-1", "1-1", "auto", 4.0, "1-1"),
+    GradedCell("problem2", "check-2-2-head", "2-2-head", "auto", 8.0, "2-2 head"),
+    GradedCell("problem1", "derive-1-1", "1-1", "manual", 6.0, None),
 ]
 BATCH = "statistics over the whole array"
 NOBODY_LATE = Policy()
@@ -25,8 +26,10 @@ def row(student, first, second, by_hand=0.0, **other):
 
 
 def record(student, *mistakes, timestamp=None):
-    parts = [{"name": "x", "points": 0, "maximum": 1, "mistake": name} if name else {"name": "y"} for name in mistakes]
-    return Record(student, timestamp=timestamp, questions={"1-1": {"parts": parts}, "2-2 head": {"parts": parts[:1]}})
+    parts = tuple(PartResult("x" if name else "y", 0, 1, "not yet", name or None) for name in mistakes)
+    questions = {"1-1": QuestionResult("1-1", "problem1", 0, 4, parts)}
+    questions["2-2 head"] = QuestionResult("2-2 head", "problem2", 0, 8, parts[:1])
+    return Record(student, timestamp=timestamp, questions=questions)
 
 
 def text(rows, records=None, policy=NOBODY_LATE, cells=CELLS):
