@@ -252,7 +252,7 @@ def _limits(given):
 
 
 def _feedback(args):
-    from .reports.feedback import write_feedback
+    from .grading.feedback_pages import write_feedback
 
     course = _graded_course(args)
     with course.lock():

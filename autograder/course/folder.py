@@ -21,11 +21,11 @@ from nbgrader.api import Gradebook
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
+from autograder import versions
 from autograder.assignment.load import find_assignment, load_assignment
 from autograder.assignment.model import Assignment
 from autograder.assignment.release import HERE, course_config, find_alembic, generate
 from autograder.course import late_policy
-from autograder.grading import versions
 from autograder.sandbox import temporary_folder
 
 LOCK_TIMEOUT = 600  # seconds that SQLite's lock is waited for

@@ -22,7 +22,7 @@ from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Float, Unicode
 
-from autograder.assignment.cell_names import formula_of
+from autograder.assignment.cell_names import formula_cell, formula_of
 from autograder.assignment.load import find_assignment, load_assignment
 from autograder.assignment.model import Assignment
 from autograder.course import late_policy
@@ -33,10 +33,11 @@ from autograder.mistakes.diagnosis import diagnose
 from autograder.questions import numeric
 from autograder.questions.model import Answer
 from autograder.questions.private import grade_hidden, grade_public, looks_numeric, watched
-from autograder.report import html
+from autograder.reports.book_equations import book_equations
+from autograder.reports.verdict_html import html
 from autograder.sandbox import protocol
 from autograder.sandbox.bubblewrap import Sandbox
-from autograder.sandbox.notebook_runner import Run, run
+from autograder.sandbox.notebook_runner import AskedFormula, Run, run
 from autograder.sandbox.sanitize import sanitize_notebook
 from autograder.source_code import parse as parse_source
 
@@ -54,7 +55,8 @@ def run_cells(nb, sandbox, timeout, assignment):
         if cell.cell_type == "code" and utils.is_grade(cell):
             with suppress(ValueError):  # told where the cell is judged
                 if (question_id := question_of(cell.source, assignment.known)) in assignment.written:
-                    formulas[cell.metadata.nbgrader["grade_id"]] = formula_of(question_id)
+                    question = formula_of(question_id)
+                    formulas[cell.metadata.nbgrader["grade_id"]] = AskedFormula(question, formula_cell(question))
     return run(nb, sandbox, timeout, formulas)
 
 
@@ -214,7 +216,7 @@ class TrustedExecute(NbGraderPreprocessor):
                 unmeasured, partial(self._numeric, right=right), question_id, functions, seed, otherwise=[]
             )
         points = maximum * result.points / result.maximum
-        cell.outputs = [_shown(name, points, html, result, judgement.names, judgement.pictures)]
+        cell.outputs = [_shown(name, points, self._html, judgement)]
         parts = tuple(_part_result(part, judgement.names.get(part.name)) for part in result.parts)
         seconds = round(public.seconds + time.monotonic() - begun, 3)
         self.questions.append(
@@ -230,6 +232,10 @@ class TrustedExecute(NbGraderPreprocessor):
                 seconds,
             )
         )
+
+    def _html(self, judgement):
+        equations = book_equations(self.assignment.course_folder)
+        return html(judgement.result, judgement.names, judgement.pictures, equations)
 
     def _numeric(self, question_id, functions, seed, right):
         """Sentences on a function that may differentiate numerically, for a person: its points stand."""

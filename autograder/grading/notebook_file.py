@@ -9,9 +9,10 @@ import re
 import zipfile
 from dataclasses import dataclass, field, replace
 
+from autograder.grading import archive
+from autograder.grading.archive import MAX_FILE_BYTES, UNREADABLE
 from autograder.sandbox.sanitize import plain
 
-MAX_FILE_BYTES = 64 * 2**20  # of a file, its outputs included
 MAX_SOURCE_BYTES = 20 * 2**20  # of a notebook's sources together
 MAX_CELLS = 1_000  # of a notebook
 MAX_FILES = 30  # files of one submission that are looked into
@@ -287,8 +288,6 @@ def _age(folder, name):
 def _others(folder, known, needs):
     """[(label, age, Parsed)] of each notebook in a folder that does not have its name and place, and the names of the
     documents and pictures in it; both bounded."""
-    from autograder.lms import archive  # it reads no more of a file than MAX_FILE_BYTES
-
     read, archives, beside = [], [], []
     with archive.opened(folder) as (files, _):
         files = [file for file in files if len(file.place.parts) > 1 or file.place.name not in known]
@@ -316,8 +315,6 @@ def may_be_notebook(path):
 
 
 def _parsed_files(files, prefix, needs):
-    from autograder.lms.archive import UNREADABLE
-
     files = [f for f in files if may_be_notebook(f.place) and f.place.name != "timestamp.txt"]
     if len(files) > MAX_FILES:
         needs.append(f"{len(files)} files came; at most {MAX_FILES} are looked into")

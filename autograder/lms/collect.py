@@ -27,8 +27,7 @@ from autograder.assignment.model import Assignment
 from autograder.assignment.release import source_notebooks
 from autograder.course.late_policy import moment
 from autograder.course.roster import folded, shown, spellings
-from autograder.grading.notebook_file import MAX_FILE_BYTES as MAX_FILE_BYTES
-from autograder.lms.archive import UNREADABLE, opened, quoted
+from autograder.grading.archive import MAX_FILE_BYTES, UNREADABLE, opened, quoted
 
 MAX_FILES_OF_STUDENT = 50  # files of one student
 CANVAS_NAME = re.compile(r"(?=(_LATE)?_(\d{1,19})_(\d{1,19})_)")

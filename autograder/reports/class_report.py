@@ -1,6 +1,5 @@
 """What a teacher reads after grading: one page on the whole class, that asks nobody outside and runs no script."""
 
-import re
 from collections import Counter
 from html import escape
 from statistics import mean, median
@@ -8,6 +7,7 @@ from statistics import mean, median
 from autograder.assignment.model import Assignment
 from autograder.course.late_policy import days_late
 from autograder.course.roster import shown
+from autograder.reports.book_equations import book_equations
 
 BAR_COUNT = 10
 MAX_MISTAKES = 10  # mistakes
@@ -123,13 +123,14 @@ def _mistakes(assignment, records):
     if not mistakes:
         return "<h2>What to teach again</h2><p>No mistake was recognised by name.</p>"
     known = {mistake.name: mistake for mistake in assignment.mistakes}
-    pages = book_pages(assignment.course_folder / "book")
+    equations = book_equations(assignment.course_folder)
     lines = []
     for name, questions, count in mistakes[:MAX_MISTAKES]:
         mistake = known.get(name.split(", or ")[0])
         text = f"<b>{escape(shown(name))}</b><br>"
         if mistake:
-            at = f", {pages[mistake.equation]}" if mistake.equation in pages else ""
+            equation = equations.get(mistake.equation)
+            at = f", {equation.page.removeprefix('book/')}" if equation else ""
             text += f"{escape(mistake.what)} {escape(mistake.look)}<br>"
             text += f"<small>In the book: equation <code>{escape(mistake.equation)}</code>{escape(at)}.</small>"
         share = count / len(records)
@@ -141,15 +142,6 @@ def _mistakes(assignment, records):
     )
     head = [("n", "of all"), ("n", "students"), ("", "mistake"), ("", "in")]
     return "<h2>What to teach again</h2>" + _table(head, lines) + rest
-
-
-def book_pages(folder):
-    """{label of an equation: the page of the book that has it, without its suffix}; empty where there is no book."""
-    found = {}
-    for path in sorted(folder.rglob("*.md")):
-        for label in re.findall(r"\$\$ \(([a-z0-9-]+)\)$", path.read_text(encoding="utf8"), re.MULTILINE):
-            found[label] = str(path.relative_to(folder).with_suffix(""))
-    return found
 
 
 def _derivations(rows, cells):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from nbgrader.utils import is_grade, is_solution
 
 from autograder.assignment.cell_names import bare_name, check_cell, is_check_of_formula
-from autograder.report import capital, equation_reference
+from autograder.reports.verdict_html import capital, equation_reference
 from autograder.sandbox.sanitize import plain, without_paths
 
 PICTURE = re.compile(
@@ -58,7 +58,7 @@ class Summary:
     pictures: tuple[str, ...] = ()
 
 
-def summarize(notebook, name, record, needs, resolved, score, notebooks, mistakes=()):
+def summarize(notebook, name, record, needs, resolved, score, notebooks, mistakes=(), equations=None):
     """The Summary of one notebook.
 
     Args:
@@ -68,7 +68,7 @@ def summarize(notebook, name, record, needs, resolved, score, notebooks, mistake
         needs, resolved: its open reasons for a person, and the Resolutions of the others.
         score: of the notebook, less what being late costs.
         notebooks: the names of all of the assignment's notebooks.
-        mistakes: those that the assignment knows.
+        mistakes: those that the assignment knows. equations: those of the book.
     """
     graded = [cell for cell in notebook.cells if is_grade(cell)]
     questions = [question for question in (record.questions.values() if record else ()) if question.notebook == name]
@@ -87,7 +87,7 @@ def summarize(notebook, name, record, needs, resolved, score, notebooks, mistake
         _so_far(graded),
         ", ".join(parts),
         rows,
-        tuple(_mistakes(questions, mistakes)),
+        tuple(_mistakes(questions, mistakes, equations or {})),
         tuple(_of(name, notebooks, _without_faults(record, needs))),
         tuple(
             _of(name, notebooks, [need for each in resolved for need in _without_faults(record, each.needs_attention)])
@@ -164,7 +164,7 @@ def _so_far(graded):
     return f" so far: {', and '.join(said)}" if said else ""
 
 
-def _mistakes(questions, mistakes):
+def _mistakes(questions, mistakes, equations):
     """Each named mistake once, with every graded cell in which it was made."""
     where, parts = {}, {}
     for question in questions:
@@ -175,7 +175,8 @@ def _mistakes(questions, mistakes):
         known = [mistake for mistake in mistakes if mistake.name in name.split(", or ")]
         known.sort(key=lambda mistake, name=name: mistake.part != parts[name])
         text = f"{known[0].what} {known[0].look}" if known else ""
-        yield Named(capital(name), text, equation_reference(known[0].equation) if known else "", tuple(made))
+        reference = equation_reference(known[0].equation, equations) if known else ""
+        yield Named(capital(name), text, reference, tuple(made))
 
 
 def _without_faults(record, needs):

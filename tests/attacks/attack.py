@@ -11,8 +11,8 @@ import numpy as np
 from autograder.assignment.release import HERE
 from autograder.course.folder import Course
 from autograder.grading.batch import grade_all
+from autograder.grading.feedback_pages import write_feedback
 from autograder.grading.gradebook import load_records
-from autograder.reports.feedback import write_feedback
 from autograder.sandbox.bubblewrap import Limits
 from autograder.sandbox.notebook_runner import formula_cell as cell_of
 from tests.hw1 import ASSIGNMENT, QUESTIONS, WRITTEN, fill, graded_draw, right_answers, write

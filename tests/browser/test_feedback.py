@@ -8,9 +8,9 @@ import nbformat
 import pytest
 
 from autograder.course.folder import Course
+from autograder.grading.feedback_pages import write_feedback
 from autograder.grading.gradebook import graded_cells, merge, record_file
 from autograder.grading.records import CellScore, PartResult, QuestionResult, Record
-from autograder.reports.feedback import write_feedback
 from tests.browser.serving import NEEDED, PICTURES
 from tests.browser.test_pages import findings
 from tests.hw1 import SPOILT, fill, right_answers, spoil

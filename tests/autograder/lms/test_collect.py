@@ -321,7 +321,7 @@ def test_no_link_is_followed(tmp_path):
 
 
 def test_a_bomb_is_unpacked_up_to_a_size(tmp_path, monkeypatch):
-    monkeypatch.setattr("autograder.lms.archive.MAX_FILE_BYTES", 10_000)
+    monkeypatch.setattr("autograder.grading.archive.MAX_FILE_BYTES", 10_000)
     monkeypatch.setattr("autograder.lms.collect.MAX_FILE_BYTES", 10_000)
     files = {"ada/problem1.ipynb": bytes(5_000_000), "ada/problem2.ipynb": P2}
     read = []
@@ -384,7 +384,7 @@ def test_what_no_file_system_would_hold_is_left_in_the_zip_file(tmp_path, monkey
     done = collect(zipped(tmp_path, files), ROSTER, tmp_path / "out")
     assert sum("has too long a name; it was left there" in need for need in done.needs_attention) == 2
     assert done.students == {"ada": ["problem2"]}
-    monkeypatch.setattr("autograder.lms.archive.MAX_ENTRIES", 2)
+    monkeypatch.setattr("autograder.grading.archive.MAX_ENTRIES", 2)
     with pytest.raises(ValueError, match="has 3 entries; at most 2 are looked at"):
         collect(tmp_path / "download.zip", ROSTER, tmp_path / "out")
 

@@ -7,7 +7,8 @@ from assignments.hw1.mistakes import MISTAKES
 from autograder.course.late_policy import Policy
 from autograder.grading.gradebook import GradedCell
 from autograder.grading.records import PartResult, QuestionResult, Record
-from autograder.reports.class_report import book_pages, named_mistakes, page
+from autograder.reports.book_equations import book_equations
+from autograder.reports.class_report import named_mistakes, page
 from tests.hw1 import ASSIGNMENT
 
 CELLS = [
@@ -81,7 +82,7 @@ def test_mistakes_are_named_by_how_many_made_them_with_their_equation():
 
 
 def test_every_mistake_of_the_bank_has_its_page():
-    pages = book_pages(ASSIGNMENT.course_folder / "book")
+    pages = book_equations(ASSIGNMENT.course_folder)
     assert [mistake.equation for mistake in MISTAKES if mistake.equation not in pages] == []
     assert not [mistake.name for mistake in MISTAKES if "; and " in mistake.name or ", or " in mistake.name]
 

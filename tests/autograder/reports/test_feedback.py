@@ -8,10 +8,10 @@ import pytest
 from nbformat.v4 import new_markdown_cell
 
 from autograder import cli
+from autograder.grading import feedback_pages as feedback
+from autograder.grading.feedback_pages import write_feedback, write_pages
 from autograder.grading.gradebook import export, graded_cells, merge, record_file
 from autograder.grading.records import CellScore, Record
-from autograder.reports import feedback
-from autograder.reports.feedback import write_feedback, write_pages
 
 STRANGE = [
     "name*[1]",

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from autograder.course.roster import shown
-from autograder.grading.notebook_file import MAX_FILE_BYTES as MAX_FILE_BYTES
 
+MAX_FILE_BYTES = 64 * 2**20  # of a file that is read, its outputs included
 MAX_ENTRIES = 100_000  # entries of a zip file
 MAX_DEPTH = 20  # folders in each other
 UNREADABLE = (OSError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
