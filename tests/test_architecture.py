@@ -23,6 +23,7 @@ ALLOWED = {
     "autograder.mistakes": ["autograder.questions.model", "autograder.steps"],
     # From here on in the order of design: each row may import what stands above it, and not what stands below.
     "autograder.assemble": [],
+    "autograder.extras": [],
     "autograder.faults": [],
     "autograder.source_code": [],
     "autograder.steps": [],
@@ -35,7 +36,13 @@ ALLOWED = {
         "autograder.questions",
         "autograder.sandbox.temporary_folder",
     ],
-    "autograder.course": ["autograder.assignment", "autograder.sandbox.temporary_folder", "autograder.versions"],
+    "autograder.course": [
+        "autograder.assignment",
+        "autograder.extras",
+        "autograder.sandbox.kernel_environment",
+        "autograder.sandbox.temporary_folder",
+        "autograder.versions",
+    ],
     "autograder.reports": [
         "autograder.assignment",
         "autograder.course",
@@ -45,6 +52,7 @@ ALLOWED = {
     "autograder.grading": [
         "autograder.assignment",
         "autograder.course",
+        "autograder.extras",
         "autograder.faults",
         "autograder.formula",
         "autograder.mistakes",

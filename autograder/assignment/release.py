@@ -197,7 +197,7 @@ def find_alembic():
         os.environ["PATH"] = os.pathsep.join([ours, *filter(None, folders)])
 
 
-def course_config(course: Path, name: str):
+def nbgrader_config(course: Path, name: str):
     """nbgrader's configuration of a course folder, for the assignment of this name."""
     from traitlets.config import Config
 
@@ -233,7 +233,7 @@ def generate(assignment: Assignment, course: Path, db: str | None = None) -> Pat
     }
     for name, text in (own_sources(assignment) | files).items():
         (source / name).write_text(text, encoding="utf8")
-    config = course_config(course, assignment.name)
+    config = nbgrader_config(course, assignment.name)
     if db:
         config.CourseDirectory.db_url = db
         config.CourseDirectory.course_id = "default_course"  # as Gradebook calls it; no other has its row in PostgreSQL

@@ -267,7 +267,7 @@ def grade_all(
     begun = time.monotonic()
     quietly()
     options = {"timeout": timeout, "sandbox": sandbox, "limits": limits or Limits()}
-    require(sandbox)
+    require(sandbox, course.kernel_folder)
     if sandbox == "none":
         say(UNSAFE)
     folders = submissions(submitted, course)

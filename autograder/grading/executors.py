@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.connection import wait
 
+from autograder.extras import require_extra
 from autograder.sandbox import temporary_folder  # and no more, so that `begin` can come before all that takes its time
 
 MAX_TASKS_PER_WORKER = 25  # submissions after which a process is replaced by a fresh one
@@ -169,8 +170,10 @@ def dask(address, course, fingerprint, sandbox):
     hold this version of the grader, and run one call at a time, each in a process of its own.
 
     Raises:
-        ValueError: there is no scheduler, or its workers are not like that; in words for a teacher.
+        ValueError: Dask is not installed, there is no scheduler, or its workers are not like that; in words for a
+            teacher.
     """
+    require_extra("--dask", "distributed", "dask")
     from distributed import Client
 
     from autograder.course.folder import sources_digest
@@ -210,7 +213,7 @@ def _worker_problem(course, fingerprint, sources, sandbox):
     try:
         if (fingerprint_of(course), sources_digest(course)) != (fingerprint, sources):
             return "it holds another version of the grader or of its packages"
-        require(sandbox)
+        require(sandbox, course.kernel_folder)
     except OSError as error:
         return f"it does not see the course folder ({error}); all must share a file system"
     except ValueError as error:

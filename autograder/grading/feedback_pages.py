@@ -25,7 +25,7 @@ from autograder.grading.gradebook import load_records, open_needs, record_file
 from autograder.grading.records import Record
 from autograder.grading.resolutions import read_resolutions
 from autograder.reports.book_equations import book_equations
-from autograder.reports.feedback import book_url, configure, highlighting
+from autograder.reports.feedback import configure, highlighting
 from autograder.reports.feedback_summary import fold, summarize
 from autograder.versions import FEEDBACK_VERSION
 
@@ -147,7 +147,7 @@ def _stamp(course, gradebook, record, resolutions):
     needs, resolved = open_needs(record, resolutions)
     shown = [
         FEEDBACK_VERSION,
-        book_url(course.root),
+        course.rules.book.url,
         needs,
         [each.needs_attention for each in resolved],
         record.repairs,

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from nbgrader.api import MissingEntry
 
-from autograder.course import late_policy
 from autograder.course.folder import write_whole
 from autograder.faults import FILE as FAULTS
 from autograder.faults import printable
@@ -135,8 +134,8 @@ def _not_removed(student, course, submitted):
     """What this command does not reach."""
     again = "with it there, the next `autograder grade` grades the student again"
     left = [] if submitted else [f"the folder that you grade from, unless --submitted names it; {again}"]
-    if student in late_policy.read_policy(course.root).extensions:
-        left.append(f"the student's line under [late.extensions] in {course.root / late_policy.FILE}")
+    if student in course.rules.late.extensions:
+        left.append(f"the student's line under [late.extensions] in {course.rules_file}")
     left.append("the roster and what was downloaded from the learning platform, and the grades imported there")
     left.append("copies of feedback that were handed out, backups, and what a disk keeps of deleted files")
     if course.db and (course.root / "gradebook.db").exists():

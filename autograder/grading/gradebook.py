@@ -210,7 +210,7 @@ def grades(course, records=None):
 
 
 def _rows(course, records, scores):
-    policy, cells, resolutions = late_policy.read_policy(course.root), graded_cells(course), read_resolutions(course)
+    policy, cells, resolutions = course.rules.late, graded_cells(course), read_resolutions(course)
     return [_row(record, cells, scores.get(record.student, {}), policy, resolutions) for record in records.values()]
 
 
@@ -330,7 +330,7 @@ def _catch_up(course, records):
 
 
 def _copy_penalties(gradebook, course, records, scores):
-    policy = late_policy.read_policy(course.root)
+    policy = course.rules.late
     query = gradebook.db.query(SubmittedNotebook, Notebook.name, SubmittedAssignment.student_id)
     query = query.join(Notebook, Notebook.id == SubmittedNotebook.notebook_id)
     query = query.join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id).join(Assignment)

@@ -25,7 +25,7 @@ from traitlets import Float, Unicode
 from autograder.assignment.cell_names import formula_cell, formula_of
 from autograder.assignment.load import find_assignment, load_assignment
 from autograder.assignment.model import Assignment
-from autograder.course import late_policy
+from autograder.course import course_config
 from autograder.faults import LOG, guarded
 from autograder.grading import formula_grading
 from autograder.grading.records import PartResult, QuestionResult
@@ -37,6 +37,7 @@ from autograder.reports.book_equations import book_equations
 from autograder.reports.verdict_html import html
 from autograder.sandbox import protocol
 from autograder.sandbox.bubblewrap import Sandbox
+from autograder.sandbox.kernel_environment import find_kernel
 from autograder.sandbox.notebook_runner import AskedFormula, Run, run
 from autograder.sandbox.sanitize import sanitize_notebook
 from autograder.source_code import parse as parse_source
@@ -143,13 +144,18 @@ class TrustedExecute(NbGraderPreprocessor):
 
     @cached_property
     def assignment(self):
-        """The Assignment; course folders of before do not name its folder."""
-        return load_assignment(Path(self.assignment_folder) if self.assignment_folder else find_assignment())
+        """The Assignment."""
+        return load_assignment(self._assignment_folder())
+
+    def _assignment_folder(self):
+        """The assignment's folder, which course folders of before do not name."""
+        return Path(self.assignment_folder) if self.assignment_folder else find_assignment()
 
     @cached_property
-    def policy(self):
-        """The course's rules."""
-        return late_policy.read_policy(Path(self.seed_file).parent)
+    def rules(self):
+        """What the course's course.toml says, a CourseConfig."""
+        folder = self._assignment_folder().parents[1]
+        return course_config.read_config(course_config.find_config(Path(self.seed_file).parent, folder))
 
     def preprocess(self, nb, resources):
         """Copy the sandbox's outputs into the notebook, then grade the check cells.
@@ -164,8 +170,9 @@ class TrustedExecute(NbGraderPreprocessor):
         if name in self.runs:
             self._grade_cells(nb, name, self.runs[name])
         else:
+            kernel = find_kernel(self._assignment_folder().parents[1])
             with (
-                Sandbox(self.public_folder, kind=self.sandbox) as sandbox,
+                Sandbox(self.public_folder, kind=self.sandbox, kernel=kernel) as sandbox,
                 closing(run_cells(nb, sandbox, self.timeout, self.assignment)) as run,
             ):
                 grade_public_draws(nb, run, self.timeout, self.assignment)
@@ -251,7 +258,7 @@ class TrustedExecute(NbGraderPreprocessor):
 
     def _save_formula(self, cell, question_id, verdict, latex, seconds):
         name, maximum = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
-        points = maximum * formula_grading.share(verdict, self.policy.repair_percent)
+        points = maximum * formula_grading.share(verdict, self.rules.formulas.repair_percent)
         if points and (numbers := numeric.unusual_numbers(latex)):
             numbers = ", ".join(formula_grading.visible(number)[:20] for number in numbers[:3])
             message = f"{question_id}: the formula holds {numbers}, as a difference quotient does"

@@ -43,7 +43,10 @@ def grade_submission(folder, course, *, key="", timeout=10, sandbox="bubblewrap"
 
 
 def _grade_in_sandbox(folder, course, record, timeout, sandbox, limits):
-    with Sandbox(course.release, kind=sandbox, limits=limits) as opened, ExitStack() as stack:
+    with (
+        Sandbox(course.release, kind=sandbox, limits=limits, kernel=course.kernel_folder) as opened,
+        ExitStack() as stack,
+    ):
         _grade(folder, course, record, timeout, opened, stack)
 
 

@@ -38,7 +38,7 @@ def page(assignment: Assignment, rows, records, cells, policy):
         rows: of gradebook.grades.
         records: {student: Record}, of the same students.
         cells: of gradebook.graded_cells, the assignment's graded cells.
-        policy: late.Policy.
+        policy: a LatePolicy.
     """
     graded = [row for row in rows if row["status"] != "not graded"]
     sections = [

@@ -4,7 +4,6 @@ Formulas are turned into MathML, which browsers show by themselves, where the st
 """
 
 import re
-import tomllib
 from pathlib import Path
 
 from nbconvert.exporters import HTMLExporter
@@ -13,7 +12,7 @@ from pygments.formatters import HtmlFormatter
 from traitlets import Unicode
 
 from autograder.assignment.load import find_course
-from autograder.course.late_policy import FILE
+from autograder.course.folder import Course
 from autograder.reports.book_equations import book_equations
 from autograder.reports.safe_markdown import markdown2html, unchanged
 from autograder.reports.verdict_html import linked
@@ -58,25 +57,6 @@ class FeedbackExporter(HTMLExporter):
         return re.sub(WIDE_FORMULA, r'<math tabindex="0"', page), resources
 
 
-def book_url(root):
-    """Where the book is published, by the course folder's course.toml; "" where it does not say.
-
-    Raises:
-        ValueError: it is no address, or the file cannot be read; in words for a teacher.
-    """
-    path = Path(root) / FILE
-    try:
-        book = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("book", {})
-    except FileNotFoundError:
-        return ""
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    url = book.get("url", "") if isinstance(book, dict) else book
-    if not isinstance(url, str) or (url and not re.fullmatch(r"""https?://[^\s<>"']+""", url)):
-        raise ValueError(f"{path}: book.url is expected to be an address, https://…, or empty; it is {url!r}")
-    return url
-
-
 def configure(config, root, assignment=""):
     """Let nbgrader show students' work in pages on which nothing of theirs acts: formgrader's, and the feedback's.
 
@@ -98,5 +78,5 @@ def configure(config, root, assignment=""):
     config.GenerateFeedback.preprocessors = ["autograder.grading.feedback_pages.Grades"]  # by name: nbgrader loads it
     config.Grades.root = str(root)
     config.Grades.assignment_folder = str(assignment)
-    config.FeedbackExporter.book_url = book_url(root)
+    config.FeedbackExporter.book_url = Course.at(root, root, assignment=assignment or None).rules.book.url
     config.FeedbackExporter.course_folder = str(Path(assignment).parents[1] if assignment else find_course())

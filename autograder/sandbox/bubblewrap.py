@@ -27,8 +27,9 @@ from jupyter_client.provisioning import KernelProvisionerBase
 from traitlets import Unicode
 
 from autograder.sandbox import protocol, seccomp, temporary_folder
+from autograder.sandbox.kernel_environment import find_kernel
 
-KERNEL = Path(os.environ.get("AUTOGRADER_KERNEL") or Path(__file__).parents[2] / ".venv-kernel")
+KERNEL = find_kernel()  # of a checkout of the engine; other courses hand their own over
 KERNEL_SERVER = Path(__file__).with_name("kernel_server.py")
 HOME = "/home/student"
 START_TIMEOUT = 30  # seconds in which a sandbox must be ready
@@ -114,18 +115,19 @@ def find():
     raise NoSandbox(HELP.format(why="not on the PATH", mend=linux if sys.platform == "linux" else other))
 
 
-def require(kind):
+def require(kind, kernel=None):
     """See that submissions can be run in a sandbox of this kind, "bubblewrap" or "none".
+
+    kernel: the folder of the environment that they run in; None: KERNEL.
 
     Raises:
         NoSandbox, ValueError: they cannot; in words for a teacher.
     """
     if kind not in ("bubblewrap", "none"):
         raise ValueError(f"--sandbox is bubblewrap or none, not {kind}")
-    if not (KERNEL / "bin" / "python").exists():
-        raise ValueError(
-            f"The environment that submissions run in is missing: {KERNEL}\nMake it:  make {KERNEL.name}/.ready"
-        )
+    kernel = kernel or KERNEL
+    if not (kernel / "bin" / "python").exists():
+        raise ValueError(f"The environment that submissions run in is missing: {kernel}\nMake it:  autograder kernel")
     if kind == "bubblewrap":
         find()
 
@@ -150,8 +152,11 @@ def _walls(bwrap, user_namespace):
     return walls
 
 
-def command(bwrap, user_namespace, public, limits):
-    """bubblewrap's command line, up to the program. public: the folder of the release's Python files."""
+def command(bwrap, user_namespace, public, limits, kernel):
+    """bubblewrap's command line, up to the program.
+
+    public: the folder of the release's Python files. kernel: that of the environment that submissions run in.
+    """
     line = _walls(bwrap, user_namespace)
     for path in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"):
         if os.path.islink(path):
@@ -161,7 +166,7 @@ def command(bwrap, user_namespace, public, limits):
     line += ["--proc", "/proc", "--dev", "/dev", "--perms", "0755", "--dir", "/home"]
     for path in WRITABLE_FOLDERS:
         line += ["--perms", "1777", "--size", str(limits.disk * 2**20), "--tmpfs", path]
-    for path in _environment():  # after /tmp: it may lie there
+    for path in _environment(kernel):  # after /tmp: it may lie there
         if not Path(path).is_relative_to("/usr"):
             for parent in reversed(Path(path).parents[:-1]):
                 line += ["--perms", "0755", "--dir", str(parent)]
@@ -171,7 +176,7 @@ def command(bwrap, user_namespace, public, limits):
         line += ["--ro-bind", str(file), f"/inside/{file.name}"]
     for file in sorted(Path(public).glob("*.py")):
         line += ["--ro-bind", str(file), f"{HOME}/{file.name}"]
-    for name, value in _variables(HOME, "/tmp").items():
+    for name, value in _variables(HOME, "/tmp", kernel).items():
         line += ["--setenv", name, value]
     return [*line, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME, "--"]
 
@@ -207,16 +212,16 @@ def _systemd_variables():
 
 
 @lru_cache
-def _environment():
+def _environment(kernel):
     """The kernel's environment, and the Python that it was made from."""
     show = "import sys; print(sys.base_prefix)"
-    done = subprocess.run([KERNEL / "bin" / "python", "-I", "-c", show], capture_output=True, text=True, check=True)
-    return str(KERNEL), done.stdout.strip()
+    done = subprocess.run([kernel / "bin" / "python", "-I", "-c", show], capture_output=True, text=True, check=True)
+    return str(kernel), done.stdout.strip()
 
 
-def _variables(home, own):
+def _variables(home, own, kernel):
     """The environment of what runs inside; in the folder `own` programs may leave files of their own."""
-    fixed = {"HOME": home, "USER": "student", "LOGNAME": "student", "PATH": f"{KERNEL}/bin:/usr/bin:/bin"}
+    fixed = {"HOME": home, "USER": "student", "LOGNAME": "student", "PATH": f"{kernel}/bin:/usr/bin:/bin"}
     fixed |= {"LANG": "C.UTF-8", "TZ": "UTC", "IPYTHONDIR": f"{own}/.ipython", "MPLCONFIGDIR": f"{own}/.mpl"}
     return fixed | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | _blas()
 
@@ -229,10 +234,12 @@ class Sandbox:
     """One submission's sandbox: `with Sandbox(public) as sandbox`. It starts when the first kernel is wanted.
 
     used: whether a kernel has run in it. ready: the process, once all its namespaces are made. reasons: {pid of the
-    sandbox's own process: why the watch has ended it}; it is another process after each start.
+    sandbox's own process: why the watch has ended it}; it is another process after each start. kernel_folder: of the
+    environment that it runs in.
     """
 
-    def __init__(self, public, *, kind="bubblewrap", limits=None):
+    def __init__(self, public, *, kind="bubblewrap", limits=None, kernel=None):
+        self.kernel_folder = Path(kernel or KERNEL)
         self.public, self.kind, self.limits = Path(public), kind, limits or Limits()
         self.process, self.pid, self.used, self.statuses, self.reasons = None, None, False, {}, {}
         self.begun, self.ready = None, None
@@ -260,22 +267,22 @@ class Sandbox:
         self.close()
         if self.begun and time.monotonic() - self.begun > self.limits.wall:
             raise RuntimeError(self.ended)
-        require(self.kind)
+        require(self.kind, self.kernel_folder)
         self.folder = temporary_folder.folder() / f"sandbox-{next(_numbers)}"
         self.folder.mkdir()
         ours, theirs = socket.socketpair()
         settings = json.dumps({"limits": self._rlimits(), "user": self._user(), "sandboxed": self.kind != "none"})
-        python = [str(KERNEL / "bin" / "python"), "-I", "-B"]
+        python = [str(self.kernel_folder / "bin" / "python"), "-I", "-B"]
         passed = [theirs.fileno()]
         if self.kind == "none":
-            where = {"cwd": self.folder, "env": _variables(str(self.folder), str(self.folder))}
+            where = {"cwd": self.folder, "env": _variables(str(self.folder), str(self.folder), self.kernel_folder)}
             line = [*python, str(KERNEL_SERVER)]
             for file in self.public.glob("*.py"):
                 shutil.copy(file, self.folder)
         else:
             # bubblewrap's own environment can be read inside while it sets up
             where = {"cwd": "/", "env": _systemd_variables() if _systemd() else {}}
-            program, *walls = command(*find(), self.public, self.limits)
+            program, *walls = command(*find(), self.public, self.limits, self.kernel_folder)
             line = [*_scope(self.limits), program]
             options_with_data = [
                 ("--args", "\0".join(walls[:-1]).encode())

@@ -25,7 +25,7 @@ from nbformat.v4 import new_output
 from nbgrader.utils import is_grade
 
 from autograder.sandbox import protocol
-from autograder.sandbox.bubblewrap import KERNEL, OPEN, Opened, Sandbox, Specs
+from autograder.sandbox.bubblewrap import OPEN, Opened, Sandbox, Specs
 from autograder.sandbox.student_code import FAILS_AT_HOME_TOO, kernel_environment, prepare, stops_early
 
 LOG = logging.getLogger("autograder")
@@ -275,7 +275,7 @@ def _prepare(nb, result, sandbox):
         (_label(cell, index), cell.source if run else None)
         for index, (cell, run) in enumerate(zip(nb.cells, runs, strict=True))
     ]
-    prepared = prepare(cells, lambda: kernel_environment(str(KERNEL / "bin" / "python"), own))
+    prepared = prepare(cells, lambda: kernel_environment(str(sandbox.kernel_folder / "bin" / "python"), own))
     for cell, source in zip(nb.cells, prepared.sources, strict=True):
         cell.source = cell.source if source is None else source
     result.repairs += prepared.repairs

@@ -11,7 +11,8 @@ import psutil
 from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder.sandbox import temporary_folder
-from autograder.sandbox.bubblewrap import KERNEL, UNSAFE, Limits, Sandbox, find, require
+from autograder.sandbox.bubblewrap import UNSAFE, Limits, Sandbox, find, require
+from autograder.sandbox.kernel_environment import find_kernel
 from autograder.sandbox.notebook_runner import run
 
 FIND_THEM = "others = [p for p in os.listdir('/proc') if p.isdigit() and int(p) != os.getpid()]\n"
@@ -80,12 +81,13 @@ WATCH_TIMEOUT = 20  # seconds in which the watch must see what is held, on a mac
 TOLD_TO_STOP = 2  # seconds after which the attempt that goes on is told to stop; the others have time to be made
 
 
-def examine(kind="bubblewrap", attempts=ATTEMPTS):
+def examine(kind="bubblewrap", attempts=ATTEMPTS, kernel=None):
     """Try to break out of a sandbox.
 
     Args:
         kind: "bubblewrap" or "none".
         attempts: which ones, of ATTEMPTS.
+        kernel: the folder of the environment that submissions run in; None: that of a checkout of the engine.
 
     Yields:
         (what was tried, whether it was held, a word on how), for each of them; last, whether something was left behind.
@@ -93,12 +95,12 @@ def examine(kind="bubblewrap", attempts=ATTEMPTS):
     Raises:
         ValueError: no sandbox of this kind can be had.
     """
-    require(kind)
+    require(kind, kernel)
     inside, folders = [], []
     with _Bait() as bait:
         for what, code in attempts:
             source = f"import json, os, socket, time\n{code.format(**bait.values)}\nprint('got out')"
-            with Sandbox(bait.public, kind=kind, limits=SMALL_LIMITS) as sandbox:
+            with Sandbox(bait.public, kind=kind, limits=SMALL_LIMITS, kernel=kernel) as sandbox:
                 seconds = TOLD_TO_STOP if what == GOES_ON else WATCH_TIMEOUT * 2
                 result = run(new_notebook(cells=[new_code_cell(source)]), sandbox, seconds)
                 with suppress(psutil.NoSuchProcess):  # the watch has ended it
@@ -143,12 +145,16 @@ class _Bait:
             pass
 
 
-def report(kind="bubblewrap", say=print):
-    """Print what there is, and a line for each attempt to break out. Returns whether all were held."""
-    say(f"submissions run in  {KERNEL}")
+def report(kind="bubblewrap", say=print, kernel=None):
+    """Print what there is, and a line for each attempt to break out. Returns whether all were held.
+
+    kernel: the folder of the environment that submissions run in; None: that of a checkout of the engine.
+    """
+    kernel = kernel or find_kernel()
+    say(f"submissions run in  {kernel}")
     if kind == "none":
         say(UNSAFE)
-    require(kind)
+    require(kind, kernel)
     if kind == "bubblewrap":
         program, user_namespace = find()
         where = "in a user namespace" if user_namespace else "as root, with a user of its own inside"
@@ -156,7 +162,7 @@ def report(kind="bubblewrap", say=print):
     say("limits              " + ", ".join(f"{name} {value:g}" for name, value in asdict(Limits()).items()))
     say("")
     all_held = True
-    for what, held, how in examine(kind):
+    for what, held, how in examine(kind, kernel=kernel):
         say(f"  {'held   ' if held else 'GOT OUT'}  {what:<46}{how}".rstrip())
         all_held &= held
     say("")

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from assignments.hw1 import formula_verdicts as judge
+from autograder.course import course_config
 from autograder.course import folder as course
-from autograder.course import late_policy
-from autograder.course.late_policy import read_policy
+from autograder.course.course_config import read_config
 from autograder.formula.tokens import MAX_CHARACTERS
 from autograder.formula.verdict import FormulaVerdict
 from autograder.grading import formula_grading
@@ -278,7 +278,7 @@ def test_a_repair_costs_nothing_unless_course_toml_says_so(course, submit):
     folder = submit("mender", {"written-2-2-theta_2a": REPAIRED})
     found = grade_submission(folder, course).questions[QUESTION]
     assert (found.score, found.parts[0].verdict) == (1, "repaired")
-    late_policy.write_defaults(course.root)
+    course_config.write_defaults(course.root)
     rules = course.root / "course.toml"
     before = rules.read_text()
     try:
@@ -325,10 +325,10 @@ def test_what_a_grade_depends_on_has_the_reader_the_judge_and_the_cost_of_a_repa
 def test_a_cost_that_cannot_be_is_said(tmp_path, value):
     (tmp_path / "course.toml").write_text(f"[formulas]\nrepair_percent = {value}\n")
     with pytest.raises(ValueError, match=r"formulas\.repair_percent is expected to be a number from 0 to 100"):
-        read_policy(tmp_path)
+        read_config(tmp_path / "course.toml")
     (tmp_path / "course.toml").write_text("[formulas]\nrepairs = 3\n")
     with pytest.raises(ValueError, match=r"formulas\.repairs is not known here. Known: repair_percent"):
-        read_policy(tmp_path)
+        read_config(tmp_path / "course.toml")
 
 
 # What is shown

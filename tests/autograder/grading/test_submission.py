@@ -120,8 +120,8 @@ def test_hidden_inputs_come_after_all_that_is_shown_of_every_notebook(course, su
 def test_no_channel_is_left_open_and_the_rules_are_read_once(course, submit, monkeypatch, broken):
     runs, read, stock = [], [], submission.run_cells
     monkeypatch.setattr(submission, "run_cells", lambda *args: runs.append(stock(*args)) or runs[-1])
-    rules = execute.late_policy.read_policy
-    monkeypatch.setattr(execute.late_policy, "read_policy", lambda root: read.append(root) or rules(root))
+    rules = execute.course_config.read_config
+    monkeypatch.setattr(execute.course_config, "read_config", lambda root: read.append(root) or rules(root))
     if broken:
         monkeypatch.setattr(submission, "grade_public_draws", lambda *args: 1 / 0)
     record = grade_submission(submit(f"channels-{broken}", {}), course)

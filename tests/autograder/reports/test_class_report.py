@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 from assignments.hw1.mistakes import MISTAKES
-from autograder.course.late_policy import Policy
+from autograder.course.course_config import LatePolicy
 from autograder.grading.gradebook import GradedCell
 from autograder.grading.records import PartResult, QuestionResult, Record
 from autograder.reports.book_equations import book_equations
@@ -17,7 +17,7 @@ CELLS = [
     GradedCell("problem1", "derive-1-1", "1-1", "manual", 6.0, None),
 ]
 BATCH = "statistics over the whole array"
-NOBODY_LATE = Policy()
+NOBODY_LATE = LatePolicy()
 
 
 def row(student, first, second, by_hand=0.0, **other):
@@ -88,7 +88,7 @@ def test_every_mistake_of_the_bank_has_its_page():
 
 
 def test_late_ones_and_those_without_a_time():
-    policy = Policy(datetime(2026, 12, 1, tzinfo=UTC), extensions={"zoe": 2, "c": 1})
+    policy = LatePolicy(datetime(2026, 12, 1, tzinfo=UTC), extensions={"zoe": 2, "c": 1})
     records = {
         "a": record("a", timestamp="2026-12-02 01:00:00 UTC"),
         "b": record("b"),
@@ -103,7 +103,7 @@ def test_late_ones_and_those_without_a_time():
 
 def test_nothing_of_a_stranger_is_html():
     evil = "<script>alert(1)</script><img src=x onerror=alert(1)>\x1b[2J\u202e"
-    policy = Policy(datetime(2026, 12, 1, tzinfo=UTC), extensions={f"{evil}z": 1})
+    policy = LatePolicy(datetime(2026, 12, 1, tzinfo=UTC), extensions={f"{evil}z": 1})
     records = {evil: record(evil, evil, timestamp="2027-01-01"), f"{evil}b": record(f"{evil}b")}
     _, html = text([row(evil, 4, 8, needs=evil), row(f"{evil}b", 4, 8)], records, policy)
     assert html.count("&lt;script&gt;") == 6
