@@ -16,6 +16,7 @@ from autograder.grading.notebook_file import find_notebooks, stay_inside
 from autograder.grading.records import CellComment, CellScore, Record
 from autograder.grading.repair import answers_in, repair
 from autograder.sandbox.bubblewrap import Limits, Sandbox
+from autograder.sandbox.notebook_runner import Run
 
 
 def grade_submission(folder, course, *, key="", timeout=10, sandbox="bubblewrap", limits=None):
@@ -80,13 +81,12 @@ def _grade(folder, course, record, timeout, sandbox, stack):
         resources = {"nbgrader": {"notebook": name}}
         for step in (grader, LimitOutput()):
             notebook, resources = step.preprocess(notebook, resources)
-        result = grader.results[name]
+        result, run = grader.results[name], runs.get(name, Run([]))
         record.questions |= {question.question: question for question in result.questions}
         record.needs_attention += [f"{name}: {need}" for need in result.needs_attention]
-        record.repairs += [f"{name}: {note}" for note in runs[name].repairs] if name in runs else []
+        record.repairs += [f"{name}: {each}" for each in run.repairs]
         _save_scores(notebook, name, record)
-        sentences = [f"{name}: {uncertainty}" for uncertainty in uncertainties.get(name, [])]
-        sentences += [f"{name}: {uncertainty}" for uncertainty in runs[name].uncertainties] if name in runs else []
+        sentences = [f"{name}: {each}" for each in (*uncertainties.get(name, ()), *run.uncertainties)]
         (record.needs_attention if _lost_points(record, name) else record.repairs).extend(sentences)
         record.notebooks[name] = nbformat.writes(notebook) + "\n"
 

@@ -19,7 +19,7 @@ from solutions import two_branch
         ("parameter", r"| $\gamma \in \mathbb{R}^{n_h}$ | `gamma` $(n_h,)$ | batch norm's stretch, one per feature |"),
         (
             "a",
-            r"| $z_{2A,i} = \hat y_{a,i} \in \mathbb{R}^{n_h}$ | `z_2a` $(m, n_h)$ | after FC2A: the prediction of branch A |",
+            r"| $z_{2A,i} = \hat y_{a,i} \in \mathbb{R}^{n_h}$ | `z_2a` $(m, n_h)$ | " + MEANINGS["z_2a"] + " |",
         ),
         ("b", r"| $\mu_B \in \mathbb{R}^{n_h}$ | `mu_b` $(n_h,)$ | the batch's mean of $a_{1B,i}$ |"),
         ("head", r"| $\hat y_{b,i} \in \mathbb{R}^K$ | `y_hat_b` $(m, K)$ | after softmax: probabilities |"),

@@ -305,9 +305,11 @@ def test_the_progress_and_the_end_say_who_needs_a_person(tmp_path, graded, monke
     printed = capsys.readouterr().out
     lines = printed.splitlines()
     assert "\x1b" not in printed
-    assert re.match(r" +1/5  ada +2 of 8   \d+ a minute   \d+ s left$", lines[0])
+    assert re.match(r" +1/5  ada +2 of 8   \d+ a minute   (\d+ min )?\d+ s left$", lines[0])
     assert re.match(r" +5/5  kim .* 0 s left   4 need you   needs you: problem1.ipynb is missing$", lines[4])
-    assert re.search(r"^hw1 · 5 submissions · 1 graded · 4 need you · \d+ s · \d+ a minute$", printed, re.MULTILINE)
+    assert re.search(
+        r"^hw1 · 5 submissions · 1 graded · 4 need you · (?:\d+ min )?\d+ s · \d+ a minute$", printed, re.MULTILINE
+    )
     assert "  needs you    4  problem1.ipynb is missing   (bob, e\\x1b[2Jve, ida, …)" in lines
     assert "  most often 100 %  a sign" in lines
     assert cli.main(["grade", str(submitted), "--out", out, "--resume", "--limit", "wall=0"]) == cli.FAILED

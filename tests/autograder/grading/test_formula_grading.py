@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from assignments.hw1 import formula_verdicts as judge
+from autograder.assignment.cell_names import formula_cell
 from autograder.course import course_config
 from autograder.course import folder as course
 from autograder.course.course_config import read_config
@@ -95,12 +96,12 @@ def test_a_string_that_is_sent_arrives():
 
 
 SOURCES = right_answers()
-FORMULA = {name: SOURCES[cells.formula_cell(name)] for name in (key.removesuffix(", written") for key in WRITTEN)}
+FORMULA = {name: SOURCES[formula_cell(name)] for name in (key.removesuffix(", written") for key in WRITTEN)}
 UNNAMED = {name: re.sub(r'^formula\("[^"]+", ', "formula(", source) for name, source in FORMULA.items()}
 
 
 def cell_of(name, source):
-    return {cells.formula_cell(name): source}
+    return {formula_cell(name): source}
 
 
 def scores(record):
@@ -123,7 +124,7 @@ def scores(record):
     ids=["assigned", "as before", "another name", "not assigned", "no value", "a sketch", "f is another", "the last"],
 )
 def test_each_question_gets_the_formula_that_was_made_for_it(course, submit, write):
-    record = grade_submission(submit("s", {cells.formula_cell(name): write(name) for name in FORMULA}), course)
+    record = grade_submission(submit("s", {formula_cell(name): write(name) for name in FORMULA}), course)
     assert scores(record) == dict.fromkeys(FORMULA, 1)
     assert record.status == "graded" and not record.repairs
 
@@ -139,7 +140,7 @@ def test_formulas_above_the_imports_or_after_a_dead_kernel_are_read_from_their_c
             cell.metadata.setdefault("nbgrader", {})
         move(name, notebook)
 
-    answers = {cells.formula_cell(name): source for name, source in sources.items()}
+    answers = {formula_cell(name): source for name, source in sources.items()}
     record = grade_submission(submit("above", answers, move_all), course)
     assert scores(record) == dict.fromkeys(FORMULA, 1) and record.status == "graded"
     assert any('"written-2-2-beta"' in note and "put back where released" in note for note in record.repairs)
@@ -177,7 +178,7 @@ def test_what_is_written_and_cannot_be_read_is_for_a_person(course, submit, sour
 @pytest.mark.parametrize("source", ['formula("2-2 beta", r"")', 'f = formula(r"")', "formula('2-2 beta', '')  # ?", ""])
 def test_the_released_cell_is_no_answer_and_no_other_formula_is_taken_for_it(course, submit, source):
     """Neither what came before it in `f`, nor what stands further down."""
-    others = {cells.formula_cell(name): f"f = {UNNAMED[name]}" for name in FORMULA}
+    others = {formula_cell(name): f"f = {UNNAMED[name]}" for name in FORMULA}
     record = grade_submission(submit("s", others | cell_of("2-2 beta", source)), course)
     assert scores(record) == dict.fromkeys(FORMULA, 1) | {"2-2 beta": 0}
     assert record.status == "graded"
@@ -188,7 +189,7 @@ def test_a_formula_in_a_cell_below_the_released_one_counts(course, submit):
     def below(name, notebook):
         for question, source in (("2-2 beta", FORMULA["2-2 beta"]), ("2-2 gamma", f"f = {UNNAMED['2-2 gamma']}")):
             for index, cell in enumerate(notebook.cells):
-                if cell.metadata.get("nbgrader", {}).get("grade_id") == cells.formula_cell(question):
+                if cell.metadata.get("nbgrader", {}).get("grade_id") == formula_cell(question):
                     notebook.cells.insert(index + 1, nbformat.v4.new_code_cell(source))
                     break
 

@@ -10,10 +10,11 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from autograder.faults import Fault
 from autograder.grading import grader as execute
 from autograder.grading import submission
 from autograder.grading.notebook_file import MAX_FILE_BYTES, parse_notebook, read_notebook
-from autograder.grading.records import Record
+from autograder.grading.records import CellComment, CellScore, PartResult, QuestionResult, Record, from_json, to_json
 from autograder.grading.repair import repair
 from autograder.grading.submission import grade_submission
 from tests.hw1 import WRITTEN, fill, right_answers
@@ -221,12 +222,37 @@ def test_a_grader_that_breaks_down_leaves_a_row(tmp_path):
 
 
 def test_a_record_is_written_and_read_whole(tmp_path):
+    part = PartResult("out", 0.5, 1, "not yet", "a mistake", 1e-3, ("a sentence",))
     record = Record(
-        "ada", key="k", needs_attention=["a"], cells=[{"auto_score": None}], questions={"1-1": {"score": 0.5}}
+        "ada",
+        key="k",
+        needs_attention=["a"],
+        repairs=["b"],
+        cells=[CellScore("problem1", "check-1-1", "automatic", None, 4.0)],
+        comments=[CellComment("problem1", "derive-1-1", "No response.")],
+        questions={"1-1": QuestionResult("1-1", "problem1", 0.5, 4.0, (part,), ("all",), 7, ("raised",), 0.1)},
+        faults=[Fault("1-1", "ValueError: x")],
     )
     record.save(tmp_path / "ada.json")
     assert Record.load(tmp_path / "ada.json") == record
     assert [path.name for path in tmp_path.iterdir()] == ["ada.json"]
+
+
+def test_a_record_of_version_0_1_is_read():
+    """Its fields have other names, and nothing is lost."""
+    part = {"name": "J", "points": 2, "maximum": 4, "verdict": "not yet", "mistake": "m", "error": 0.5, "words": ["w"]}
+    question = {"question": "1-3", "notebook": "problem1", "score": 2.0, "maximum": 4.0, "parts": [part]}
+    question |= {"words": ["on the whole"], "public_seed": 0, "errors": [], "seconds": 0.2}
+    cell = {"notebook": "problem1", "name": "check-1-3", "kind": "automatic", "auto_score": 2.0, "max_score": 4.0}
+    earlier = {"student": "ada", "needs": ["a"], "notes": ["b"], "cells": [cell], "questions": {"1-3": question}}
+    record = from_json(json.dumps(earlier))
+    assert (record.needs_attention, record.repairs) == (["a"], ["b"])
+    assert record.cells == [CellScore("problem1", "check-1-3", "automatic", 2.0, 4.0)]
+    expected = PartResult("J", 2, 4, "not yet", "m", 0.5, ("w",))
+    assert record.questions["1-3"] == QuestionResult(
+        "1-3", "problem1", 2.0, 4.0, (expected,), ("on the whole",), 0, (), 0.2
+    )
+    assert from_json(to_json(record)) == record
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ import pytest
 from autograder.faults import Fault
 from autograder.grading.records import PartResult, QuestionResult, Record
 from autograder.grading.resolutions import Resolution
+from autograder.reports.book_equations import book_equations
 from autograder.reports.feedback_summary import fold, summarize
 from tests.hw1 import ASSIGNMENT
 
+EQUATIONS = book_equations(ASSIGNMENT.course_folder)
 NAMES = ["problem1", "problem2"]
 
 
@@ -24,7 +26,15 @@ def graded(name, score, points, kind="code"):
 def summary(record=None, needs=(), resolved=(), cells=(), score=0.0):
     notebook = nbformat.v4.new_notebook(cells=list(cells))
     return summarize(
-        notebook, "problem1", record or Record("ada"), list(needs), list(resolved), score, NAMES, ASSIGNMENT.mistakes
+        notebook,
+        "problem1",
+        record or Record("ada"),
+        list(needs),
+        list(resolved),
+        score,
+        NAMES,
+        ASSIGNMENT.mistakes,
+        EQUATIONS,
     )
 
 
