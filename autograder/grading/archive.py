@@ -10,7 +10,7 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -33,7 +33,7 @@ class File:
 
 
 @contextlib.contextmanager
-def opened(download):
+def opened(download: Path | str) -> Iterator[tuple[list[File], list[str]]]:
     """A list of Files, and of sentences on what was left out and why.
 
     Raises:
@@ -125,6 +125,6 @@ def _folder(place, left):
     return len(place.parts) < MAX_DEPTH
 
 
-def quoted(name):
+def quoted(name: object) -> str:
     """A stranger's name for print, in quotation marks."""
     return f'"{shown(str(name))}"'

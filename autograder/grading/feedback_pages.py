@@ -6,6 +6,7 @@ The pages themselves are made by `reports.feedback`; this module reads the score
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -76,7 +77,9 @@ def _record_of(course, student):
         return None
 
 
-def write_feedback(course, *, again=False, say=print, seconds=None):
+def write_feedback(
+    course: Course, *, again: bool = False, say: Callable[[str], object] = print, seconds: float | None = None
+) -> tuple[int, dict[str, str]]:
     """Write out/feedback/<student>/<assignment>/<notebook>.html where the gradebook has changed since it was written.
 
     A student's pages are made in a process that is ended after `seconds` (by default STUDENT_TIMEOUT), so that the
@@ -112,7 +115,7 @@ def _page_in_time(pool, course, student):
         return f"its pages could not be made: {error}"
 
 
-def write_pages(course, student):
+def write_pages(course: Course, student: str) -> str:
     """Write one student's pages, from the gradebook. Returns "", or why there are none."""
     config = course.config()
     config.GenerateFeedback.force = True

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nbgrader.api import MissingEntry
 
-from autograder.course.folder import write_whole
+from autograder.course.folder import Course, write_whole
 from autograder.faults import FILE as FAULTS
 from autograder.faults import printable
 from autograder.grading.gradebook import export, record_file
@@ -27,7 +27,7 @@ class Forgotten:
     left: list = field(default_factory=list)
 
 
-def forget(student, course, submitted=None):
+def forget(student: str, course: Course, submitted: Path | str | None = None) -> Forgotten:
     """Remove one student from the course folder, the gradebook and the output; safe to repeat after a crash.
 
     Records go first, so that nothing puts the student back into the gradebook, which an export would do.

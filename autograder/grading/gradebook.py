@@ -17,7 +17,9 @@ import math
 import os
 import sys
 import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 
 import nbformat
 from nbgrader.api import (
@@ -40,10 +42,10 @@ from autograder.course.roster import shown
 from autograder.faults import LOG
 from autograder.grading.grader import question_of
 from autograder.grading.records import Record
-from autograder.grading.resolutions import read_resolutions, split_needs
+from autograder.grading.resolutions import Resolution, read_resolutions, split_needs
 
 
-def merge(record, course):
+def merge(record: Record, course: Course) -> None:
     """Write one record into the gradebook. Idempotent; safe to rerun after a crash.
 
     Manual scores and comments stay. Where a manual score was given to another version of a notebook (what the student
@@ -112,7 +114,7 @@ def _is_answer(cell):
     return cell["metadata"].get("nbgrader", {}).get("solution", False)
 
 
-def record_file(course, student):
+def record_file(course: Course, student: str) -> Path:
     """Where a student's record lies: under the name, or its beginning and a hash where it is too long for a file."""
     name = os.fsencode(student)
     if len(name) > 200:
@@ -120,7 +122,7 @@ def record_file(course, student):
     return course.records / f"{student}.json"
 
 
-def load_records(course, whole=False):
+def load_records(course: Course, whole: bool = False) -> dict[str, Record]:
     """Every record of the course, by student; their notebooks, which take the most room, only where they are wanted.
 
     A file that is damaged is set aside, under a new name, and that is said; without it the submission is graded again.
@@ -142,7 +144,7 @@ def load_records(course, whole=False):
     return records
 
 
-def light(record):
+def light(record: Record) -> Record:
     """The record without its notebooks."""
     return replace(record, notebooks={})
 
@@ -194,7 +196,7 @@ def graded_cells(course: Course) -> list[GradedCell]:
     return cells
 
 
-def grades(course, records=None):
+def grades(course: Course, records: dict[str, Record] | None = None) -> list[dict]:
     """A row a student, as dicts: automatic and manual points apart, each question's, and what needs a person.
 
     An automatic score is None where a fault of ours left the question open.
@@ -244,7 +246,7 @@ def _query(gradebook, assignment, kind, *wanted):
     return query.filter(Assignment.name == assignment)
 
 
-def open_needs(record, resolutions):
+def open_needs(record: Record, resolutions: Iterable[Resolution]) -> tuple[list[str], list[Resolution]]:
     """The reasons for a person to look at a submission that are open, and the Resolutions of the others."""
     needs = record.needs_attention
     if record.timestamp and not _time(record):
@@ -280,7 +282,7 @@ def _time(record):
         return None
 
 
-def export(course, latest=()):
+def export(course: Course, latest: Mapping[str, Record] = ()) -> list[dict]:
     """Write grades.csv and grades.json into the course's `out`, and return the rows of the former.
 
     What a gradebook that is new does not hold yet is merged into it, and it gets a copy of the penalties for lateness.

@@ -10,6 +10,7 @@ import builtins
 import json
 import math
 import time
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -49,7 +50,7 @@ STOPPED = "stopped"
 NOT_GRADED = "NotGraded"  # of a grade cell's output, where a fault of ours left it without points
 
 
-def run_cells(nb, sandbox, timeout, assignment):
+def run_cells(nb: NotebookNode, sandbox: Sandbox, timeout: float, assignment: Assignment) -> Run:
     """Run a notebook's cells with `notebook_runner.run`; a grade cell's source says whether it asks for a formula."""
     formulas = {}
     for cell in nb.cells:
@@ -105,7 +106,7 @@ class NotebookResult:
     needs_attention: list[str]
 
 
-def score_of(cell):
+def score_of(cell: NotebookNode) -> tuple[float | None, float]:
     """A grade cell's automatic score and its maximum; None where a person reads it, or a fault of ours left it open."""
     score, maximum = utils.determine_grade(cell)
     outputs = cell.get("outputs", ())
@@ -354,7 +355,7 @@ class StudentFunctions:
             self.needs_attention.append(f"{why} (the other questions count)")
 
 
-def question_of(source, known):
+def question_of(source: str, known: Iterable[str]) -> str:
     """The question's id in a grade cell's source, `check("1-3")`. Raises ValueError when the cell is anything else.
 
     known: the ids that there are.

@@ -8,6 +8,7 @@ import json
 import re
 import zipfile
 from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
 
 from autograder.grading import archive
 from autograder.grading.archive import MAX_FILE_BYTES, UNREADABLE
@@ -53,7 +54,7 @@ class Parsed:
     loses_pictures: bool = False
 
 
-def read_notebook(path):
+def read_notebook(path: Path) -> Parsed:
     """The notebook in a file, as Parsed.
 
     Raises:
@@ -73,13 +74,13 @@ def read_notebook(path):
     return parse_notebook(data, path.name)
 
 
-def stay_inside(path):
+def stay_inside(path: Path) -> None:
     """Raises ValueError if <student>/<assignment>/<file> is a link to what lies outside the student's own folder."""
     if not path.resolve().is_relative_to(path.parent.parent.resolve()):
         raise ValueError(f"{path.name} is a link that leaves the student's own folder; it was not read")
 
 
-def parse_notebook(data, name):
+def parse_notebook(data: bytes, name: str) -> Parsed:
     """The notebook in a file's bytes, of nbformat 3 or 4 and in any encoding of Unicode or Latin-1, as Parsed.
 
     Where a file holds merge-conflict markers, its first side counts, and that is said where the sides differ.
@@ -309,7 +310,7 @@ def _documents(files):
     return [name for name in names if not name.startswith("._")][:MAX_FILES]
 
 
-def may_be_notebook(path):
+def may_be_notebook(path: PurePath) -> bool:
     """Whether a file's name is one that a notebook may have, `problem1.ipynb.download` included."""
     return path.suffix.lower() in SUFFIXES or ".ipynb" in path.name.lower()
 

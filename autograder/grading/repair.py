@@ -18,9 +18,11 @@ from itertools import pairwise
 from urllib.parse import unquote
 
 import nbformat
+from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
 from autograder.assignment.cell_names import is_formula
+from autograder.grading.notebook_file import Parsed
 from autograder.sandbox.sanitize import MAX_SOURCE_CHARACTERS, plain, sanitize_cell
 from autograder.sandbox.student_code import defined, formulas_named, functions_in, is_stub, parse, same_code, used
 
@@ -85,7 +87,7 @@ class _Piece:
     unsure: bool = False
 
 
-def slots_of(blank):
+def slots_of(blank: NotebookNode) -> list[Slot]:
     """The Slots of a released notebook, in their order."""
     slots = []
     for index, cell in enumerate(blank.cells):
@@ -120,7 +122,7 @@ def answers_in(parsed, blank):
     return len({piece.name for piece in named}), len(written), frozenset(map(_fold, written + loose))
 
 
-def repair(parsed, blank):
+def repair(parsed: Parsed, blank: NotebookNode) -> Repaired:
     """Put a submitted notebook back into the form in which it was released.
 
     Every released cell keeps its released metadata; a locked one its released source, behind the student's version of

@@ -10,6 +10,7 @@ from nbgrader.preprocessors import LimitOutput
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
 from autograder.course import late_policy
+from autograder.course.folder import Course
 from autograder.faults import collected, guarded
 from autograder.grading.grader import TrustedExecute, grade_public_draws, run_cells, score_of
 from autograder.grading.notebook_file import find_notebooks, stay_inside
@@ -19,7 +20,15 @@ from autograder.sandbox.bubblewrap import Limits, Sandbox
 from autograder.sandbox.notebook_runner import Run
 
 
-def grade_submission(folder, course, *, key="", timeout=10, sandbox="bubblewrap", limits=None):
+def grade_submission(
+    folder: Path,
+    course: Course,
+    *,
+    key: str = "",
+    timeout: float = 10,
+    sandbox: str = "bubblewrap",
+    limits: Limits | None = None,
+) -> Record:
     """Grade one submission.
 
     Args:
@@ -51,7 +60,7 @@ def _grade_in_sandbox(folder, course, record, timeout, sandbox, limits):
         _grade(folder, course, record, timeout, opened, stack)
 
 
-def student_of(folder):
+def student_of(folder: Path) -> str:
     """The name of the student whose <student>/<assignment> it is; a byte that is no UTF-8 is written out as \\x.."""
     return os.fsencode(folder.parent.name).decode("utf8", "backslashreplace")
 
@@ -138,7 +147,7 @@ def _save_scores(notebook, name, record):
             record.comments.append(CellComment(name, cell_name, "No response." if untouched else None))
 
 
-def read_timestamp(path):
+def read_timestamp(path: Path) -> str | None:
     """The text of a timestamp.txt, or None where there is none. Raises ValueError, OverflowError, or OSError."""
     if not path.is_file():
         return None

@@ -16,6 +16,7 @@ Who a file is from is what the download says of it and the roster knows; which n
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path, PurePosixPath
@@ -26,7 +27,7 @@ import dateutil.parser
 from autograder.assignment.model import Assignment
 from autograder.assignment.release import source_notebooks
 from autograder.course.late_policy import moment
-from autograder.course.roster import folded, shown, spellings
+from autograder.course.roster import Student, folded, shown, spellings
 from autograder.grading.archive import MAX_FILE_BYTES, UNREADABLE, opened, quoted
 
 MAX_FILES_OF_STUDENT = 50  # files of one student
@@ -61,7 +62,15 @@ class Collected:
     absent: list = field(default_factory=list)
 
 
-def collect(assignment: Assignment, download, roster, out, *, replacing=False, timezone=None):
+def collect(
+    assignment: Assignment,
+    download: Path | str,
+    roster: Mapping[str, Student],
+    out: Path | str,
+    *,
+    replacing: bool = False,
+    timezone: str | None = None,
+) -> Collected:
     """Sort a download into out/<student>/<assignment>/. Idempotent.
 
     Args:
@@ -250,7 +259,7 @@ def _which(file_name, data, wanted):
     return best, "" if file_name == f"{best}.ipynb" else f"answers {best}", False
 
 
-def grade_ids(notebook):
+def grade_ids(notebook: dict) -> set[str]:
     """The names of a notebook's graded cells. Raises KeyError or TypeError where it is no notebook."""
     names = set()
     for cell in notebook["cells"]:

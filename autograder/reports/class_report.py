@@ -1,6 +1,7 @@
 """What a teacher reads after grading: one page on the whole class, that asks nobody outside and runs no script."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from html import escape
 from statistics import mean, median
 
@@ -30,7 +31,7 @@ KEY = {"right": "right", "partly": "partly", "none": "nothing"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def page(assignment: Assignment, rows, records, cells, policy):
+def page(assignment: Assignment, rows: list[dict], records: Mapping[str, object], cells: list, policy: object) -> str:
     """The page as HTML text.
 
     Args:
@@ -103,7 +104,7 @@ def _questions(rows, cells):
     return f'<h2>Questions</h2><p class="key"><small>{key}</small></p>' + _table(head, lines)
 
 
-def named_mistakes(records):
+def named_mistakes(records: Iterable) -> list[tuple[str, set[str], int]]:
     """[(name, {question ids}, students)] of the recognised mistakes, the most frequent first; a student counts once."""
     students, questions = Counter(), {}
     for record in records:

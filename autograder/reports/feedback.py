@@ -26,13 +26,13 @@ POLICY = (
 WIDE_FORMULA = r"<math(?=[^<>]* display=\"block\")"  # on a phone it is scrolled, by the keyboard too
 
 
-def highlighting():
+def highlighting() -> str:
     """The colours of code, in the light and in the dark."""
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
     return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n.highlight {{ background: none !important }}"
 
 
-def demoted(html):
+def demoted(html: str) -> str:
     """A cell's HTML with its headings below the page's own: no level is skipped, and no id is one of the page's."""
     return re.sub(r"</h[1-6]>", "</h3>", re.sub(r"<h([1-6])\b[^>]*>", r'<h3 class="level-\1">', html))
 

@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
+from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
 from autograder.assignment.cell_names import bare_name, check_cell, is_check_of_formula
@@ -97,7 +98,7 @@ def summarize(notebook, name, record, needs, resolved, score, notebooks, mistake
     )
 
 
-def title(cell):
+def title(cell: NotebookNode) -> str:
     """What a graded cell is called on the page."""
     name = cell.metadata.nbgrader.grade_id
     if cell.cell_type == "markdown":
@@ -105,7 +106,7 @@ def title(cell):
     return f"{'Formula' if is_check_of_formula(name) else 'Check'} {bare_name(name)}"
 
 
-def fold(notebook, given):
+def fold(notebook: NotebookNode, given: set[str]) -> None:
     """Mark what the assignment gives, so that the page folds it.
 
     A run of such cells gets `fold`, what it is about, in its first cell's metadata, and `fold_end` in its last one's.

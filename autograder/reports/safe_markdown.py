@@ -105,7 +105,7 @@ class Renderer(IPythonRenderer):
         return mathml(tex, block) or f"<code>{escape(typed)}</code>"
 
 
-def mathml(tex, block=True):
+def mathml(tex: str, block: bool = True) -> str:
     """A formula as MathML, or "" where it cannot be."""
     bare = re.sub(r"\\.", "", tex)
     try:
@@ -154,7 +154,7 @@ def _may_be_coloured(code):
     return len(code) <= MAX_CODE_CHARACTERS and max(map(len, code.split("\n"))) <= MAX_LINE_CHARACTERS
 
 
-def unchanged(html):
+def unchanged(html: str) -> str:
     """A filter in place of nbconvert's `strip_files_prefix`, which seeks the end of a link from each `[` of a page."""
     return html
 

@@ -191,6 +191,6 @@ def _bars(clue):
     )
 
 
-def capital(name):
+def capital(name: str) -> str:
     """A name as a sentence begins; a symbol stays as it is: μ_B², sgn(z), dout."""
     return name[0].upper() + name[1:] if re.match(r"(?!dout\b)(?:a|[a-z]{2,})(?=[ ,'-]|$)", name) else name
