@@ -93,7 +93,7 @@ class WorkerPool(Executor):
             return _Worker()
 
     def shutdown(self, wait=True, *, cancel_futures=False):
-        """Let the processes end; with cancel_futures at once, whatever they are at."""
+        """End the processes after their current calls, or at once with cancel_futures."""
         self._threads.shutdown(wait=False, cancel_futures=cancel_futures)
         for worker in list(self._busy) if cancel_futures else ():
             worker.kill()

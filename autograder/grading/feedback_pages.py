@@ -34,7 +34,7 @@ STUDENT_TIMEOUT = 120  # seconds for one student's pages, which take about one
 
 
 class Grades(GetGrades):
-    """nbgrader's grades, and the page's summary. What nobody has graded yet has no score, and is not in the total."""
+    """nbgrader's grades and the page's summary. An ungraded cell has no score and does not count in the total."""
 
     root = Unicode(help="the course folder, where the submission's record lies").tag(config=True)
     assignment_folder = Unicode(help="the assignment's; empty: that of the course at hand").tag(config=True)

@@ -165,7 +165,7 @@ def grade_public(formulas, question_id, latex, why=""):
 
 
 def grade_hidden(formulas, question_id, latex, seen, seed):
-    """The verdict on hidden draws, with the numbers and words of the public ones that `look` has seen."""
+    """The verdict on hidden draws, with the numbers and messages of the public ones from `grade_public`."""
     if seen.verdict == "unread":
         return seen
     hidden = formulas.judge(question_id, latex, seed)

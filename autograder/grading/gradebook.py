@@ -275,7 +275,7 @@ def _row(record, cells, scores, policy, resolutions):
 
 
 def _time(record):
-    """When it was handed in, or None where nobody knows."""
+    """The submission's time, or None where it is unknown or cannot be read."""
     try:
         return late_policy.moment(record.timestamp) if record.timestamp else None
     except (ValueError, OverflowError):
@@ -317,7 +317,7 @@ def export(course: Course, latest: Mapping[str, Record] = ()) -> list[dict]:
 
 
 def _catch_up(course, records):
-    """Merge what a gradebook that is new, or was made anew, does not hold."""
+    """Merge the records of students who are not in the gradebook, as when it is new."""
     with course.open() as gradebook:
         query = (
             gradebook.db.query(SubmittedAssignment.student_id).join(Assignment).filter(Assignment.name == course.name)

@@ -393,7 +393,7 @@ def _not_read(notebook, why):
 
 
 def _answer(text):
-    """What a kernel sent, read with suspicion."""
+    """The Answer in a message from the untrusted kernel."""
     try:
         reply = json.loads(text)
         if "stopped" in reply:

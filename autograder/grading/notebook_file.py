@@ -229,7 +229,7 @@ class Found:
 
 
 def find_notebooks(folder, wanted, answers):
-    """The notebooks that a submission's folder holds, whatever they are called.
+    """The notebooks in a submission's folder, under any file names.
 
     A file with the right name and no rival is taken. Else every notebook in the folder, in its folders and in its zip
     files is compared with what is wanted; of several, the one with the most answers is taken, and of those the newest.

@@ -137,7 +137,8 @@ class _Names:
 
 
 def _without_wrapper(files, names):
-    """(place, file), without a folder around all of them that is nobody's."""
+    """(place, file), without a common top folder that is no student's."""
+
     places = [file.place for file in files]
     while places and all(len(place.parts) > 1 and place.parts[0] == places[0].parts[0] for place in places):
         top = places[0].parts[0]

@@ -1,4 +1,4 @@
-"""What a teacher reads after grading: one page on the whole class, that asks nobody outside and runs no script."""
+"""The class report: one page for the teacher after grading, without scripts and external requests."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -181,7 +181,7 @@ def _mistakes(questions, mistakes, equations):
 
 
 def _without_faults(record, needs):
-    """Sentences for a student: a fault of ours is told without the exception, which could hold what is hidden."""
+    """Sentences for a student: a fault of ours without its exception's text, which could reveal hidden inputs."""
     faults = {fault.need: fault.where for fault in (record.faults if record else ())}
     return [f"{faults[need]}, through no fault of yours" if need in faults else need for need in needs]
 

@@ -1,4 +1,4 @@
-"""Markdown of a stranger, as HTML that does nothing and asks nobody: for the feedback, and for nbgrader's formgrader.
+"""Untrusted Markdown as HTML without scripts and requests: for the feedback, and for nbgrader's formgrader.
 
 Stock formgrader puts a student's HTML, scripts included, into a page that has the teacher's rights, and links to
 javascript: too. Here HTML stands as it was typed, but for a few bare tags and pictures that hold their own data;
@@ -216,7 +216,7 @@ def _as_typed(text):
 
 
 def _image(html):
-    """An <img> tag anew: its words, its width and its own data; as it was typed where it has no data of its own."""
+    """A rebuilt <img> tag with its alt text, width and embedded data; escaped text where it embeds no data."""
     data = DATA.search(html)
     if not data:
         return escape(html)

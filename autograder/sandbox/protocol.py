@@ -189,7 +189,7 @@ def _called(functions, name, given, work):
 class Watch:
     """Watches, line by line, whether the running code evaluates something at many points around one array.
 
-    Whoever differentiates numerically moves each entry of an array (or each column, for all samples at once) and runs
+    Numerical differentiation moves each entry of an array (or each column, for all samples at once) and runs
     the forward pass again, so among the local variables stand copies of one array that differ from it in one entry, a
     copy for each entry. An analytic derivative has no use for them, however many loops it has. So what is counted is
     in how many places copies of an array were moved: it grows with the array and does not depend on the machine. Only

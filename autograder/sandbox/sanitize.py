@@ -79,7 +79,7 @@ def without_paths(text: str) -> str:
 
 
 def picture(mime: str, text: object) -> str | None:
-    """The base64 text of a PNG or JPEG, written anew; None where it is not one or has too many bytes or pixels."""
+    """The normalised base64 text of a PNG or JPEG; None where it is not one or has too many bytes or pixels."""
     try:
         data = base64.b64decode("".join(plain(text).split()), validate=True)
         width, height = (_png_size if mime == "image/png" else _jpeg_size)(data)
