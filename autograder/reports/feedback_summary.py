@@ -31,12 +31,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Named:
-    """A mistake that was recognised. place: HTML, where the book has it; where: the names of the graded cells in which
-    it was made."""
+    """A mistake that was recognised. text: what went wrong, and where to look. reference: HTML, where the book has it.
+    where: the names of the graded cells in which it was made."""
 
     name: str
-    words: str
-    place: str
+    text: str
+    reference: str
     where: tuple[str, ...]
 
 
@@ -44,7 +44,6 @@ class Named:
 class Summary:
     """rows: {grade_id: Row}. so_far: what the score leaves out. parts: the score's automatic part and the one by hand.
     needs_attention, resolved, repairs, pictures: what needs a person, what one has looked at, what was changed in the
-
     notebook, which pictures are not in it."""
 
     score: str

@@ -95,7 +95,7 @@ def test_a_mistake_is_named_once_with_every_place_where_it_was_made():
     }
     questions["2-1"] = judged
     (mistake,) = summary(Record("ada", questions=questions)).mistakes
-    assert mistake.name == "Batch statistics taken as constants" and "data-equation" in mistake.place
+    assert mistake.name == "Batch statistics taken as constants" and "data-equation" in mistake.reference
     assert mistake.where == ("check-2-2-branch-b", "check-2-2-theta_1b-written")
 
 
