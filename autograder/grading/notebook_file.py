@@ -7,6 +7,7 @@ type, source, attachments, id and nbgrader's name for it are believed; outputs a
 import json
 import re
 import zipfile
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
@@ -228,7 +229,36 @@ class Found:
     why: str = ""
 
 
-def find_notebooks(folder, wanted, answers):
+@dataclass(frozen=True)
+class Match:
+    """How far a parsed notebook is a released one. cells: how many are surely of it. answers: how many are in them.
+    digest: of its answers and of what was not released; equal for two copies of the same work."""
+
+    cells: int
+    answers: int
+    digest: Hashable
+
+
+@dataclass
+class SubmittedNotebooks:
+    """The notebooks of a submission by name, sentences on what was mended, and on what a person must look at."""
+
+    notebooks: dict[str, Found]
+    repairs: list[str] = field(default_factory=list)
+    needs_attention: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A file that may be a notebook. label: its path, as a person is told it. age: a pair of numbers that grow."""
+
+    label: str
+    age: tuple[float, int]
+    parsed: Parsed
+    match: Match
+
+
+def find_notebooks(folder: Path, wanted: list[str], match: Callable[[Parsed], dict[str, Match]]) -> SubmittedNotebooks:
     """The notebooks in a submission's folder, under any file names.
 
     A file with the right name and no rival is taken. Else every notebook in the folder, in its folders and in its zip
@@ -237,48 +267,52 @@ def find_notebooks(folder, wanted, answers):
     Args:
         folder: <student>/<assignment>.
         wanted: the names of the notebooks.
-        answers: function(Parsed) -> {name: (cells that are surely of that notebook, answers in them, a digest)}.
-
-    Returns:
-        {name: Found}, sentences on what was mended, and sentences on what a person must look at.
+        match: {name: Match} of a parsed notebook with each of the released ones.
     """
-    results, notes, needs, others, beside = {}, [], [], [], []
+    result, files, beside = SubmittedNotebooks({}), [], []
     for name in wanted:
         try:
-            results[name] = Found(read_notebook(folder / f"{name}.ipynb"))
+            result.notebooks[name] = Found(read_notebook(folder / f"{name}.ipynb"))
         except ValueError as error:
-            results[name] = Found(why=str(error))
+            result.notebooks[name] = Found(why=str(error))
+    files += [(f"{name}.ipynb", _age(folder, name), found.parsed) for name, found in result.notebooks.items()]
     if folder.is_dir():
-        others, beside = _others(folder, {f"{name}.ipynb" for name in wanted}, needs)
-    rivals = {name: [] for name in wanted}
-    for label, age, parsed in [(f"{name}.ipynb", _age(folder, name), f.parsed) for name, f in results.items()] + others:
+        others, beside = _others(folder, {f"{name}.ipynb" for name in wanted}, result.needs_attention)
+        files += others
+    candidates = {name: [] for name in wanted}
+    for label, age, parsed in files:
         if parsed:
-            scores = answers(parsed)
-            best = max(scores, key=lambda name: scores[name][0])
-            if not scores[best][0] and f"{label[:-6]}" in wanted:
+            matches = match(parsed)
+            best = max(matches, key=lambda name: matches[name].cells)
+            if not matches[best].cells and label[:-6] in wanted:
                 best = label.removesuffix(".ipynb")
-            if scores[best][0] or label == f"{best}.ipynb":
-                _, count, digest = scores[best]
-                rivals[best].append((count, age, label, digest, parsed))
-    for name, candidates in rivals.items():
-        candidates.sort(key=lambda it, exact=f"{name}.ipynb": (it[0], it[1], it[2] == exact), reverse=True)
-        if not candidates:
-            if results[name].parsed:
-                results[name] = Found(why=f"{name}.ipynb is missing: the file of that name holds another notebook")
-            continue
-        (_, _, label, digest, parsed), *rest = candidates
-        different = [other for other in rest if other[3] != digest]
-        if label != f"{name}.ipynb":
-            broken = results[name].why if not results[name].why.endswith("is missing") else ""
-            (needs if broken else notes).append(
-                f'"{label}" was taken for {name}.ipynb' + (f": {broken}" * bool(broken))
-            )
-        if different:
-            listed = ", ".join(f'"{other[2]}"' for other in different[:5])
-            count = "two" if len(different) == 1 else str(len(different) + 1)
-            needs.append(f'{count} notebooks answer {name}: "{label}" taken, {listed} left out: a person must compare')
-        results[name] = Found(replace(parsed, beside=beside))
-    return results, notes, needs
+            if matches[best].cells or label == f"{best}.ipynb":
+                candidates[best].append(_Candidate(label, age, parsed, matches[best]))
+    for name, several in candidates.items():
+        if several:
+            result.notebooks[name] = Found(replace(_choose(name, several, result), beside=beside))
+        elif result.notebooks[name].parsed:
+            why = f"{name}.ipynb is missing: the file of that name holds another notebook"
+            result.notebooks[name] = Found(why=why)
+    return result
+
+
+def _choose(name, candidates, result):
+    """The Parsed of the candidate that counts: the most answers, then the newest, then the one with the right name."""
+    exact = f"{name}.ipynb"
+    best, *rest = sorted(candidates, key=lambda it: (it.match.answers, it.age, it.label == exact), reverse=True)
+    if best.label != exact:
+        why = result.notebooks[name].why
+        broken = "" if why.endswith("is missing") else why
+        sentences = result.needs_attention if broken else result.repairs
+        sentences.append(f'"{best.label}" was taken for {exact}' + (f": {broken}" if broken else ""))
+    if different := [other for other in rest if other.match.digest != best.match.digest]:
+        listed = ", ".join(f'"{other.label}"' for other in different[:5])
+        count = "two" if len(different) == 1 else str(len(different) + 1)
+        result.needs_attention.append(
+            f'{count} notebooks answer {name}: "{best.label}" taken, {listed} left out: a person must compare'
+        )
+    return best.parsed
 
 
 def _age(folder, name):

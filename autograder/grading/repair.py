@@ -22,7 +22,7 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
 from autograder.assignment.cell_names import is_formula
-from autograder.grading.notebook_file import Parsed
+from autograder.grading.notebook_file import Match, Parsed
 from autograder.sandbox.sanitize import MAX_SOURCE_CHARACTERS, plain, sanitize_cell
 from autograder.sandbox.student_code import defined, formulas_named, functions_in, is_stub, parse, same_code, used
 
@@ -107,9 +107,8 @@ def _kind(cell, name, functions):
     return "formula" if is_formula(name) else "function" if functions else "helper"
 
 
-def answers_in(parsed, blank):
-    """How far a submitted notebook is this released one: (cells that are surely its, answers in them, and their texts
-    with those of all other cells that were not released, by which two copies are compared)."""
+def match_released(parsed: Parsed, blank: NotebookNode) -> Match:
+    """How far a submitted notebook is this released one."""
     slots = slots_of(blank)
     pieces = _unjoin(_pieces(parsed), slots)
     _identify(pieces, slots, by_position=False)
@@ -119,7 +118,7 @@ def answers_in(parsed, blank):
     written = [piece.source for piece in named if _is_answer(by_name[piece.name], piece)]
     released = {_fold(slot.source) for slot in slots}
     loose = [piece.source for piece in pieces if piece.name is None and _fold(piece.source) not in released]
-    return len({piece.name for piece in named}), len(written), frozenset(map(_fold, written + loose))
+    return Match(len({piece.name for piece in named}), len(written), frozenset(map(_fold, written + loose)))
 
 
 def repair(parsed: Parsed, blank: NotebookNode) -> Repaired:

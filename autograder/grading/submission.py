@@ -15,7 +15,7 @@ from autograder.faults import collected, guarded
 from autograder.grading.grader import TrustedExecute, grade_public_draws, run_cells, score_of
 from autograder.grading.notebook_file import find_notebooks, stay_inside
 from autograder.grading.records import CellComment, CellScore, Record
-from autograder.grading.repair import answers_in, repair
+from autograder.grading.repair import match_released, repair
 from autograder.sandbox.bubblewrap import Limits, Sandbox
 from autograder.sandbox.notebook_runner import Run
 
@@ -106,13 +106,15 @@ def _read_and_repair(folder, notebooks, record):
     Returns:
         {name: sentences that matter if points are missing}, {name: why it could not be read}.
     """
-    results, notes, needs = find_notebooks(
-        folder, list(notebooks), lambda parsed: {name: answers_in(parsed, blank) for name, blank in notebooks.items()}
+    submitted = find_notebooks(
+        folder,
+        list(notebooks),
+        lambda parsed: {name: match_released(parsed, blank) for name, blank in notebooks.items()},
     )
-    record.repairs += notes
-    record.needs_attention += needs
+    record.repairs += submitted.repairs
+    record.needs_attention += submitted.needs_attention
     uncertainties, unread = {}, {}
-    for name, one in results.items():
+    for name, one in submitted.notebooks.items():
         if one.parsed is None:
             unread[name] = one.why
             continue
