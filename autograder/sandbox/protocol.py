@@ -11,7 +11,6 @@ import functools
 import io
 import json
 import math
-import socket
 import sys
 import time
 import traceback
@@ -36,13 +35,13 @@ class Unsendable(Exception):
     """A value that cannot travel."""
 
 
-def send(channel: socket.socket, text: str) -> None:
+def send(channel, text: str) -> None:
     """Send a text through a stream socket, its length before it."""
     data = text.encode()
     channel.sendall(len(data).to_bytes(8, "big") + data)
 
 
-def receive(channel: socket.socket, deadline: float | None = None, most: int | None = None) -> str | None:
+def receive(channel, deadline: float | None = None, most: int | None = None) -> str | None:
     """The next text from a stream socket, or None where it is closed.
 
     Raises:
