@@ -74,7 +74,7 @@ def _collect(args):
     say(f"{len(done.students)} of {len(roster)} students collected: {short_path(args.out)}")
     if done.absent:
         say(f"nothing came of {len(done.absent)}: {', '.join(map(shown, done.absent))}")
-    return tell_needs(done.needs)
+    return tell_needs(done.needs_attention)
 
 
 def _grade(args):

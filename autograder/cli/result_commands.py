@@ -89,7 +89,7 @@ def _export(args):
     for words in table.advice:
         say(f"note: {words}")
     say(f"grades for {args.to.capitalize()}: {short_path(path)}")
-    return tell_needs(table.needs + needs)
+    return tell_needs(table.needs_attention + needs)
 
 
 def _resolve(args):

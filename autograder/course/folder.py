@@ -30,10 +30,10 @@ from autograder.grading import versions
 from autograder.sandbox import temporary_folder
 from autograder.sandbox.kernel_environment import find_kernel
 
-PATIENCE = 600  # seconds that SQLite's lock is waited for
-WAITING = "the gradebook is in use by another program; waiting"
+LOCK_TIMEOUT = 600  # seconds that SQLite's lock is waited for
+WAITING_MESSAGE = "the gradebook is in use by another program; waiting"
 
-CONFIG = """# nbgrader's configuration of this course folder: `jupyter lab`, run here, has its Formgrader.
+CONFIG_TEMPLATE = """# nbgrader's configuration of this course folder: `jupyter lab`, run here, has its Formgrader.
 c = get_config()
 c.CourseDirectory.root = {root!r}
 c.CourseDirectory.feedback_directory = {feedback!r}
@@ -200,11 +200,11 @@ class Course:
 
     def _config_file(self):
         feedback, seed, release = map(str, (self.out / "feedback", self.seed_file, self.release))
-        places = dict(root=str(self.root), feedback=feedback, seed=seed, release=release)
-        text = CONFIG.format(**places, assignment=str(self.assignment_folder))
+        paths = dict(root=str(self.root), feedback=feedback, seed=seed, release=release)
+        text = CONFIG_TEMPLATE.format(**paths, assignment=str(self.assignment_folder))
         if self.db:
-            words = "a password is never written here; it is read from ~/.pgpass or the variable PGPASSWORD"
-            text += f"c.CourseDirectory.db_url = {without_password(self.db)!r}  # {words}\n"
+            remark = "a password is never written here; it is read from ~/.pgpass or the variable PGPASSWORD"
+            text += f"c.CourseDirectory.db_url = {without_password(self.db)!r}  # {remark}\n"
         return text
 
     def prepare(self):
@@ -282,7 +282,7 @@ def _postgresql(url):
 def _wait_for(file):
     """Return when no other program holds SQLite's lock on this file, or after PATIENCE; say it when that takes long."""
     begun, said = time.monotonic(), False
-    while file.exists() and time.monotonic() - begun < PATIENCE:
+    while file.exists() and time.monotonic() - begun < LOCK_TIMEOUT:
         try:
             with closing(sqlite3.connect(file, timeout=1, isolation_level=None)) as probe:
                 probe.execute("BEGIN IMMEDIATE")
@@ -292,7 +292,7 @@ def _wait_for(file):
             if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 return  # opening it will say what is the matter
             if not said:
-                print(WAITING, file=sys.stderr, flush=True)
+                print(WAITING_MESSAGE, file=sys.stderr, flush=True)
                 said = True
 
 

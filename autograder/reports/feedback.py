@@ -23,7 +23,7 @@ from traitlets import Unicode
 from autograder.course.folder import Course
 from autograder.course.roster import shown
 from autograder.faults import LOG
-from autograder.grading.executors import Processes, Unanswered
+from autograder.grading.executors import WorkerPool, WorkerTimedOut
 from autograder.grading.gradebook import load_records, open_needs, record_file
 from autograder.grading.resolutions import read_resolutions
 from autograder.grading.submission import Record
@@ -32,7 +32,7 @@ from autograder.report import linked
 from autograder.reports.feedback_summary import fold, summarize
 from autograder.reports.safe_markdown import markdown2html, unchanged
 
-SECONDS = 120  # for one student's pages, which take about one
+STUDENT_TIMEOUT = 120  # for one student's pages, which take about one
 
 # A student's Markdown and outputs stand on the page: no script of theirs runs, and nothing is fetched from outside.
 POLICY = (
@@ -154,7 +154,7 @@ def write_feedback(course, *, again=False, say=print, seconds=None):
             stamp = _stamp(course, gradebook, record, resolutions)
             if again or stamps.get(student) != stamp:
                 todo[student] = stamp
-    with Processes(1, seconds or SECONDS) as pool:
+    with WorkerPool(1, seconds or STUDENT_TIMEOUT) as pool:
         for count, (student, stamp) in enumerate(todo.items(), 1):
             if why := _page_in_time(pool, course, student):
                 failed[student] = why
@@ -170,7 +170,7 @@ def _page_in_time(pool, course, student):
     """Write a student's pages in a process that can be killed. Returns "", or why there are none."""
     try:
         return pool.submit(write_pages, course, student).result()
-    except (RuntimeError, Unanswered) as error:  # the former also where the process has ended by itself
+    except (RuntimeError, WorkerTimedOut) as error:  # the former also where the process has ended by itself
         return f"its pages could not be made: {error}"
 
 
@@ -207,7 +207,13 @@ class OneStudent(GenerateFeedback):
 def _stamp(course, gradebook, record, resolutions):
     """One number for all that a student's pages depend on."""
     needs, resolved = open_needs(record, resolutions)
-    shown = [FEEDBACK_VERSION, course.rules.book.url, needs, [each.needs for each in resolved], record.notes]
+    shown = [
+        FEEDBACK_VERSION,
+        course.rules.book.url,
+        needs,
+        [each.needs_attention for each in resolved],
+        record.repairs,
+    ]
     digest = hashlib.sha256(json.dumps([*shown, record.questions], sort_keys=True).encode())
     for path in sorted((course.root / "autograded" / record.student / course.name).glob("*.ipynb")):
         digest.update(path.read_bytes())

@@ -38,10 +38,10 @@ def test_no_text_of_a_student_begins_a_line_or_moves_the_cursor(tmp_path, monkey
     def record(folder, course, key, **options):
         sign = folder.parent.name.removeprefix("eve").removesuffix(FORGED)
         needs = [f'cell "{sign}{FORGED}{sign}" raised ValueError: {sign}{FORGED}', f"{sign}{FORGED}"]
-        return Record(folder.parent.name, key=key, needs=needs)
+        return Record(folder.parent.name, key=key, needs_attention=needs)
 
     monkeypatch.setattr(batch, "grade_submission", record)
-    monkeypatch.setattr(batch, "Processes", lambda jobs, patience: AtOnce())
+    monkeypatch.setattr(batch, "WorkerPool", lambda jobs, timeout: AtOnce())
     out, names = str(tmp_path / "out"), [f"eve{sign}{FORGED}" for sign in SIGNS]
     for name in names:
         (tmp_path / "class" / name / "hw1").mkdir(parents=True)
