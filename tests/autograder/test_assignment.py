@@ -119,7 +119,7 @@ def bare_calls(tree):
     return [ast.unparse(node) for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
 
 
-ENGINE = Path(cli.__file__).parent
+ENGINE = Path(cli.__file__).parents[1]
 MODULES = sorted(path for path in ENGINE.rglob("*.py") if path.stem != "__main__")
 
 
