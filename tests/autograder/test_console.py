@@ -3,6 +3,7 @@
 import pytest
 
 from autograder import cli
+from autograder.cli.output import complain, say
 from autograder.course.folder import Course
 from autograder.grading import batch
 from autograder.grading.gradebook import record_file
@@ -61,12 +62,12 @@ def test_no_text_of_a_student_begins_a_line_or_moves_the_cursor(tmp_path, monkey
 
 @pytest.mark.parametrize("sign", SIGNS)
 def test_an_error_has_its_further_lines_indented(sign, capsys):
-    cli._complain("summary", f"no folder called x{sign}{FORGED}")
+    complain("summary", f"no folder called x{sign}{FORGED}")
     assert_plain(capsys.readouterr().err)
 
 
 def test_a_surrogate_is_escaped_and_not_an_error():
-    cli._say("a\ud800b\udcfcc")
+    say("a\ud800b\udcfcc")
 
 
 @pytest.mark.parametrize("sign", SIGNS)
