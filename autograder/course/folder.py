@@ -76,7 +76,7 @@ class Course:
         """The course that grades into `out`; its folder is out/course unless it is named.
 
         db: where its gradebook is: a URL of PostgreSQL, "sqlite" for a file in the course folder, or None for what
-        this course folder was prepared with. Raises ValueError where it is anything else.
+        this course folder was prepared with. Raises ValueError where it is anything else, or psycopg2 is missing.
         assignment: the assignment's folder; None: that of find_assignment.
         """
         out = Path(out).resolve()
@@ -84,6 +84,8 @@ class Course:
         if db is None and (root / "gradebook.url").is_file():
             db = (root / "gradebook.url").read_text(encoding="utf8")
         db = _postgresql(db) if db and db != "sqlite" else None
+        if db:
+            require_extra("A gradebook in PostgreSQL", "psycopg2", "postgres")
         return cls(out, root, db, Path(assignment).resolve() if assignment else find_assignment())
 
     @property
@@ -264,7 +266,6 @@ def without_password(url: str) -> str:
 
 
 def _postgresql(url):
-    require_extra("--db postgresql://…", "psycopg2", "postgres")
     try:
         parsed = make_url(url)
         known = parsed.drivername.partition("+")[0] in ("postgresql", "postgres")
