@@ -40,14 +40,18 @@ class Cell:
 
 @dataclass
 class Parsed:
-    """A notebook as it was read. kernel: the name of the kernel that it asks for, or None. notes: what was done to read
-    it, without loss. needs: what a person must look at. beside: names of documents and pictures that came with it.
-    loses_pictures: whether its format cannot hold pictures that are attached to a cell."""
+    """A notebook as it was read.
+
+    kernel: the name of the kernel that it asks for, or None. notes: what was done to read it, without loss. needs: what
+    a person must look at. doubts: the same, if points are missing. beside: names of documents and pictures that came
+    with it. loses_pictures: whether its format cannot hold pictures that are attached to a cell.
+    """
 
     cells: list
     kernel: str | None = None
     notes: list = field(default_factory=list)
     needs: list = field(default_factory=list)
+    doubts: list = field(default_factory=list)
     beside: list = field(default_factory=list)
     loses_pictures: bool = False
 
@@ -86,15 +90,16 @@ def parse_notebook(data, name):
     Raises:
         ValueError: no notebook is in it; in words for a teacher that begin with `name`.
     """
-    text, notes = _decoded(data, name)
+    text, doubts = _decoded(data, name)
     if not text.strip():
         raise ValueError(f"{name} is not valid JSON: it is empty, and so not a notebook")
     if CONFLICT.search(text):
-        return _merged(text, name, notes)
-    return replace(_parsed(text, name), notes=notes)
+        return replace(_merged(text, name), doubts=doubts)
+    return replace(_parsed(text, name), doubts=doubts)
 
 
 def _decoded(data, name):
+    """A file's bytes as text, and sentences on characters that may be lost."""
     try:
         encoding = json.detect_encoding(data)
         return data.decode("utf-8-sig" if encoding.startswith("utf-8") else encoding), []
@@ -179,7 +184,7 @@ def _at(tree, *keys):
     return tree
 
 
-def _merged(text, name, notes):
+def _merged(text, name):
     """A file with merge-conflict markers: its first side that is a notebook, flagged where the sides differ."""
     sides, first = [], None
     for side in (0, 1):
@@ -194,9 +199,9 @@ def _merged(text, name, notes):
     parsed = sides[0]
     written = [[(cell.kind, cell.source) for cell in side.cells] for side in sides]
     if len(sides) == 2 and written[0] == written[1]:
-        return replace(parsed, notes=[*notes, "it holds merge-conflict markers; both sides say the same, so it counts"])
+        return replace(parsed, notes=["it holds merge-conflict markers; both sides say the same, so it counts"])
     which = "the first side was graded" if not first else "the one side that can be read was graded"
-    return replace(parsed, notes=notes, needs=[f"{where}; {which}: a person must say which side counts"])
+    return replace(parsed, needs=[f"{where}; {which}: a person must say which side counts"])
 
 
 def _side(text, side):
@@ -224,7 +229,7 @@ class Found:
     why: str = ""
 
 
-def find_notebooks(folder, wanted, answers):
+def find_notebooks(folder, wanted, answers, part):
     """The notebooks that a submission's folder holds, whatever they are called.
 
     A file with the right name and no rival is taken. Else every notebook in the folder, in its folders and in its zip
@@ -234,22 +239,24 @@ def find_notebooks(folder, wanted, answers):
         folder: <student>/<assignment>.
         wanted: the names of the notebooks.
         answers: function(Parsed) -> {name: (cells that are surely of that notebook, answers in them, a digest)}.
+        part: function(Parsed, name) -> Parsed, without what is surely another notebook's.
 
     Returns:
         {name: Found}, sentences on what was mended, and sentences on what a person must look at.
     """
-    found, notes, needs, others, beside = {}, [], [], [], []
+    found, notes, needs, others, beside, came = {}, [], [], [], [], []
     for name in wanted:
         try:
             found[name] = Found(read_notebook(folder / f"{name}.ipynb"))
         except ValueError as error:
             found[name] = Found(why=str(error))
     if folder.is_dir():
-        others, beside = _others(folder, {f"{name}.ipynb" for name in wanted}, needs)
-    rivals = {name: [] for name in wanted}
+        others, beside, came = _others(folder, {f"{name}.ipynb" for name in wanted}, needs)
+    rivals, scored = {name: [] for name in wanted}, []
     for label, age, parsed in [(f"{name}.ipynb", _age(folder, name), f.parsed) for name, f in found.items()] + others:
         if parsed:
             scores = answers(parsed)
+            scored.append((label, parsed, scores))
             best = max(scores, key=lambda name: scores[name][0])
             if not scores[best][0] and f"{label[:-6]}" in wanted:
                 best = label.removesuffix(".ipynb")
@@ -273,8 +280,31 @@ def find_notebooks(folder, wanted, answers):
             listed = ", ".join(f'"{other[2]}"' for other in different[:5])
             count = "two" if len(different) == 1 else str(len(different) + 1)
             needs.append(f'{count} notebooks answer {name}: "{label}" taken, {listed} left out: a person must compare')
-        found[name] = Found(replace(parsed, beside=beside))
+        found[name] = Found(parsed)
+    _take_apart(found, scored, part, needs)
+    for name, one in found.items():
+        if one.parsed:
+            found[name] = Found(replace(one.parsed, beside=beside))
+        elif came and one.why.endswith("is missing"):
+            listed = ", ".join(f'"{other}"' for other in came[:5]) + (" …" if len(came) > 5 else "")
+            found[name] = Found(why=f"{one.why}; what came is {listed}, which is no notebook that can be graded")
     return found, notes, needs
+
+
+def _take_apart(found, scored, part, needs):
+    """Take a notebook that nobody handed in from the file of another one, where its answers stand there.
+
+    scored: (label, Parsed, what `answers` says of it) of each file.
+    """
+    whole = {name: one.parsed for name, one in found.items()}
+    for name in [name for name, parsed in whole.items() if parsed is None]:
+        label, parsed, scores = max(scored, key=lambda it: it[2][name][1], default=("", None, {}))
+        if parsed is None or not scores[name][1]:
+            continue
+        needs.append(f'{found[name].why}; its cells stand in "{label}" and were graded: a person must compare')
+        for other in found:
+            if other == name or whole[other] is parsed:
+                found[other] = Found(part(parsed, other))
 
 
 def _age(folder, name):
@@ -283,8 +313,8 @@ def _age(folder, name):
 
 
 def _others(folder, known, needs):
-    """[(label, age, Parsed)] of each notebook in a folder that does not have its name and place, and the names of the
-    documents and pictures in it; both bounded."""
+    """[(label, age, Parsed)] of each notebook in a folder that does not have its name and place, the names of the
+    documents and pictures in it, and those of all files in which no notebook was found; all bounded."""
     from autograder.lms import archive  # it reads no more of a file than MAX_FILE_BYTES
 
     read, archives, beside = [], [], []
@@ -300,7 +330,9 @@ def _others(folder, known, needs):
                 beside += _documents(inner)
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             needs.append(f'"{file.place}" cannot be read ({type(error).__name__})')
-    return read, beside
+    names = [plain(str(file.place))[:100] for file in files if not file.place.name.startswith((".", "timestamp.txt"))]
+    came = [name for name in names if not any(label == name or label.startswith(f"{name}/") for label, *_ in read)]
+    return read, beside, came[:MAX_FILES]
 
 
 def _documents(files):

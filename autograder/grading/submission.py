@@ -16,7 +16,7 @@ from autograder.course.folder import write_whole
 from autograder.faults import Fault, collected, guarded
 from autograder.grading.grader import TrustedExecute, look_at, run_cells, score_of
 from autograder.grading.notebook_file import find_notebooks, stay_inside
-from autograder.grading.repair import answers_in, repair
+from autograder.grading.repair import answers_in, part_of, repair
 from autograder.sandbox.bubblewrap import Limits, Sandbox
 
 
@@ -135,7 +135,10 @@ def _read_and_repair(folder, notebooks, record):
         {name: sentences that matter if points are missing}, {name: why it could not be read}.
     """
     found, notes, needs = find_notebooks(
-        folder, list(notebooks), lambda parsed: {name: answers_in(parsed, blank) for name, blank in notebooks.items()}
+        folder,
+        list(notebooks),
+        lambda parsed: {name: answers_in(parsed, blank) for name, blank in notebooks.items()},
+        lambda parsed, name: part_of(parsed, notebooks[name], [b for other, b in notebooks.items() if other != name]),
     )
     record.notes += notes
     record.needs += needs

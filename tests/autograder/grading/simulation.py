@@ -20,7 +20,7 @@ from autograder.assignment.release import PUBLIC
 from autograder.grading import formula_grading
 from autograder.grading.grader import question_of
 from autograder.grading.notebook_file import find_notebooks
-from autograder.grading.repair import answers_in, repair
+from autograder.grading.repair import answers_in, part_of, repair
 from autograder.sandbox import protocol
 from autograder.sandbox.bubblewrap import KERNEL
 from autograder.sandbox.kernel_server import _formula_of
@@ -48,7 +48,10 @@ def outcome(folder, released):
         released: {name: released notebook}; they are not changed.
     """
     found, notes, needs = find_notebooks(
-        folder, list(released), lambda parsed: {name: answers_in(parsed, blank) for name, blank in released.items()}
+        folder,
+        list(released),
+        lambda parsed: {name: answers_in(parsed, blank) for name, blank in released.items()},
+        lambda parsed, name: part_of(parsed, released[name], [b for other, b in released.items() if other != name]),
     )
     lost = []
     for name, one in found.items():
