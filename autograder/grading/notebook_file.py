@@ -42,16 +42,17 @@ class Cell:
 class Parsed:
     """A notebook as it was read.
 
-    kernel: the name of the kernel that it asks for, or None. notes: what was done to read it, without loss. needs: what
-    a person must look at. doubts: the same, if points are missing. beside: names of documents and pictures that came
-    with it. loses_pictures: whether its format cannot hold pictures that are attached to a cell.
+    kernel: the name of the kernel that it asks for, or None. repairs: what was done to read it, without loss.
+    needs_attention: what a person must look at. uncertainties: the same, if points are missing. beside: names of
+    documents and pictures that came with it. loses_pictures: whether its format cannot hold pictures that are attached
+    to a cell.
     """
 
     cells: list
     kernel: str | None = None
-    notes: list = field(default_factory=list)
-    needs: list = field(default_factory=list)
-    doubts: list = field(default_factory=list)
+    repairs: list = field(default_factory=list)
+    needs_attention: list = field(default_factory=list)
+    uncertainties: list = field(default_factory=list)
     beside: list = field(default_factory=list)
     loses_pictures: bool = False
 
@@ -90,12 +91,12 @@ def parse_notebook(data, name):
     Raises:
         ValueError: no notebook is in it; in words for a teacher that begin with `name`.
     """
-    text, doubts = _decoded(data, name)
+    text, uncertainties = _decoded(data, name)
     if not text.strip():
         raise ValueError(f"{name} is not valid JSON: it is empty, and so not a notebook")
     if CONFLICT.search(text):
-        return replace(_merged(text, name), doubts=doubts)
-    return replace(_parsed(text, name), doubts=doubts)
+        return replace(_merged(text, name), uncertainties=uncertainties)
+    return replace(_parsed(text, name), uncertainties=uncertainties)
 
 
 def _decoded(data, name):
@@ -199,9 +200,9 @@ def _merged(text, name):
     parsed = sides[0]
     written = [[(cell.kind, cell.source) for cell in side.cells] for side in sides]
     if len(sides) == 2 and written[0] == written[1]:
-        return replace(parsed, notes=["it holds merge-conflict markers; both sides say the same, so it counts"])
+        return replace(parsed, repairs=["it holds merge-conflict markers; both sides say the same, so it counts"])
     which = "the first side was graded" if not first else "the one side that can be read was graded"
-    return replace(parsed, needs=[f"{where}; {which}: a person must say which side counts"])
+    return replace(parsed, needs_attention=[f"{where}; {which}: a person must say which side counts"])
 
 
 def _side(text, side):
@@ -244,16 +245,16 @@ def find_notebooks(folder, wanted, answers, part):
     Returns:
         {name: Found}, sentences on what was mended, and sentences on what a person must look at.
     """
-    found, notes, needs, others, beside, came = {}, [], [], [], [], []
+    results, notes, needs, others, beside, came = {}, [], [], [], [], []
     for name in wanted:
         try:
-            found[name] = Found(read_notebook(folder / f"{name}.ipynb"))
+            results[name] = Found(read_notebook(folder / f"{name}.ipynb"))
         except ValueError as error:
-            found[name] = Found(why=str(error))
+            results[name] = Found(why=str(error))
     if folder.is_dir():
         others, beside, came = _others(folder, {f"{name}.ipynb" for name in wanted}, needs)
     rivals, scored = {name: [] for name in wanted}, []
-    for label, age, parsed in [(f"{name}.ipynb", _age(folder, name), f.parsed) for name, f in found.items()] + others:
+    for label, age, parsed in [(f"{name}.ipynb", _age(folder, name), f.parsed) for name, f in results.items()] + others:
         if parsed:
             scores = answers(parsed)
             scored.append((label, parsed, scores))
@@ -266,13 +267,13 @@ def find_notebooks(folder, wanted, answers, part):
     for name, candidates in rivals.items():
         candidates.sort(key=lambda it, exact=f"{name}.ipynb": (it[0], it[1], it[2] == exact), reverse=True)
         if not candidates:
-            if found[name].parsed:
-                found[name] = Found(why=f"{name}.ipynb is missing: the file of that name holds another notebook")
+            if results[name].parsed:
+                results[name] = Found(why=f"{name}.ipynb is missing: the file of that name holds another notebook")
             continue
         (_, _, label, digest, parsed), *rest = candidates
         different = [other for other in rest if other[3] != digest]
         if label != f"{name}.ipynb":
-            broken = found[name].why if not found[name].why.endswith("is missing") else ""
+            broken = results[name].why if not results[name].why.endswith("is missing") else ""
             (needs if broken else notes).append(
                 f'"{label}" was taken for {name}.ipynb' + (f": {broken}" * bool(broken))
             )
@@ -280,15 +281,15 @@ def find_notebooks(folder, wanted, answers, part):
             listed = ", ".join(f'"{other[2]}"' for other in different[:5])
             count = "two" if len(different) == 1 else str(len(different) + 1)
             needs.append(f'{count} notebooks answer {name}: "{label}" taken, {listed} left out: a person must compare')
-        found[name] = Found(parsed)
-    _take_apart(found, scored, part, needs)
-    for name, one in found.items():
+        results[name] = Found(parsed)
+    _take_apart(results, scored, part, needs)
+    for name, one in results.items():
         if one.parsed:
-            found[name] = Found(replace(one.parsed, beside=beside))
+            results[name] = Found(replace(one.parsed, beside=beside))
         elif came and one.why.endswith("is missing"):
             listed = ", ".join(f'"{other}"' for other in came[:5]) + (" …" if len(came) > 5 else "")
-            found[name] = Found(why=f"{one.why}; what came is {listed}, which is no notebook that can be graded")
-    return found, notes, needs
+            results[name] = Found(why=f"{one.why}; what came is {listed}, which is no notebook that can be graded")
+    return results, notes, needs
 
 
 def _take_apart(found, scored, part, needs):

@@ -14,7 +14,7 @@ import numpy as np
 from autograder.assignment.release import HERE
 from autograder.course.folder import Course
 from autograder.grading.batch import grade_all
-from autograder.grading.executors import Processes
+from autograder.grading.executors import WorkerPool
 from autograder.grading.gradebook import load_records
 from autograder.grading.submission import student_of
 from autograder.reports.feedback import write_feedback, write_pages
@@ -181,7 +181,7 @@ def with_notebooks(course, names):
     return cut
 
 
-class ShortenedGrading(Processes):
+class ShortenedGrading(WorkerPool):
     """Processes for `grade_all` that grade each submission in a course of its own. courses: {student: Course}."""
 
     def __init__(self, jobs, courses):

@@ -5,7 +5,7 @@ import resource
 import nbformat
 import pytest
 
-from autograder.grading.executors import Processes
+from autograder.grading.executors import WorkerPool
 from autograder.grading.submission import grade_submission
 from autograder.sandbox.bubblewrap import Limits
 from tests.attacks import resource_exhaustion
@@ -60,7 +60,7 @@ def graded_apart(attacked, attack):
     released = {path.stem: nbformat.read(path, as_version=4) for path in course.release.glob("*.ipynb")}
     folder = course.out / "apart" / attack.name / "hw1"
     write_submission(folder, released, [attack], {})
-    with Processes(1, TIMEOUT) as pool:
+    with WorkerPool(1, TIMEOUT) as pool:
         return pool.submit(measured, folder, course).result()
 
 
@@ -69,10 +69,10 @@ def test_a_message_without_end_does_not_fill_the_graders_memory(attacked):
     endless = Attack("endless", what, first=resource_exhaustion.ENDLESS_MESSAGE, deserves={})
     record, grown = graded_apart(attacked, endless)
     assert grown < 250
-    assert record.needs
+    assert record.needs_attention
 
 
 def test_who_prints_and_logs_while_asked_loses_nothing(attacked):
     record, _ = graded_apart(attacked, Attack("logs", "", {"softmax_jacobian": resource_exhaustion.LOGS}, deserves={}))
     assert {question_id: found["score"] for question_id, found in record.questions.items()} == FULL
-    assert record.needs == []
+    assert record.needs_attention == []

@@ -42,7 +42,7 @@ def outcome(record):
         cell["name"] for cell in record.cells if cell["kind"] == "automatic" and cell["auto_score"] < cell["max_score"]
     ]
     lost += [cell["name"] for cell in record.cells if cell["kind"] == "manual" and cell["auto_score"] is not None]
-    return FLAGGED if record.needs else lost or FULL
+    return FLAGGED if record.needs_attention else lost or FULL
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def outcome(record):
 )
 def test_a_changed_submission_is_graded_in_full_or_flagged(graded, names, expected, said):
     record = graded(*names)
-    assert outcome(record) == expected, (record.needs, record.notes)
-    assert any(said in words for words in record.needs + record.notes) or not said
+    assert outcome(record) == expected, (record.needs_attention, record.repairs)
+    assert any(said in words for words in record.needs_attention + record.repairs) or not said
 
 
 def test_both_problems_in_one_notebook_are_graded_and_flagged(graded):
@@ -72,8 +72,8 @@ def test_both_problems_in_one_notebook_are_graded_and_flagged(graded):
         assert outcome(record) == FLAGGED
         assert {cell["name"] for cell in record.cells if cell["auto_score"] not in (cell["max_score"], None)} == set()
         assert len([cell for cell in record.cells if cell["auto_score"] is None]) == 6  # the derivations, to be read
-        assert any('its cells stand in "homework.ipynb"' in need for need in record.needs)
-        assert len(record.needs) == 1
+        assert any('its cells stand in "homework.ipynb"' in need for need in record.needs_attention)
+        assert len(record.needs_attention) == 1
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_came_in_place_of_a_notebook_is_named(course, tmp_path, name):
     (tmp_path / "ada/hw1" / name).write_bytes(b"%PDF-1.7")
     record = grade_submission(tmp_path / "ada/hw1", course)
     words = f'problem1.ipynb is missing; what came is "{name}", which is no notebook that can be graded'
-    assert words in record.needs
+    assert words in record.needs_attention
 
 
 def test_thirty_megabytes_of_outputs_are_dropped_before_a_size_is_compared(graded, monkeypatch):
