@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -173,7 +174,7 @@ def with_notebooks(course, names):
     cut = Course.at(course.out / "cut" / "-".join(sorted(names)))
     if not cut.root.exists():
         shutil.copytree(course.release, cut.release)
-        for place in (course.seed_file, course.root / "course.toml"):
+        for place in filter(Path.is_file, (course.seed_file, course.rules_file)):
             shutil.copy(place, cut.root)
         for path in cut.release.glob("*.ipynb"):
             if path.stem not in names:

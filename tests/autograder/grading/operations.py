@@ -1252,6 +1252,15 @@ def typographic_quotes(cells, rng):
     put(cell, source(cell).replace('"', "\u201d"))
 
 
+@hand(FULL)
+@first
+def notes_with_the_metadata_of_answers(cells, rng):
+    """A front end copies a cell's metadata into the new cell below, which holds something else."""
+    for name, note in (("written-1-2", "print('done')"), ("softmax_jacobian", "remember = 3")):
+        index = at(cells, name)
+        cells.insert(index + 1, code(note) | {"metadata": cells[index].get("metadata", {})})
+
+
 @hand(FLAGGED)
 @first
 def function_in_a_module_of_its_own(cells, rng):
