@@ -86,7 +86,7 @@ class Class:
 
     def points(self, student):
         """{question: points} that a submission got."""
-        got = {question_id: found["score"] for question_id, found in self.records[student].questions.items()}
+        got = {question_id: result.score for question_id, result in self.records[student].questions.items()}
         return dict.fromkeys(FULL, 0) | got
 
     def seen_by_student(self, student):
