@@ -113,7 +113,7 @@ class Class:
 
     def points(self, student):
         """{question: points} that a submission got."""
-        got = {question_id: found["score"] for question_id, found in self.records[student].questions.items()}
+        got = {question_id: result.score for question_id, result in self.records[student].questions.items()}
         return dict.fromkeys(self.asked(student), 0) | got
 
     def deserved(self, attack):

@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import nbformat
 import numpy as np
@@ -391,6 +391,6 @@ def test_without_a_formula_it_says_why():
 
 def test_a_formula_that_is_infinitely_wrong_is_json(course, submit):
     record = grade_submission(submit("short", {"written-2-2-gamma": 'f = formula("1")'}), course)
-    json.dumps(record.__dict__, allow_nan=False)
+    json.dumps(asdict(record), allow_nan=False)
     assert record.questions["2-2 gamma, written"].parts[0].error is None
     assert os.path.sep not in record.questions["2-2 gamma, written"].parts[0].messages[0]
