@@ -26,6 +26,10 @@ TOO_DEEP = "Too many definitions build upon each other."
 MAX_READINGS = 6  # more that all have a meaning are not told apart
 ACCEPTED = ("right", "repaired", "inconsistent")  # verdicts with points: those of the last expression
 UNDECIDED = ("ambiguous", "not read")  # verdicts without points, until a person has read the formula
+OTHER_LAYOUT = (
+    "This is the Jacobian transposed, as in denominator layout. Here its rows are the outputs (numerator layout): the "
+    "entry in row k and column j is the derivative of output k with respect to input j."
+)
 A_PERSON_READS = "It costs nothing: a person reads what is handed in like this."
 
 
@@ -55,6 +59,11 @@ class FormulaVerdict:
     typeset: str = ""
     shapes: tuple = ()
     at: tuple | None = None
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether it has points: its last expression is right."""
+        return self.verdict in ACCEPTED
 
     @property
     def needs_a_person(self) -> bool:
@@ -142,6 +151,9 @@ def _compared(latex, tree, target, draws, explain):
         except FormulaError as problem:
             uncomputed.append(problem)
             continue
+        if _is_other_layout(values, target, draws):
+            words = (OTHER_LAYOUT, A_PERSON_READS)
+            return replace(verdict, verdict="ambiguous", words=words, shapes=reading.parts)
         name, sentences = explain(values)
         if name:
             return replace(verdict, name=name, words=(*sentences, point(latex, problems[0])), shapes=reading.parts)
@@ -199,6 +211,14 @@ def _after_a_repair(verdict, computed, problem, explain):
     if name and " in place of " not in reading.repair:  # a range that is changed may make the mistake itself
         return replace(verdict, verdict="wrong", name=name, words=(reading.repair, *sentences))
     return replace(verdict, words=(problem, f"It was tried like this: {reading.repair}", A_PERSON_READS))
+
+
+def _is_other_layout(values, target, draws):
+    """Whether values are the transpose of a Jacobian that is asked, for one sample."""
+    if "/" not in (target.written or "") or target.axes is None or len(target.axes) != 2:
+        return False
+    truths = [np.squeeze(draw[target.part]) for draw in draws]
+    return all(relative_error(value.T, truth) <= TOLERANCE for value, truth in zip(values, truths, strict=True))
 
 
 def _of_any_shape(tree, target):

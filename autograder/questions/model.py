@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.formula.verdict import ACCEPTED, FormulaVerdict
+from autograder.formula.verdict import FormulaVerdict
 from autograder.gradcheck import Verdict
 
 SEEDS = (0, 1, 2)  # what check() runs at home, and the seeds that have stored numbers
@@ -183,7 +183,7 @@ class WrittenResult:
 
     @property
     def points(self) -> float:
-        return float(self.maximum if self.verdict.verdict in ACCEPTED else 0)
+        return float(self.maximum if self.verdict.is_accepted else 0)
 
     def __str__(self) -> str:
         found = self.verdict

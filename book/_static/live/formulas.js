@@ -165,7 +165,7 @@
     }
 
     tell({ verdict, error, name, words }) {
-      this.verdict.className = `formula-verdict formula-${verdict}`;
+      this.verdict.className = `formula-verdict formula-${verdict.replace(" ", "-")}`;
       this.verdict.replaceChildren(make("p", { class: "formula-head" }, HEAD[verdict]));
       if (verdict === "wrong" && name) this.verdict.append(make("p", {}, make("strong", {}, name)));
       if (verdict === "wrong" && error !== null && (name || !words.some((line) => line.startsWith("Off by")))) {

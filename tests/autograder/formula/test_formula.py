@@ -290,6 +290,33 @@ def test_readings_that_differ_are_asked_about():
     assert verdict.verdict == "ambiguous" and "Which is meant?" in verdict.words[0]
 
 
+def test_a_jacobian_in_the_other_layout_is_told_apart_from_a_mistake():
+    verdict = judge_formula("2-2 z_2b_dc", r"\theta_{2B}^T")
+    assert verdict.verdict == "ambiguous" and "denominator layout" in verdict.words[0]
+    assert judge_formula("2-2 z_2b_dc", r"2 \theta_{2B}^T").verdict == "not read"
+    assert judge_formula("2-2 z_2b_dc", r"2 \theta_{2B}").verdict == "wrong"
+
+
+def test_the_reading_that_was_taken_is_told():
+    vjp = r"\hat y_b \odot (g - \hat y_b^T g \mathbf 1), \ g = \frac{\partial L}{\partial \hat y_b}"
+    einstein = r"\frac{\partial L}{\partial d_{ij}} = \frac{\partial L}{\partial z_{2A,ik}} \theta_{2A,kj}"
+    for name, latex, words in (
+        ("2-2 z_2b", vjp, "one sample"),
+        ("2-2 beta", r"\sum_i \frac{\partial L}{\partial c^{(i)}}", "the sample"),
+        ("2-1 mask", r"\frac{H(r - p)}{1 - p}", "1 at 0"),
+        ("2-2 d", einstein, "twice"),
+    ):
+        verdict = judge_formula(name, latex)
+        assert verdict.verdict == "right" and words in verdict.words[0], (latex, verdict)
+
+
+def test_a_line_on_another_quantity_is_no_answer():
+    verdict = judge_formula("2-2 z_2b", r"\frac{\partial L}{\partial \hat y_b} = \frac1m (\hat y_b - y_b)")
+    assert verdict.verdict == "ambiguous" and "The line is on" in verdict.words[0]
+    for left in (r"\delta_{2B}", r"\frac{\partial L}{\partial Z_{2B}}", r"\frac{dJ}{dz_{2B}}", "\\mathrm{d}z_{2B}"):
+        assert judge_formula("2-2 z_2b", rf"{left} = \frac1m (\hat y_b - y_b)").verdict == "right", left
+
+
 def test_a_jacobian_of_the_questions_own_list_is_given():
     chain = r"\left( \frac{\partial \hat y_{b,i}}{\partial z_{2B,i}} \right)^T \frac{\partial L}{\partial \hat y_{b,i}}"
     assert judge_formula("2-2 z_2b", chain).verdict == "right"

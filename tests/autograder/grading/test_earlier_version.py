@@ -13,8 +13,8 @@ import pytest
 
 from autograder.course.folder import Course
 from autograder.grading.batch import grade_all
+from autograder.grading.feedback_pages import write_feedback
 from autograder.grading.gradebook import export, load_records
-from autograder.reports.feedback import write_feedback
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "course_0_1.json"
 # Formulas that version 0.1 repaired, or gave no point because it could not read them: they wait for a person now.
