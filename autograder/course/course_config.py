@@ -24,8 +24,9 @@ DEFAULTS = """# The rules of this course. Change them at any time: penalties are
 url = ""
 
 [formulas]
-# A written formula that is right once a slip is mended (an index that is missing, a transpose) loses so many percent of
-# its points. The slip is told in any case. Unlike the rules below, this one is taken up by the next `autograder grade`.
+# A written formula that is right in another notation than the notation page has (columns side by side for an entrywise
+# product, a row for a column) loses so many percent of its points. It is told in any case. Unlike the rules
+# below, this one is taken up by the next `autograder grade`.
 repair_percent = 0
 
 [late]
