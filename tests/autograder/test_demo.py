@@ -50,7 +50,9 @@ FORMULAS = dict.fromkeys(EXPECTED, 11) | {  # points for written formulas, one e
 }
 # Formulas that are not read, or right only after a change: they have no points until a person has read them.
 WAITING = {"source-homework": ("1-1 beta", "2-2 theta_2b", "2-2 theta_2a", "2-2 beta", "2-2 gamma")}
+WAITING |= {"syntax-error": ("1-3",)}
 NEEDS = {
+    "syntax-error": "problem1: 1-3, written: the formula was not read, and is not graded: read it",
     "source-homework": r"(problem\d: [\w -]+, written: the formula was [^;]+ is not graded: read it(; )?){5}",
     "derivation-beside-its-cell": 'problem1: "derive-1-3": a derivation stood outside its cell; it was joined to it; '
     "a person must read it",
@@ -112,7 +114,7 @@ def test_what_was_mended_is_told_once(graded):
 
 
 def test_automatic_and_manual_points_have_columns_of_their_own(graded):
-    waiting = {"blank": 0, "not-json": 3, "one-notebook-only": 3, "source-homework": 6 + 5}
+    waiting = {"blank": 0, "not-json": 3, "one-notebook-only": 3, "source-homework": 6 + 5, "syntax-error": 6 + 1}
     for name, row in rows(graded[0]).items():
         assert float(row["auto_score"]) == sum(EXPECTED[name]) + FORMULAS[name]
         assert float(row["auto_max"]) == sum(FULL) + sum(WRITTEN.values()) == 86
@@ -195,7 +197,7 @@ def test_the_summary_is_a_table(graded, capsys):
         "read",
         "*",
     ]
-    assert "20 submissions · 15 graded · 5 need you" in printed
+    assert "20 submissions · 14 graded · 6 need you" in printed
 
 
 @pytest.fixture(scope="module")
