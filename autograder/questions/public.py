@@ -676,7 +676,7 @@ class Checks:
         if not isinstance(latex, str):
             asked = f'formula("{question_id.removesuffix(", written")}", r"...")'
             words = f"There is no formula: the cell above it holds  {asked}  and has to run first."
-            return WrittenResult(question_id, FormulaVerdict(question_id, "unread", words=(words,)), maximum)
+            return WrittenResult(question_id, FormulaVerdict(question_id, "not read", words=(words,)), maximum)
         draws = list(self.stored["formulas"][target.family].values())
         verdict = compare(str(latex), target, draws, explain=lambda values: self._seen_in(target, draws[0], values))
         return WrittenResult(question_id, verdict, maximum)
