@@ -1313,6 +1313,7 @@ def _why_missing(name, gradients, params, f):
     return ()
 
 
+@np.errstate(all="ignore")
 def _taken_for(name, yours, slopes, params):
     """What a wrong gradient is instead: another parameter's, or its own with a parameter too many or too few."""
 
