@@ -461,30 +461,37 @@ class _Forward:
     def _weighed(self, rows):
         return self.weigh(self.run(rows), self.base)
 
-    def _chunks(self, count, params):
-        """Slices of so many rows that their perturbed inputs fit the memory."""
-        chunk = max(1, CHUNK // (16 * (sum(p.size for p in params.values()) + math.prod(self.shape))))
+    def _chunks(self, count, params, times=1):
+        """Slices of so many rows that their perturbed inputs, each so many times, fit the memory."""
+        chunk = max(1, CHUNK // (16 * times * (sum(p.size for p in params.values()) + math.prod(self.shape))))
         return [slice(start, start + chunk) for start in range(0, count, chunk)]
 
     def value(self, params):
         return self._weighed({n: p[None] for n, p in params.items()})[0]
 
     def along(self, name, directions, indices, h, params=None):
-        """The value at params[name] + h * direction, for each index, in chunks that fit the memory."""
-        params, results = params or self.params, []
-        for part in self._chunks(len(indices), params):
-            moved = params[name] + h * directions(indices[part])
+        """The value at params[name] + h * direction, for each index, in chunks that fit the memory. Of several h: a row
+        each."""
+        params, results, steps = params or self.params, [], np.atleast_1d(h)
+        for part in self._chunks(len(indices), params, len(steps)):
+            some = directions(indices[part])
+            moved = params[name] + np.concatenate([step * some for step in steps])
             rows = {n: np.broadcast_to(p, (len(moved), *p.shape)) for n, p in params.items()}
-            results.append(self._weighed(rows | {name: moved}))
-        return np.concatenate(results)
+            values = self._weighed(rows | {name: moved})
+            results.append(values.reshape(len(steps), -1, *values.shape[1:]))
+        values = np.concatenate(results, axis=1)
+        return values if np.ndim(h) else values[0]
 
     def size(self, name):
         """What a gradient of ordinary size would be: the gradient of a linear function has at least this norm."""
         return float(np.max(self.weight, initial=0) / max(1.0, np.linalg.norm(self.params[name])))
 
     def signs(self, name, count, seed=0):
+        """Random directions in which all entries move; the more there are, the less each: the derivative along such a
+        direction grows with the root of their number, and so does the step, so half of that balances noise and bend."""
         p = self.params[name]
-        return (2.0 * np.random.default_rng(seed).integers(0, 2, (count, *p.shape), np.int8) - 1) * lengths(p)
+        signs = np.random.default_rng(seed).integers(0, 2, (count, *p.shape), np.int8) * 2.0 - 1
+        return signs * (lengths(p) * 2.0 ** (2 - round(math.log2(max(1, p.size)) / 4)))
 
     def nearby(self, amount, seed, upwards=False):
         """The parameters, each entry moved at random by this much of its length."""
@@ -738,10 +745,11 @@ def _steps(f):
     return tuple(2.0**-k for k in dict.fromkeys((best, best - 1, best - 2, *range(best + 1, best + 13, 2))) if k > 0)
 
 
-def _central_difference(f, name, directions, count, step=None, params=None):
+def _central_difference(f, name, directions, count, step=None, params=None, enough=1e-7):
     """The slopes and their uncertainties. At each step: h and h/2, extrapolated; and by how much the slope jumps.
 
-    Of a rough f the steps are large, and h/4 says how far the extrapolation may be off.
+    Of a rough f the steps are large, and h/4 says how far the extrapolation may be off. Steps are tried until the
+    uncertainty is `enough`, relative to the largest slope.
     """
     shape = np.shape(f.weight)
     slopes, uncertainty = np.zeros((count, *shape)), np.full((count, *shape), np.inf)
@@ -750,23 +758,21 @@ def _central_difference(f, name, directions, count, step=None, params=None):
     for h in (step,) if step else _steps(f):
         if not len(todo):
             break
-        (plus, minus), (half_plus, half_minus), *last = (
-            [f.along(name, directions, todo, sign * c * h, params) for sign in (1, -1)]
-            for c in (1, 0.5, *([0.25] if rough else []))
-        )
+        multiples = np.array([1, -1, 0.5, -0.5, *([0.25, -0.25] if rough else [])])
+        plus, minus, half_plus, half_minus, *last = f.along(name, directions, todo, h * multiples, params)
         whole, half = (plus - minus) / (2 * h), (half_plus - half_minus) / h
         bend, half_bend = (plus + minus - 2 * centre) / h, (half_plus + half_minus - 2 * centre) / (h / 2)
         noise = 8 * f.rounding / h
         kink = (np.abs(half_bend) > 0.75 * np.abs(bend)) & (np.abs(half_bend) > 4 * noise + 1e-6 * np.abs(half))
         slope, found = (4 * half - whole) / 3, np.abs(whole - half)
         if rough:
-            quarter = (last[0][0] - last[0][1]) / (h / 2)
+            quarter = (last[0] - last[1]) / (h / 2)
             slope, found, noise = (4 * quarter - half) / 3, np.abs(4 * (quarter - half) - (half - whole)) / 3, 2 * noise
         found = found + noise + kink * np.abs(half_bend)
         surer = found < uncertainty[todo]
         slopes[todo] = np.where(surer, slope, slopes[todo])
         uncertainty[todo] = np.where(surer, found, uncertainty[todo])
-        unsure = uncertainty[todo] > 1e-7 * np.abs(slopes).max(initial=0)
+        unsure = uncertainty[todo] > enough * np.abs(slopes).max(initial=0)
         todo = todo[unsure.reshape(len(todo), -1).any(axis=1)]
     slopes[~np.isfinite(uncertainty)] = np.nan
     return slopes, uncertainty
@@ -1091,35 +1097,35 @@ def _along_directions(f, given, params, directions, seed=0):
             verdicts += _held_still(name, yours)
             continue
         shape = f.params[name].shape
-        verdict = _judge(name, yours, np.zeros(shape), like=f.originals[name])  # the shape, the type, NaN
-        if not math.prod(shape):
-            words = (f"{name} is empty: its shape is {shape}.",)
-            verdict = replace(verdict, verdict="inconclusive", words=words)
-        elif verdict.worst is not None and math.isfinite(verdict.error):
-            array, remarks = _coerce(yours, shape, f.originals[name])
-            verdict = _judge_directions(f, name, array, f.signs(name, directions, seed))
-            if verdict.verdict != "pass":
-                verdict = _judge_directions_again(f, name, array, f.signs(name, max(directions, 4), seed + 1))
-            if verdict.verdict == "inconclusive" and np.any(f.upstream) and 50 * array.size * f.seconds < 1:
-                slopes, uncertainty = _central_difference(
-                    f, name, partial(_one_hot, lengths(f.params[name])), array.size
-                )
-                slopes, uncertainty = (_per_entry(f, name, rows) for rows in (slopes, uncertainty))
-                verdict = _examine(f, "central", None, name, yours, slopes, uncertainty, {"like": f.originals[name]})
-            words = tuple(dict.fromkeys((*remarks, *verdict.words)))
-            verdict = replace(verdict, shape=np.shape(yours), worst=None, words=words)
+        array, remarks = _coerce(yours, shape, f.originals[name])
+        if not math.prod(shape) or array is None or array.shape != shape or not np.isfinite(array).all():
+            verdict = _judge(name, yours, np.zeros(shape))
+            if not math.prod(shape):
+                words = (f"{name} is empty: its shape is {shape}.",)
+                verdict = replace(verdict, verdict="inconclusive", words=words)
+            verdicts.append(verdict)
+            continue
+        verdict = _judge_directions(f, name, array, f.signs(name, directions, seed), enough=1e-6)
+        if verdict.verdict != "pass":
+            verdict = _judge_directions_again(f, name, array, f.signs(name, max(directions, 4), seed + 1))
+        if verdict.verdict == "inconclusive" and np.any(f.upstream) and 50 * array.size * f.seconds < 1:
+            slopes, uncertainty = _central_difference(f, name, partial(_one_hot, lengths(f.params[name])), array.size)
+            slopes, uncertainty = (_per_entry(f, name, rows) for rows in (slopes, uncertainty))
+            verdict = _examine(f, "central", None, name, yours, slopes, uncertainty, {"like": f.originals[name]})
+        words = tuple(dict.fromkeys((*remarks, *verdict.words)))
+        verdict = replace(verdict, shape=np.shape(yours), worst=None, words=words)
         verdicts.append(verdict)
     return verdicts
 
 
-def _judge_directions(f, name, array, signs, precision=0.0):
+def _judge_directions(f, name, array, signs, precision=0.0, enough=1e-7):
     if not np.any(f.upstream):
         words = ("The upstream gradient is zero everywhere, so every right gradient is zero too: that shows nothing.",)
         return Verdict(name, "inconclusive", array.shape, 0.0, worst=(), words=words)
     count = len(signs)
-    along = (signs.astype(array.dtype) * array).reshape(count, -1).sum(axis=1)
-    slopes, uncertainty = _central_difference(f, name, signs.__getitem__, count)
-    size = f.size(name) * float(np.linalg.norm(lengths(f.params[name])))
+    along = (signs.reshape(count, -1) @ array.ravel()).astype(array.dtype)
+    slopes, uncertainty = _central_difference(f, name, signs.__getitem__, count, enough=enough)
+    size = f.size(name) * float(np.linalg.norm(signs[0]))
     return _judge(name, along, slopes, uncertainty, size=size, precision=precision)
 
 
