@@ -7,11 +7,14 @@ type, source, attachments, id and nbgrader's name for it are believed; outputs a
 import json
 import re
 import zipfile
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
 
-from .clean import plain
+from autograder.grading import archive
+from autograder.grading.archive import MAX_FILE_BYTES, UNREADABLE
+from autograder.sandbox.sanitize import plain
 
-MAX_FILE_BYTES = 64 * 2**20  # of a file, its outputs included
 MAX_SOURCE_BYTES = 20 * 2**20  # of a notebook's sources together
 MAX_CELLS = 1_000  # of a notebook
 MAX_FILES = 30  # files of one submission that are looked into
@@ -40,19 +43,19 @@ class Cell:
 
 @dataclass
 class Parsed:
-    """A notebook as it was read. kernel: the name of the kernel that it asks for, or None. notes: what was done to read
-    it, without loss. needs: what a person must look at. beside: names of documents and pictures that came with it.
-    loses_pictures: whether its format cannot hold pictures that are attached to a cell."""
+    """A notebook as it was read. kernel: the name of the kernel that it asks for, or None. repairs: what was done to
+    read it, without loss. needs_attention: what a person must look at. beside: names of documents and pictures that
+    came with it. loses_pictures: whether its format cannot hold pictures that are attached to a cell."""
 
     cells: list
     kernel: str | None = None
-    notes: list = field(default_factory=list)
-    needs: list = field(default_factory=list)
+    repairs: list = field(default_factory=list)
+    needs_attention: list = field(default_factory=list)
     beside: list = field(default_factory=list)
     loses_pictures: bool = False
 
 
-def read_notebook(path):
+def read_notebook(path: Path) -> Parsed:
     """The notebook in a file, as Parsed.
 
     Raises:
@@ -72,13 +75,13 @@ def read_notebook(path):
     return parse_notebook(data, path.name)
 
 
-def stay_inside(path):
+def stay_inside(path: Path) -> None:
     """Raises ValueError if <student>/<assignment>/<file> is a link to what lies outside the student's own folder."""
     if not path.resolve().is_relative_to(path.parent.parent.resolve()):
         raise ValueError(f"{path.name} is a link that leaves the student's own folder; it was not read")
 
 
-def parse_notebook(data, name):
+def parse_notebook(data: bytes, name: str) -> Parsed:
     """The notebook in a file's bytes, of nbformat 3 or 4 and in any encoding of Unicode or Latin-1, as Parsed.
 
     Where a file holds merge-conflict markers, its first side counts, and that is said where the sides differ.
@@ -91,7 +94,7 @@ def parse_notebook(data, name):
         raise ValueError(f"{name} is not valid JSON: it is empty, and so not a notebook")
     if CONFLICT.search(text):
         return _merged(text, name, notes)
-    return replace(_parsed(text, name), notes=notes)
+    return replace(_parsed(text, name), repairs=notes)
 
 
 def _decoded(data, name):
@@ -194,9 +197,11 @@ def _merged(text, name, notes):
     parsed = sides[0]
     written = [[(cell.kind, cell.source) for cell in side.cells] for side in sides]
     if len(sides) == 2 and written[0] == written[1]:
-        return replace(parsed, notes=[*notes, "it holds merge-conflict markers; both sides say the same, so it counts"])
+        return replace(
+            parsed, repairs=[*notes, "it holds merge-conflict markers; both sides say the same, so it counts"]
+        )
     which = "the first side was graded" if not first else "the one side that can be read was graded"
-    return replace(parsed, notes=notes, needs=[f"{where}; {which}: a person must say which side counts"])
+    return replace(parsed, repairs=notes, needs_attention=[f"{where}; {which}: a person must say which side counts"])
 
 
 def _side(text, side):
@@ -224,8 +229,37 @@ class Found:
     why: str = ""
 
 
-def find_notebooks(folder, wanted, answers):
-    """The notebooks that a submission's folder holds, whatever they are called.
+@dataclass(frozen=True)
+class Match:
+    """How far a parsed notebook is a released one. cells: how many are surely of it. answers: how many are in them.
+    digest: of its answers and of what was not released; equal for two copies of the same work."""
+
+    cells: int
+    answers: int
+    digest: Hashable
+
+
+@dataclass
+class SubmittedNotebooks:
+    """The notebooks of a submission by name, sentences on what was mended, and on what a person must look at."""
+
+    notebooks: dict[str, Found]
+    repairs: list[str] = field(default_factory=list)
+    needs_attention: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A file that may be a notebook. label: its path, as a person is told it. age: a pair of numbers that grow."""
+
+    label: str
+    age: tuple[float, int]
+    parsed: Parsed
+    match: Match
+
+
+def find_notebooks(folder: Path, wanted: list[str], match: Callable[[Parsed], dict[str, Match]]) -> SubmittedNotebooks:
+    """The notebooks in a submission's folder, under any file names.
 
     A file with the right name and no rival is taken. Else every notebook in the folder, in its folders and in its zip
     files is compared with what is wanted; of several, the one with the most answers is taken, and of those the newest.
@@ -233,48 +267,52 @@ def find_notebooks(folder, wanted, answers):
     Args:
         folder: <student>/<assignment>.
         wanted: the names of the notebooks.
-        answers: function(Parsed) -> {name: (cells that are surely of that notebook, answers in them, a digest)}.
-
-    Returns:
-        {name: Found}, sentences on what was mended, and sentences on what a person must look at.
+        match: {name: Match} of a parsed notebook with each of the released ones.
     """
-    found, notes, needs, others, beside = {}, [], [], [], []
+    result, files, beside = SubmittedNotebooks({}), [], []
     for name in wanted:
         try:
-            found[name] = Found(read_notebook(folder / f"{name}.ipynb"))
+            result.notebooks[name] = Found(read_notebook(folder / f"{name}.ipynb"))
         except ValueError as error:
-            found[name] = Found(why=str(error))
+            result.notebooks[name] = Found(why=str(error))
+    files += [(f"{name}.ipynb", _age(folder, name), found.parsed) for name, found in result.notebooks.items()]
     if folder.is_dir():
-        others, beside = _others(folder, {f"{name}.ipynb" for name in wanted}, needs)
-    rivals = {name: [] for name in wanted}
-    for label, age, parsed in [(f"{name}.ipynb", _age(folder, name), f.parsed) for name, f in found.items()] + others:
+        others, beside = _others(folder, {f"{name}.ipynb" for name in wanted}, result.needs_attention)
+        files += others
+    candidates = {name: [] for name in wanted}
+    for label, age, parsed in files:
         if parsed:
-            scores = answers(parsed)
-            best = max(scores, key=lambda name: scores[name][0])
-            if not scores[best][0] and f"{label[:-6]}" in wanted:
+            matches = match(parsed)
+            best = max(matches, key=lambda name: matches[name].cells)
+            if not matches[best].cells and label[:-6] in wanted:
                 best = label.removesuffix(".ipynb")
-            if scores[best][0] or label == f"{best}.ipynb":
-                _, count, digest = scores[best]
-                rivals[best].append((count, age, label, digest, parsed))
-    for name, candidates in rivals.items():
-        candidates.sort(key=lambda it, exact=f"{name}.ipynb": (it[0], it[1], it[2] == exact), reverse=True)
-        if not candidates:
-            if found[name].parsed:
-                found[name] = Found(why=f"{name}.ipynb is missing: the file of that name holds another notebook")
-            continue
-        (_, _, label, digest, parsed), *rest = candidates
-        different = [other for other in rest if other[3] != digest]
-        if label != f"{name}.ipynb":
-            broken = found[name].why if not found[name].why.endswith("is missing") else ""
-            (needs if broken else notes).append(
-                f'"{label}" was taken for {name}.ipynb' + (f": {broken}" * bool(broken))
-            )
-        if different:
-            listed = ", ".join(f'"{other[2]}"' for other in different[:5])
-            count = "two" if len(different) == 1 else str(len(different) + 1)
-            needs.append(f'{count} notebooks answer {name}: "{label}" taken, {listed} left out: a person must compare')
-        found[name] = Found(replace(parsed, beside=beside))
-    return found, notes, needs
+            if matches[best].cells or label == f"{best}.ipynb":
+                candidates[best].append(_Candidate(label, age, parsed, matches[best]))
+    for name, several in candidates.items():
+        if several:
+            result.notebooks[name] = Found(replace(_choose(name, several, result), beside=beside))
+        elif result.notebooks[name].parsed:
+            why = f"{name}.ipynb is missing: the file of that name holds another notebook"
+            result.notebooks[name] = Found(why=why)
+    return result
+
+
+def _choose(name, candidates, result):
+    """The Parsed of the candidate that counts: the most answers, then the newest, then the one with the right name."""
+    exact = f"{name}.ipynb"
+    best, *rest = sorted(candidates, key=lambda it: (it.match.answers, it.age, it.label == exact), reverse=True)
+    if best.label != exact:
+        why = result.notebooks[name].why
+        broken = "" if why.endswith("is missing") else why
+        sentences = result.needs_attention if broken else result.repairs
+        sentences.append(f'"{best.label}" was taken for {exact}' + (f": {broken}" if broken else ""))
+    if different := [other for other in rest if other.match.digest != best.match.digest]:
+        listed = ", ".join(f'"{other.label}"' for other in different[:5])
+        count = "two" if len(different) == 1 else str(len(different) + 1)
+        result.needs_attention.append(
+            f'{count} notebooks answer {name}: "{best.label}" taken, {listed} left out: a person must compare'
+        )
+    return best.parsed
 
 
 def _age(folder, name):
@@ -285,17 +323,15 @@ def _age(folder, name):
 def _others(folder, known, needs):
     """[(label, age, Parsed)] of each notebook in a folder that does not have its name and place, and the names of the
     documents and pictures in it; both bounded."""
-    from . import download  # it reads no more of a file than MAX_FILE_BYTES
-
     read, archives, beside = [], [], []
-    with download.opened(folder) as (files, _):
+    with archive.opened(folder) as (files, _):
         files = [file for file in files if len(file.place.parts) > 1 or file.place.name not in known]
         beside += _documents(files)
         archives = [file for file in files if file.place.suffix.lower() == ".zip"][:MAX_ARCHIVES]
         read += _parsed_files(files, "", needs)
     for file in archives:
         try:
-            with download.opened(folder / file.place) as (inner, _):
+            with archive.opened(folder / file.place) as (inner, _):
                 read += _parsed_files(inner, f"{file.place}/", needs)
                 beside += _documents(inner)
         except (ValueError, OSError, zipfile.BadZipFile) as error:
@@ -308,14 +344,12 @@ def _documents(files):
     return [name for name in names if not name.startswith("._")][:MAX_FILES]
 
 
-def may_be_notebook(path):
+def may_be_notebook(path: PurePath) -> bool:
     """Whether a file's name is one that a notebook may have, `problem1.ipynb.download` included."""
     return path.suffix.lower() in SUFFIXES or ".ipynb" in path.name.lower()
 
 
 def _parsed_files(files, prefix, needs):
-    from .download import UNREADABLE
-
     files = [f for f in files if may_be_notebook(f.place) and f.place.name != "timestamp.txt"]
     if len(files) > MAX_FILES:
         needs.append(f"{len(files)} files came; at most {MAX_FILES} are looked into")

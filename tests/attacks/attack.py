@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 import nbformat
 import numpy as np
 
+from autograder.assignment.cell_names import formula_cell as cell_of
 from autograder.assignment.release import HERE
+from autograder.course.folder import Course
 from autograder.grading.batch import grade_all
-from autograder.grading.cells import formula_cell as cell_of
-from autograder.grading.course import Course
-from autograder.grading.feedback import write_feedback
+from autograder.grading.feedback_pages import write_feedback
 from autograder.grading.gradebook import load_records
-from autograder.grading.sandbox import Limits
+from autograder.sandbox.bubblewrap import Limits
 from tests.hw1 import ASSIGNMENT, QUESTIONS, WRITTEN, fill, graded_draw, right_answers, write
 
 FULL = {question.id: question.points for question in QUESTIONS.values() if question.family in ("batch_norm", "dropout")}

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from autograder.course.folder import Course
 from autograder.grading.batch import grade_all
-from autograder.grading.course import Course
-from autograder.grading.feedback import write_feedback
+from autograder.grading.feedback_pages import write_feedback
 from autograder.grading.gradebook import export, load_records
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "course_0_1.json"

@@ -21,10 +21,10 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder import cli
+from autograder.course.folder import WAITING_MESSAGE, Course
 from autograder.grading import gradebook as writer
-from autograder.grading.course import WAITING, Course
 from autograder.grading.gradebook import export, grades, load_records, merge, record_file, spreadsheet_safe
-from autograder.grading.submission import Record
+from autograder.grading.records import CellComment, CellScore, PartResult, QuestionResult, Record
 from tests.hw1 import WRITTEN
 
 
@@ -32,13 +32,13 @@ def record(course, student, score=2.0, written="an answer"):
     """A record with this score for each of the eight functions, and none for the formulas."""
     with Gradebook(course.gradebook) as gradebook:
         cells = [
-            {"notebook": notebook.name, "name": cell.name, "max_score": cell.max_score}
-            | {"kind": "automatic" if cell.cell_type == "code" else "manual"}
-            | {"auto_score": score * ("written" not in cell.name) if cell.cell_type == "code" else None}
+            CellScore(notebook.name, cell.name, "automatic", score * ("written" not in cell.name), cell.max_score)
+            if cell.cell_type == "code"
+            else CellScore(notebook.name, cell.name, "manual", None, cell.max_score)
             for notebook in gradebook.find_assignment("hw1").notebooks
             for cell in notebook.grade_cells
         ]
-    comments = [{"notebook": "problem1", "name": "derive-1-1", "auto_comment": "No response."}]
+    comments = [CellComment("problem1", "derive-1-1", "No response.")]
     made = Record(student, cells=cells, comments=comments, notebooks={"problem1": written, "problem2": "{}"})
     made.save(course.records / f"{student}.json")
     return made
@@ -106,7 +106,7 @@ def test_a_teachers_own_score_for_an_automatic_cell_counts(course):
 
 
 def test_a_submission_that_could_not_be_graded_has_a_row_too(course):
-    nothing = Record("max", needs=["grading broke down: ValueError"])
+    nothing = Record("max", needs_attention=["grading broke down: ValueError"])
     merge(nothing, course)
     nothing.save(course.records / "max.json")
     export(course)
@@ -198,7 +198,7 @@ def test_while_another_program_holds_the_gradebook_it_waits_and_says_so(course, 
         begun = time.monotonic()
         merge(made, course)
         assert seconds - 1 < time.monotonic() - begun
-    assert capsys.readouterr().err == WAITING + "\n"
+    assert capsys.readouterr().err == WAITING_MESSAGE + "\n"
     assert row(course, made.student)["auto_score"] == 16
 
 
@@ -238,13 +238,10 @@ def test_a_damaged_record_is_set_aside_and_said(tmp_path, capsys, content):
     assert not capsys.readouterr().err
 
 
-def answered(course, student, **judged):
+def answered(course, student, score=2.0):
     made = record(course, student)
-    usual = {"question": "1-3", "score": 2.0, "maximum": 4.0, "words": ["on the whole"], "errors": [], "seconds": 0.2}
-    parts = [
-        {"name": "J", "points": 2, "maximum": 4, "verdict": "not yet", "mistake": "the diagonal", "words": ["zero"]}
-    ]
-    made.questions = {"1-3": usual | {"parts": parts, "public_seed": 0, "notebook": "problem1"} | judged}
+    part = PartResult("J", 2, 4, "not yet", "the diagonal", messages=("zero",))
+    made.questions = {"1-3": QuestionResult("1-3", "problem1", score, 4.0, (part,), ("on the whole",), 0, (), 0.2)}
     made.save(record_file(course, student))
     merge(made, course)
     return made
@@ -340,7 +337,7 @@ def test_a_name_is_read_back_without_the_sign_that_was_put_before_it(name):
 
 def test_a_hostile_name_and_a_hostile_need_are_text_in_the_table(course):
     made = record(course, "=HYPERLINK(1)")
-    made.needs = ["@sum\n=1", "found m\udcfcller"]
+    made.needs_attention = ["@sum\n=1", "found m\udcfcller"]
     made.save(record_file(course, made.student))
     merge(made, course)
     export(course)
@@ -440,7 +437,7 @@ def test_a_gradebook_that_is_damaged_is_said(tmp_path):
 
 LOCK = """
 import sys, time
-from autograder.grading.course import Course
+from autograder.course.folder import Course
 with Course.at(sys.argv[1]).lock():
     print("held", flush=True)
     time.sleep(60)

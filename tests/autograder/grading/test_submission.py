@@ -10,15 +10,18 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.grading import execute, submission
+from autograder.faults import Fault
+from autograder.grading import grader as execute
+from autograder.grading import submission
 from autograder.grading.notebook_file import MAX_FILE_BYTES, parse_notebook, read_notebook
+from autograder.grading.records import CellComment, CellScore, PartResult, QuestionResult, Record, from_json, to_json
 from autograder.grading.repair import repair
-from autograder.grading.submission import Record, grade_submission
+from autograder.grading.submission import grade_submission
 from tests.hw1 import WRITTEN, fill, right_answers
 
 
 def points(record):
-    return {question_id: found["score"] for question_id, found in record.questions.items()}
+    return {question_id: result.score for question_id, result in record.questions.items()}
 
 
 FULL = {"1-1": 4, "1-2": 4, "1-3": 4}
@@ -46,12 +49,12 @@ def test_cells_that_were_moved_doubled_retyped_and_deleted_cost_nothing(course, 
     record = grade_submission(submit("wild", {}, edit), course)
     assert points(record) == FULL
     assert record.status == "graded"
-    assert 'problem1: cell "check-1-1" was gone; it is back in its place' in record.notes
-    assert 'problem1: cell "check-1-1-gamma-written" was gone; it is back in its place' in record.notes
-    assert 'problem1: cell "given-batch-norm" occurs 2 times; the last one counts' in record.notes
+    assert 'problem1: cell "check-1-1" was gone; it is back in its place' in record.repairs
+    assert 'problem1: cell "check-1-1-gamma-written" was gone; it is back in its place' in record.repairs
+    assert 'problem1: cell "given-batch-norm" occurs 2 times; the last one counts' in record.repairs
     matched = "its cells came without the information of the assignment; they were matched by their ids and contents"
-    assert f"problem2: {matched}" in record.notes
-    assert [cell["auto_score"] for cell in record.cells if cell["kind"] == "manual"] == [None] * 6
+    assert f"problem2: {matched}" in record.repairs
+    assert [cell.auto_score for cell in record.cells if cell.kind == "manual"] == [None] * 6
 
 
 def test_a_loop_in_a_cell_and_a_kernel_that_ends_itself_cost_what_they_touch(course, submit):
@@ -62,11 +65,11 @@ def test_a_loop_in_a_cell_and_a_kernel_that_ends_itself_cost_what_they_touch(cou
     record = grade_submission(submit("rough", cells), course, timeout=2)
     assert points(record) == FULL | {"2-1": 0}
     assert record.status == "needs a person"
-    assert record.needs == [
+    assert record.needs_attention == [
         'problem1: cell "batch_norm_jacobian" took longer than 2 s and was stopped (the other cells count)',
         "problem2: the kernel ended itself in two_branch_forward (the other questions count)",
     ]
-    assert "could not be called" in record.questions["2-1"]["words"][0]
+    assert "could not be called" in record.questions["2-1"].messages[0]
 
 
 def test_a_kernel_that_ends_itself_in_a_cell_leaves_what_was_before_it(course, submit):
@@ -75,8 +78,8 @@ def test_a_kernel_that_ends_itself_in_a_cell_leaves_what_was_before_it(course, s
     assert points(record) == FULL | {"2-2 branch b": 0, "2-2 branch a": 0, "2-2": 0}
     for name in ("2-2 theta_2a", "2-2 theta_1a"):
         why = 'the kernel ended itself in cell "branch_b_backward" (SIGSEGV)'
-        assert f"problem2: the formula of {name} was read from its cell's source: {why}" in record.notes
-    assert record.needs == [
+        assert f"problem2: the formula of {name} was read from its cell's source: {why}" in record.repairs
+    assert record.needs_attention == [
         'problem2: the kernel ended itself in cell "branch_b_backward" (SIGSEGV) (the cells before it count)'
     ]
 
@@ -101,31 +104,31 @@ def test_hidden_inputs_come_after_all_that_is_shown_of_every_notebook(course, su
     order = []
     for module, name in (
         (submission, "run_cells"),
-        (execute, "look"),
-        (execute, "judge"),
-        (execute.written, "received"),
-        (execute.written, "judge"),
+        (execute, "grade_public"),
+        (execute, "grade_hidden"),
+        (execute.formula_grading, "received"),
+        (execute.formula_grading, "grade_hidden"),
     ):
         stock = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, _n=name, _f=stock, **k: (order.append(_n), _f(*a, **k))[1])
     assert points(grade_submission(submit("ordered", {}), course)) == FULL
     assert order[:2] == ["run_cells"] * 2
-    assert sorted(order[2:21]) == ["look"] * 8 + ["received"] * 11
-    assert order[21:] == ["judge"] * 19
+    assert sorted(order[2:21]) == ["grade_public"] * 8 + ["received"] * 11
+    assert order[21:] == ["grade_hidden"] * 19
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_no_door_is_left_open_and_the_rules_are_read_once(course, submit, monkeypatch, broken):
+def test_no_channel_is_left_open_and_the_rules_are_read_once(course, submit, monkeypatch, broken):
     runs, read, stock = [], [], submission.run_cells
     monkeypatch.setattr(submission, "run_cells", lambda *args: runs.append(stock(*args)) or runs[-1])
-    rules = execute.late.read_policy
-    monkeypatch.setattr(execute.late, "read_policy", lambda root: read.append(root) or rules(root))
+    rules = execute.course_config.read_config
+    monkeypatch.setattr(execute.course_config, "read_config", lambda root: read.append(root) or rules(root))
     if broken:
-        monkeypatch.setattr(submission, "look_at", lambda *args: 1 / 0)
-    record = grade_submission(submit(f"doors-{broken}", {}), course)
-    assert any("grading broke down: ZeroDivisionError" in need for need in record.needs) == broken
-    doors = [door for found in runs for door in found.doors.values()]
-    assert len(doors) == 19 and all(door.near.fileno() == -1 for door in doors)
+        monkeypatch.setattr(submission, "grade_public_draws", lambda *args: 1 / 0)
+    record = grade_submission(submit(f"channels-{broken}", {}), course)
+    assert any("grading broke down: ZeroDivisionError" in need for need in record.needs_attention) == broken
+    channels = [channel for found in runs for channel in found.channels.values()]
+    assert len(channels) == 19 and all(channel.local.fileno() == -1 for channel in channels)
     assert broken or len(read) == 1
 
 
@@ -149,7 +152,7 @@ def test_a_loop_that_does_not_stop_when_told_to_ends_with_its_kernel(course, sub
     )
     record = grade_submission(submit("stubborn", {"dropout_jacobian": stubborn}), course, timeout=1)
     assert points(record) == FULL | {"1-2": 0, "1-3": 0}
-    assert "did not stop when told to" in record.needs[0]
+    assert "did not stop when told to" in record.needs_attention[0]
 
 
 def test_student_code_runs_beside_the_public_files_and_no_path_is_shown(course, submit):
@@ -194,8 +197,8 @@ def test_nbgraders_own_command_writes_the_same_scores_and_comments(course, submi
         notebooks = gradebook.find_submission("hw1", "stock").notebooks
         scores = {(n.name, grade.name): (grade.auto_score, grade.max_score) for n in notebooks for grade in n.grades}
         comments = {(n.name, comment.name): comment.auto_comment for n in notebooks for comment in n.comments}
-    assert {(c["notebook"], c["name"]): (c["auto_score"], c["max_score"]) for c in record.cells} == scores
-    assert {(c["notebook"], c["name"]): c["auto_comment"] for c in record.comments} == comments
+    assert {(c.notebook, c.name): (c.auto_score, c.max_score) for c in record.cells} == scores
+    assert {(c.notebook, c.name): c.auto_comment for c in record.comments} == comments
     assert scores["problem1", "check-1-2"] == (2, 4)
     assert {None, 0.0} < {score for score, _ in scores.values()}
     assert {None, "No response."} == set(comments.values())
@@ -205,22 +208,51 @@ def test_nothing_is_raised_where_nothing_can_be_read(course, tmp_path):
     (tmp_path / "nobody" / "hw1").mkdir(parents=True)
     record = grade_submission(tmp_path / "nobody" / "hw1", course)
     assert record.status == "needs a person"
-    assert record.needs == ["problem1.ipynb is missing", "problem2.ipynb is missing"]
-    assert [cell["auto_score"] for cell in record.cells] == [0.0] * 25
+    assert record.needs_attention == ["problem1.ipynb is missing", "problem2.ipynb is missing"]
+    assert [cell.auto_score for cell in record.cells] == [0.0] * 25
     assert points(record) == {}
 
 
 def test_a_grader_that_breaks_down_leaves_a_row(tmp_path):
     record = grade_submission(tmp_path / "anybody" / "hw1", None)
     assert record.status == "not graded"
-    assert record.needs == ["grading broke down: AttributeError: 'NoneType' object has no attribute 'release'"]
+    assert record.needs_attention == [
+        "grading broke down: AttributeError: 'NoneType' object has no attribute 'release'"
+    ]
 
 
 def test_a_record_is_written_and_read_whole(tmp_path):
-    record = Record("ada", key="k", needs=["a"], cells=[{"auto_score": None}], questions={"1-1": {"score": 0.5}})
+    part = PartResult("out", 0.5, 1, "not yet", "a mistake", 1e-3, ("a sentence",))
+    record = Record(
+        "ada",
+        key="k",
+        needs_attention=["a"],
+        repairs=["b"],
+        cells=[CellScore("problem1", "check-1-1", "automatic", None, 4.0)],
+        comments=[CellComment("problem1", "derive-1-1", "No response.")],
+        questions={"1-1": QuestionResult("1-1", "problem1", 0.5, 4.0, (part,), ("all",), 7, ("raised",), 0.1)},
+        faults=[Fault("1-1", "ValueError: x")],
+    )
     record.save(tmp_path / "ada.json")
     assert Record.load(tmp_path / "ada.json") == record
     assert [path.name for path in tmp_path.iterdir()] == ["ada.json"]
+
+
+def test_a_record_of_version_0_1_is_read():
+    """Its fields have other names, and nothing is lost."""
+    part = {"name": "J", "points": 2, "maximum": 4, "verdict": "not yet", "mistake": "m", "error": 0.5, "words": ["w"]}
+    question = {"question": "1-3", "notebook": "problem1", "score": 2.0, "maximum": 4.0, "parts": [part]}
+    question |= {"words": ["on the whole"], "public_seed": 0, "errors": [], "seconds": 0.2}
+    cell = {"notebook": "problem1", "name": "check-1-3", "kind": "automatic", "auto_score": 2.0, "max_score": 4.0}
+    earlier = {"student": "ada", "needs": ["a"], "notes": ["b"], "cells": [cell], "questions": {"1-3": question}}
+    record = from_json(json.dumps(earlier))
+    assert (record.needs_attention, record.repairs) == (["a"], ["b"])
+    assert record.cells == [CellScore("problem1", "check-1-3", "automatic", 2.0, 4.0)]
+    expected = PartResult("J", 2, 4, "not yet", "m", 0.5, ("w",))
+    assert record.questions["1-3"] == QuestionResult(
+        "1-3", "problem1", 2.0, 4.0, (expected,), ("on the whole",), 0, (), 0.2
+    )
+    assert from_json(to_json(record)) == record
 
 
 @pytest.mark.parametrize(
@@ -273,8 +305,8 @@ def test_cells_of_any_form_become_cells_of_the_right_form(released):
     expected[2:2] = [("a = 1\n", False), ("b", False)]
     expected[expected.index(("YOUR DERIVATION HERE", True))] = ("c", True)
     assert cells == expected
-    assert [need[:13] for need in repaired.needs] == ['"derive-1-1":', '"derive-1-2":', '"derive-1-3":']
-    assert len([note for note in repaired.notes if "was gone" in note]) == 19
+    assert [need[:13] for need in repaired.needs_attention] == ['"derive-1-1":', '"derive-1-2":', '"derive-1-3":']
+    assert len([note for note in repaired.repairs if "was gone" in note]) == 19
 
 
 def test_a_locked_cell_that_was_edited_is_as_it_was(released):
@@ -288,7 +320,7 @@ def test_a_locked_cell_that_was_edited_is_as_it_was(released):
 def test_a_repaired_notebook_that_was_right_is_as_it_was(released):
     filled = fill(released["problem2"], right_answers())
     repaired = repair(_parsed(filled), fill(released["problem2"], {}))
-    assert repaired.notes == repaired.needs == repaired.doubts == []
+    assert repaired.repairs == repaired.needs_attention == repaired.uncertainties == []
     assert [(c.cell_type, c.source, c.metadata) for c in repaired.notebook.cells] == [
         (c.cell_type, c.source, c.metadata if "nbgrader" in c.metadata else {}) for c in filled.cells
     ]

@@ -11,9 +11,9 @@ from nbgrader.api import Gradebook
 from nbgrader.plugins import CsvExportPlugin
 
 from autograder.cli import FAILED, GRADED, NEEDS_A_PERSON, main
-from autograder.grading.course import Course
+from autograder.course.folder import Course
 from autograder.grading.gradebook import graded_cells, merge, record_file
-from autograder.grading.submission import Record
+from autograder.grading.records import CellScore, Record
 
 ROSTER = """\
 Student,ID,SIS User ID,SIS Login ID,Section,hw1 (4711)
@@ -40,9 +40,9 @@ def graded(course, tmp_path):
     (made.root / "course.toml").write_text("[late]\ndue = 2026-12-01T12:00:00Z\npercent_per_day = 10\n")
     for student, share, when in (("ada", 1, "2026-12-01 11:00:00 UTC"), ("emmy", 0.5, "2026-12-03 11:00:00 UTC")):
         cells = [
-            {"notebook": cell["notebook"], "name": cell["name"], "max_score": cell["points"]}
-            | {"kind": "automatic" if cell["kind"] == "auto" else "manual"}
-            | {"auto_score": share * cell["points"] if cell["kind"] == "auto" else None}
+            CellScore(cell.notebook, cell.name, "automatic", share * cell.points, cell.points)
+            if cell.kind == "auto"
+            else CellScore(cell.notebook, cell.name, "manual", None, cell.points)
             for cell in graded_cells(made)
         ]
         record = Record(student, timestamp=when, cells=cells, notebooks={"problem1": "{}", "problem2": "{}"})
@@ -147,7 +147,7 @@ def test_the_page_on_the_class(graded):
 
 def needing(course, student, *reasons):
     record = Record.load(record_file(course, student))
-    record.needs = list(reasons)
+    record.needs_attention = list(reasons)
     record.save(record_file(course, student))
 
 
@@ -197,7 +197,7 @@ def test_what_a_person_has_looked_at_is_ticked_off_and_a_new_reason_shows(graded
     assert detail["needs"] == [] and detail["status"] == "graded"
     (resolution,) = detail["resolved"]
     assert resolution["by"] == "Grace" and resolution["because"] == "ran it at home: it ends"
-    assert resolution["needs"] == [loop] and resolution["when"].startswith("20")
+    assert resolution["needs_attention"] == [loop] and resolution["when"].startswith("20")
 
 
 def test_what_cannot_be_resolved_is_told(graded, capsys):
