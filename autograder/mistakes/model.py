@@ -19,6 +19,7 @@ class Mistake:
     look: a sentence on what to look at.
     equation: the label of the right formula in the book.
     only: the ids of the questions that it makes sense for; empty means wherever the step occurs.
+    code_only: whether code alone can make it, as a broadcast; a formula that comes to the same has another name.
     """
 
     part: str
@@ -28,6 +29,7 @@ class Mistake:
     look: str
     equation: str
     only: tuple[str, ...] = ()
+    code_only: bool = False
 
 
 Entry = tuple[Mistake, ...]
