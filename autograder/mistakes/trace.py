@@ -196,17 +196,60 @@ class _Tracer:
     @contextmanager
     def running(self):
         """While the forward pass runs: its local variables are looked at, and arrays that it makes are traced."""
-        before, replaced = sys.gettrace(), {}
+        before, replaced = sys.gettrace(), []
+
+        def put(where, name, function):
+            replaced.append((where, name, getattr(where, name)))
+            setattr(where, name, function)
+
         for name in ("zeros", "empty", "ones", "full"):
-            replaced[name] = getattr(np, name)
-            setattr(np, name, self._making(replaced[name]))
+            put(np, name, self._making(getattr(np, name)))
+        for name in ("array", "asarray", "ascontiguousarray", "asanyarray"):
+            put(np, name, self._gathering(getattr(np, name)))
+        for name in ("exp", "log", "log1p", "expm1", "sqrt", "tanh", "sin", "cos", "erf", "fabs"):
+            put(math, name, self._of_number(getattr(math, name)))
+        put(np.vectorize, "__call__", self._of_vectorized(np.vectorize.__call__))
         sys.settrace(self._watch)
         try:
             yield
         finally:
             sys.settrace(before)
-            for name, function in replaced.items():
-                setattr(np, name, function)
+            for where, name, function in reversed(replaced):
+                setattr(where, name, function)
+
+    def _gathering(self, function):
+        """np.array and its like, for lists of Traced values too."""
+
+        def gather(value, *args, **kwargs):
+            if isinstance(value, Traced):
+                return value.astype((args or (kwargs.get("dtype") or float,))[0])
+            if isinstance(value, tuple | list) and _tracer_of(value):
+                return np.stack([gather(each) for each in value])
+            return function(value, *args, **kwargs)
+
+        return gather
+
+    def _of_number(self, function):
+        def of(x):
+            if isinstance(x, Traced):
+                return _elementwise(np.vectorize(function, otypes=[float]), ELEMENTWISE[_NAMES.get(function.__name__, function.__name__)], (x,), self, function.__name__)
+            return function(x)
+
+        of.__name__, of.plain = function.__name__, function
+        return of
+
+    def _of_vectorized(self, call):
+        def of(vectorized, *args, **kwargs):
+            if not _tracer_of(*args):
+                return call(vectorized, *args, **kwargs)
+            function = getattr(vectorized.pyfunc, "plain", vectorized.pyfunc)
+            name = _NAMES.get(function.__name__, function.__name__)
+            if function.__module__ != "math" or name not in ELEMENTWISE or kwargs:
+                raise NotTraceable("np.vectorize of a function of one's own")
+            plain = np.vectorize(function, otypes=[float])
+            return _elementwise(lambda *values: call(plain, *values), ELEMENTWISE[name], args, self, name)
+
+        return of
 
     def _making(self, function):
         def make(*args, **kwargs):
@@ -478,6 +521,7 @@ ELEMENTWISE = {  # {ufunc: the local derivative by each operand, of (operands, r
     "expit": (lambda v, y: y * (1 - y),),
 }
 ELEMENTWISE["float_power"], ELEMENTWISE["true_divide"] = ELEMENTWISE["power"], ELEMENTWISE["divide"]
+_NAMES = {"pow": "power"}  # of functions of `math`, where NumPy calls them something else
 PLAIN_UFUNCS = {np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.sign, np.isfinite}
 PLAIN_UFUNCS |= {np.isnan, np.isinf, np.logical_not, np.logical_and, np.logical_or, np.floor, np.ceil, np.rint}
 PLAIN_UFUNCS |= {np.heaviside, np.signbit}
@@ -487,7 +531,7 @@ def _pull_elementwise(k, slope, shape):
     return lambda g, values, out: fold(g * slope(values, out), shape)
 
 
-def _elementwise(ufunc, slopes, args, tracer):
+def _elementwise(ufunc, slopes, args, tracer, name=""):
     value = ufunc(*map(_plain, args))
     pull = {
         k: _pull_elementwise(k, slopes[k], arg.shape)
@@ -495,7 +539,7 @@ def _elementwise(ufunc, slopes, args, tracer):
         if isinstance(arg, Traced)
     }
     args = [arg if isinstance(arg, Traced) else np.asarray(arg) for arg in args]
-    return tracer.add(value, ufunc.__name__, args, pull, slopes={k: slopes[k] for k in pull})
+    return tracer.add(value, name or ufunc.__name__, args, pull, slopes={k: slopes[k] for k in pull})
 
 
 def _axes(axis, ndim):
