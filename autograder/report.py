@@ -146,12 +146,15 @@ def _mistake(named, told):
     for mistake, *_ in named.entries:
         if mistake.what not in told:
             told.add(mistake.what)
-            lines.append(f"{escape(mistake.what)} {escape(mistake.look)} {place(mistake.equation)}")
+            what = "" if mistake.what == f"{named.name}." else f"{escape(mistake.what)} "
+            lines.append(f"{what}{escape(mistake.look)} {place(mistake.equation)}".strip())
     return lines
 
 
 def place(label):
-    """Where the book has an equation; `linked` makes a link of it."""
+    """Where the book has an equation; `linked` makes a link of it. "" for a mistake that has none."""
+    if not label:
+        return ""
     if label not in equations():
         return f"In the book: equation <code>{escape(label)}</code>."
     _, heading, number = equations()[label]

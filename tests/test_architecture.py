@@ -20,7 +20,7 @@ ALLOWED = {
         "autograder.gradcheck",
         "autograder.source_code",
     ],
-    "autograder.mistakes": ["autograder.questions.model", "autograder.steps"],
+    "autograder.mistakes": ["autograder.faults", "autograder.questions.model", "autograder.steps"],
     "assignments": ["solutions", "autograder"],
     "verification": ["solutions", "autograder", "assignments"],
     "verification.reference_gradients": ["autograder.gradcheck"],

@@ -177,8 +177,7 @@ class TrustedExecute(NbGraderPreprocessor):
             verdict = written.judge(self.assignment.formulas, question_id, functions, seen, seed)
             self._judged_formula(cell, question_id, verdict, functions, looked + time.monotonic() - begun)
             return
-        bank = self.assignment.bank
-        naming = partial(diagnose, bank) if bank else None
+        naming = partial(diagnose, self.assignment.naming)
         judgement = judge(self.assignment.graded, question_id, functions.call, seed, diagnose=naming, seen=seen)
         result = judgement.result
         if result.points:

@@ -24,13 +24,13 @@ closed formula that is wrong in a way that no single step explains.
 import ast
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from .trace import Graph, Node, NotTraceable, fold, trace
+from .trace import Graph, Node, fold, trace
 
 SAME = 1e-9  # two arrays are equal to this, relative to their norm
 MAX_CHANGES, MAX_STEPS = 20_000, 400_000  # mistakes of one forward pass, and operations that are swept for them
@@ -142,10 +142,7 @@ class Derivation:
             for k, parent in node.parents():
                 if (i, k) in self.cut or (i not in changed and (i, k) not in edges):
                     continue
-                if (i, k) in edges:
-                    part = edges[i, k](g, node, k)
-                else:
-                    part = pulled(g, node, k)
+                part = edges[i, k](g, node, k) if (i, k) in edges else pulled(g, node, k)
                 parts[i, k] = part
                 dirty.add(parent.index)
         return parts, changed
@@ -219,10 +216,20 @@ class Derivation:
         for node in self.graph.nodes:
             if node.op != "input" and (node.name or node.text):
                 yield self.label(node), node.value, bool(node.name)
+        seen = []
+        for node in self.graph.nodes:
+            for k, operand in enumerate(node.operands):
+                known = isinstance(operand, np.ndarray) and operand.ndim and operand.dtype.kind in "fiub"
+                text = _part_of(node.text, k) if known and not any(operand is other for other in seen) else ""
+                if text:
+                    seen.append(operand)
+                    yield f"`{text}`", operand.astype(float), text.isidentifier()
+                if text.startswith("-"):
+                    yield f"`{text[1:]}`", -operand.astype(float), text[1:].isidentifier()
 
     def factors(self) -> list[Factor]:
         """Numbers that people forget or write twice, no two alike on this draw."""
-        found = [Factor("2", 2.0)]
+        found, ratios = [Factor("2", 2.0), Factor("3", 3.0)], []
         if self.dout.ndim == 0:
             found.append(Factor("`dout`", float(self.dout)))
         for name, value in self.known.items():
@@ -233,7 +240,7 @@ class Derivation:
                 found.append(Factor(f"the length of axis {axis} of `{name}`", float(size)))
             if array.ndim > 1:
                 found.append(Factor(f"the number of entries of `{name}`", float(array.size)))
-            if array.ndim == 0 and array.dtype.kind == "f" and 0 < abs(float(array)):
+            if array.ndim == 0 and array.dtype.kind == "f" and abs(float(array)) > 0:
                 found.append(Factor(f"`{name}`", float(array)))
                 if abs(1 - float(array)) > 1e-3:
                     found.append(Factor(f"1 − `{name}`", 1 - float(array)))
@@ -242,22 +249,37 @@ class Derivation:
                 size = node.values[0].size / max(node.value.size, 1)
                 found.append(Factor(f"the number of entries that {self.label(node)} sums", float(size)))
                 if size > 1:
-                    found.append(Factor(f"n/(n − 1), n the number of entries that {self.label(node)} sums", size / (size - 1)))
+                    found.append(
+                        Factor(f"n/(n − 1), n the number of entries that {self.label(node)} sums", size / (size - 1))
+                    )
             axes = range(node.value.ndim) if node.name and node.op != "input" else ()
-            found += [Factor(f"the length of axis {axis} of {self.label(node)}", float(node.value.shape[axis])) for axis in axes]
+            found += [
+                Factor(f"the length of axis {axis} of {self.label(node)}", float(node.value.shape[axis]))
+                for axis in axes
+            ]
             for k, operand in enumerate(node.operands):  # constants of the code: 0.5, math.sqrt(d)
                 if not isinstance(operand, Node) and np.ndim(operand) == 0 and np.asarray(operand).dtype.kind in "fi":
                     number = abs(float(operand))
                     if node.op in ("multiply", "divide", "power") and number not in (0.0, 1.0):
-                        named = f"{number:g}" if number * 1000 % 1 == 0 else f"the constant in {self.label(node)}"
-                        found.append(Factor(named, number))
-        found += [Factor(f"the root of {each.label}", math.sqrt(each.value)) for each in list(found) if "length" in each.label]
-        found.append(Factor("3", 3.0))
+                        found.append(Factor(self._operand(node, k), number))
+                        roots = [math.sqrt(size) for name in self.known for size in np.shape(self.known[name])]
+                        for root in dict.fromkeys(roots):
+                            if abs(number**2 - round(number**2)) < 1e-9 and abs(root - number) > 1e-9:
+                                label = f"{self._operand(node, k)}, over the root of {root * root:.0f}"
+                                ratios.append(Factor(label, number / root))
+        found += [
+            Factor(f"the root of {each.label}", math.sqrt(each.value)) for each in list(found) if "length" in each.label
+        ]
+        found += ratios
         kept: list[Factor] = []
         for each in found:
-            if each.value and abs(abs(each.value) - 1) > 1e-9 and not any(
-                abs(each.value - other.value) < 1e-9 * abs(each.value) or abs(each.value * other.value - 1) < 1e-9
-                for other in kept
+            if (
+                each.value
+                and abs(abs(each.value) - 1) > 1e-9
+                and not any(
+                    abs(each.value - other.value) < 1e-9 * abs(each.value) or abs(each.value * other.value - 1) < 1e-9
+                    for other in kept
+                )
             ):
                 kept.append(each)
         return kept
@@ -278,13 +300,16 @@ class Derivation:
                     yield from self._of_use(group[0], k, edges, factors, values)
         yield from self._of_replaced(values)
         yield from self._of_paths(values)
+        yield from self._of_branches()
         yield from self._of_jacobians()
 
     def _twice_the_same(self):
         """One kind of mistake made in two places: two values as constants, two means over another axis."""
         kinds: dict = {}
         for key, change in self.changes.items():
-            kind = key[0] if isinstance(key[0], str) or key[0][0] != "axes" else key[0][:2]
+            kind = key[0]
+            while isinstance(kind, tuple) and isinstance(kind[0], tuple):
+                kind = kind[0]
             if kind in ("constant", "sum for mean") or (kind[0] == "axes" and not isinstance(kind, str)):
                 kinds.setdefault(kind, []).append(change)
         for kind, changes in kinds.items():
@@ -292,14 +317,17 @@ class Derivation:
             for change in sorted(changes, key=lambda each: each.rank):
                 if not any(self._alike(change.key, other.key) for other in plain):
                     plain.append(change)
-            for one, two in combinations(plain[:24], 2):
+            for one, two in combinations(plain[:32], 2):
                 if one.edges.keys() & two.edges.keys() or one.adjoints.keys() & two.adjoints.keys():
                     continue
                 yield Change(
-                    ("both", kind, one.key, two.key), 5 + max(one.rank, two.rank),
-                    f"{one.what} {two.what.replace('You took', 'And you took', 1)}", f"{one.look} {two.look}",
-                    edges={**one.edges, **two.edges}, adjoints={**one.adjoints, **two.adjoints},
-                )  # fmt: skip
+                    ("both", kind, one.key, two.key),
+                    5 + max(one.rank, two.rank),
+                    f"{one.what} {two.what.replace('You took', 'And you took', 1)}",
+                    f"{one.look} {two.look}",
+                    edges={**one.edges, **two.edges},
+                    adjoints={**one.adjoints, **two.adjoints},
+                )
 
     def _alike(self, one, two):
         return all(_same(self.answers[one][name], self.answers[two][name]) for name in self.graph.inputs)
@@ -307,13 +335,19 @@ class Derivation:
     def _of_upstream(self):
         out = self.graph.out.index
         yield Change(
-            ("upstream ignored",), 0, "You did not multiply by the upstream gradient.",
-            "Every gradient begins with `dout`, whatever it is.", adjoints={out: np.ones_like},
-        )  # fmt: skip
+            ("upstream ignored",),
+            0,
+            "You did not multiply by the upstream gradient.",
+            "Every gradient begins with `dout`, whatever it is.",
+            adjoints={out: np.ones_like},
+        )
         yield Change(
-            ("upstream's sign",), 3, "You took the upstream gradient without its sign.",
-            "Multiply by `dout` as it comes.", adjoints={out: np.abs},
-        )  # fmt: skip
+            ("upstream's sign",),
+            3,
+            "You took the upstream gradient without its sign.",
+            "Multiply by `dout` as it comes.",
+            adjoints={out: np.abs},
+        )
 
     def _of_value(self, group, factors, values):
         """A value's whole gradient is wrong."""
@@ -326,42 +360,73 @@ class Derivation:
         indices = [each.index for each in group if each.index in self.adjoints]
 
         def change(kind, rank, what, look, function):
-            return Change((kind, site), rank + unnamed, what, look, adjoints=dict.fromkeys(indices, function))
+            near = (
+                1e-5 * node.index * (kind == "constant")
+            )  # of values that come to the same the one nearest to the output is named
+            return Change((kind, site), rank + unnamed - near, what, look, adjoints=dict.fromkeys(indices, function))
 
         if not asked:
             depends = f"{name} depends on the inputs too: differentiate it, and add what comes back through it."
             yield change("constant", 1, f"You took {name} as a constant.", depends, np.zeros_like)
         which = f"The gradient of {name}" if asked else f"What comes back through {name}"
-        yield change("sign", 2, f"{which} has the wrong sign.", f"Follow the minus signs on the way to {name}.", np.negative)
+        yield change(
+            "sign", 2, f"{which} has the wrong sign.", f"Follow the minus signs on the way to {name}.", np.negative
+        )
         for factor in factors:
-            yield from self._by(factor, which, lambda kind, rank, what, look, f: change(kind, rank, what, look, f), 10 if asked else 12)
+            yield from self._by(
+                factor, which, lambda kind, rank, what, look, f: change(kind, rank, what, look, f), 10 if asked else 12
+            )
         if node.value.ndim >= 2:
             yield change(
-                "transposed", 9, f"The gradient of {name} is transposed on the way back.",
-                f"It has the shape of {name}: write one entry of it out.", _transposed,
-            )  # fmt: skip
+                "transposed",
+                9,
+                f"The gradient of {name} is transposed on the way back.",
+                f"It has the shape of {name}: write one entry of it out.",
+                _transposed,
+            )
+        if asked:
+            for axis in range(node.value.ndim if node.value.ndim > 1 else 0):
+                yield change(
+                    ("reversed", axis),
+                    13,
+                    f"The gradient of {name} is reversed along axis {axis}.",
+                    f"Entry 0 of axis {axis} belongs to entry 0 of {name}.",
+                    lambda g, axis=axis: np.flip(g, axis),
+                )
+        if node.value.ndim >= 1:
+            for axis in range(node.value.ndim):
+                yield change(
+                    ("centred", axis),
+                    14,
+                    f"You subtracted the mean over axis {axis} from the gradient of {name}.",
+                    "No step of the forward pass does that on the way back.",
+                    lambda g, axis=axis: g - np.mean(g, axis=axis, keepdims=True),
+                )
         uses = self._uses(group)
         if len(uses) > 1:
             for use, of_use in uses.items():
                 others = {edge: _nothing for other, of_other in uses.items() if other != use for edge in of_other}
                 goal = self.place(self.node[of_use[0][0]])
                 yield Change(
-                    ("only", site, use), 4 + unnamed, f"You followed {name} into {goal} alone.",
-                    f"{name} is used {len(uses)} times: what comes back through its uses adds up.", edges=others,
-                )  # fmt: skip
+                    ("only", site, use),
+                    4 + unnamed,
+                    f"You followed {name} into {goal} alone.",
+                    f"{name} is used {len(uses)} times: what comes back through its uses adds up.",
+                    edges=others,
+                )
         if len(self.graph.users[node.index]) > 1 or any(
             user.op not in ("sum", "mean") and hasattr(user.pull[k], "at") for user, k in self.graph.users[node.index]
         ):
             for first in (False, True):
                 which_one = "first" if first else "last"
-                overwriting = {
-                    i: (lambda g, i=i, first=first: self._overwritten(i, first)) for i in indices
-                }
+                overwriting = {i: (lambda g, i=i, first=first: self._overwritten(i, first)) for i in indices}
                 yield Change(
-                    ("overwritten", site, which_one), 8 + unnamed + first,
+                    ("overwritten", site, which_one),
+                    8 + unnamed + first,
                     f"Of what comes back to one entry of {name} from several places only the {which_one} was kept.",
-                    "Where an entry is used more than once, its gradients add up: `+=`, not `=`.", adjoints=overwriting,
-                )  # fmt: skip
+                    "Where an entry is used more than once, its gradients add up: `+=`, not `=`.",
+                    adjoints=overwriting,
+                )
         if node.name and len(indices) == 1:
             yield from self._by_values(node, which if asked else f"The gradient of {name}", values, change)
 
@@ -371,14 +436,26 @@ class Derivation:
         if factor.label in ("2", "3"):
             few = {"2": "half", "3": "a third"}[factor.label]
             many = {"2": "twice", "3": "three times"}[factor.label]
-            yield change(("times", factor.label), rank, f"{which} is {many} what it should be.", look, _times(factor.value))
-            yield change(("over", factor.label), rank, f"{which} is {few} of what it should be.", look, _times(1 / factor.value))
+            yield change(
+                ("times", factor.label), rank, f"{which} is {many} what it should be.", look, _times(factor.value)
+            )
+            yield change(
+                ("over", factor.label), rank, f"{which} is {few} of what it should be.", look, _times(1 / factor.value)
+            )
             return
         yield change(
-            ("times", factor.label), rank, f"{which} is too large by the factor {factor.label}.", look, _times(factor.value)
+            ("times", factor.label),
+            rank,
+            f"{which} is too large by the factor {factor.label}.",
+            look,
+            _times(factor.value),
         )
         yield change(
-            ("over", factor.label), rank, f"{which} is too small by the factor {factor.label}.", look, _times(1 / factor.value)
+            ("over", factor.label),
+            rank,
+            f"{which} is too small by the factor {factor.label}.",
+            look,
+            _times(1 / factor.value),
         )
 
     def _by_values(self, node, which, values, change):
@@ -394,21 +471,28 @@ class Derivation:
             if _spreads(value, node.value):
                 ratio = value / variant if divides else variant / value
                 words = f"{which} is {'divided' if divides else 'multiplied'} by {name}; it is {label}."
-                yield change(("variant", name, divides), 8, words, "Forward and backward pass use the same number.", _times(ratio))
+                yield change(
+                    ("variant", name, divides),
+                    8,
+                    words,
+                    "Forward and backward pass use the same number.",
+                    _times(ratio),
+                )
 
     def _words(self, name):
         """What is said where a factor of this name is too many, or too few: it is a divisor or a factor of the forward
         pass."""
         divides = any(
-            node.op == "divide" and len(node.operands) == 2 and self._operand(node, 1) == name for node in self.graph.nodes
+            node.op == "divide" and len(node.operands) == 2 and self._operand(node, 1) == name
+            for node in self.graph.nodes
         )
         if divides:
             return f"is not divided by {name} as often as it should be", f"is divided by {name} once too often"
         return f"is multiplied by {name} once too often", f"lacks the factor {name}"
 
     def variants(self):
-        """(how it is called, label of the right one, value, variant, whether it divides) of what one step of an expression
-        less, or two steps in the other order, would give."""
+        """(how it is called, label of the right one, value, variant, whether it divides) of what an expression would be
+        with one step less, or with two steps in the other order."""
         if self.known_variants is None:
             self.known_variants = []
             for node in self.graph.nodes:
@@ -465,31 +549,88 @@ class Derivation:
             return Change((kind, key), rank + unnamed + alone, what, look, edges=fns)
 
         others = [self.place(user) for user, _ in self.graph.users[parent.index] if user is not node]
-        around = [other for user, other in zip(self._users_but(parent, node), others, strict=True) if self._leads(user, node)]
+        around = [
+            other for user, other in zip(self._users_but(parent, node), others, strict=True) if self._leads(user, node)
+        ]
         if around:
             yield change(
-                "constant", 1, f"You followed {name} into {goal} through {' and '.join(around)} alone, not directly.",
-                f"{name} stands in {goal} itself too: add what comes back from there.", _nothing,
-            )  # fmt: skip
+                "constant",
+                1,
+                f"You followed {name} into {goal} through {' and '.join(around)} alone, not directly.",
+                f"{name} stands in {goal} itself too: add what comes back from there.",
+                _nothing,
+            )
         else:
             yield change(
-                "constant", 1, f"You took {name} as a constant in {goal}.",
-                f"{goal} depends on the inputs through {name} too: add what comes back that way.", _nothing,
-            )  # fmt: skip
-        yield change("sign", 2, f"{which} has the wrong sign.", f"Write out how {goal} changes with {name}.", _after(np.negative))
+                "constant",
+                1,
+                f"You took {name} as a constant in {goal}.",
+                f"{goal} depends on the inputs through {name} too: add what comes back that way.",
+                _nothing,
+            )
+        yield change(
+            "sign", 2, f"{which} has the wrong sign.", f"Write out how {goal} changes with {name}.", _after(np.negative)
+        )
         for factor in factors:
-            yield from self._by(factor, which, lambda kind, rank, what, look, f: change(kind, rank, what, look, _after(f)), 11)
+            yield from self._by(
+                factor, which, lambda kind, rank, what, look, f: change(kind, rank, what, look, _after(f)), 11
+            )
         if parent.op == "input" and node.value.ndim and node.value.shape[0] > 1:
             for first in (0, -1):
                 yield change(
-                    ("one sample", first), 9, f"{which} is that of the {'last' if first else 'first'} sample alone.",
-                    "Every sample adds its part.", lambda g, node, k, first=first: pulled(_alone(g, first), node, k),
-                )  # fmt: skip
+                    ("one sample", first),
+                    9,
+                    f"{which} is that of the {'last' if first else 'first'} sample alone.",
+                    "Every sample adds its part.",
+                    lambda g, node, k, first=first: pulled(_alone(g, first), node, k),
+                )
+        if len(edges) > 2:
+            ends = {"first": edges[:1], "last": edges[-1:], "first and the last": [edges[0], edges[-1]]}
+            for words, some in ends.items():
+                yield Change(
+                    (("left out", words), key),
+                    9,
+                    f"Of what comes back to {name} from {goal} the {words} pass of the loop is left out.",
+                    "Every pass of the loop adds its part.",
+                    edges=dict.fromkeys(some, _nothing),
+                )
+        if parent.op == "input" and node.op in ("einsum", "matmul") and len(edges) == 1:
+            for axis in range(node.value.ndim):
+                if node.value.shape[axis] > 2:
+                    for words, kept in (
+                        ("first", slice(1, None)),
+                        ("last", slice(0, -1)),
+                        ("first and the last", slice(1, -1)),
+                    ):
+                        yield change(
+                            ("border", axis, words),
+                            10,
+                            f"{which} leaves out the {words} position along axis {axis} of {self.label(node)}.",
+                            "Every position adds its part.",
+                            lambda g, node, k, axis=axis, kept=kept: pulled(_within(g, axis, kept), node, k),
+                        )
+        if node.op == "pad":
+            for end in (0, -1):
+                yield change(
+                    ("cropped", end),
+                    7,
+                    f"You cut the padding off at one end alone, so that the gradient of {name} is shifted.",
+                    "Cut off at each end what was added there.",
+                    lambda g, node, k, end=end: _cropped(g, node.values[k].shape, end),
+                )
+            yield change(
+                "circular",
+                9,
+                "You added the gradient of the padding at the other end, as if it were circular.",
+                "The padding holds constants: what comes back to it is dropped.",
+                lambda g, node, k: _wrapped(g, node, k),
+            )
         yield from self._of_step(node, k, which, name, goal, change)
         for limited in self._limits(node) if len(edges) == 1 else ():
             user, at, part = limited
             through = self.place(self.node[user])
             if through != goal:
+
                 def only(function, part=part):
                     return lambda g, node, k: function(part, node, k) + pulled(g - part, node, k)
 
@@ -498,11 +639,27 @@ class Derivation:
                     return made
 
                 via = f"What comes back to {name} from {through} through {goal}"
-                yield narrow("constant", 1, f"You took {name} as a constant in {goal}, for {through}.",
-                             f"{through} depends on {name} through {goal} too.", _nothing)  # fmt: skip
-                yield narrow("sign", 2, f"{via} has the wrong sign.", f"Write out how {goal} changes with {name}.", _after(np.negative))
+                yield narrow(
+                    "constant",
+                    1,
+                    f"You took {name} as a constant in {goal}, for {through}.",
+                    f"{through} depends on {name} through {goal} too.",
+                    _nothing,
+                )
+                yield narrow(
+                    "sign",
+                    2,
+                    f"{via} has the wrong sign.",
+                    f"Write out how {goal} changes with {name}.",
+                    _after(np.negative),
+                )
                 for factor in factors:
-                    yield from self._by(factor, via, lambda kind, rank, what, look, f, narrow=narrow: narrow(kind, rank, what, look, _after(f)), 11)
+                    yield from self._by(
+                        factor,
+                        via,
+                        lambda kind, rank, what, look, f, narrow=narrow: narrow(kind, rank, what, look, _after(f)),
+                        11,
+                    )
                 yield from self._of_step(node, k, via, name, goal, narrow)
 
     def _users_but(self, parent, node):
@@ -530,7 +687,6 @@ class Derivation:
     def _of_step(self, node, k, which, name, goal, change):
         """The step itself is skipped, or its derivative is another's."""
         if k in node.slopes:
-            other = next((each for i, each in enumerate(node.operands) if i != k), None)
             label = self._operand(node, 1 - k) if len(node.operands) == 2 else ""
             text = self.label(node)
             if node.op == "multiply":
@@ -551,159 +707,350 @@ class Derivation:
             elif node.op in ("divide", "true_divide") and k == 0:
                 twice = f"You divided by {label} twice on the way back to {name}."
                 upside = f"You multiplied by {label} on the way back to {name}; it is a divisor."
-            yield change("twice", 7, twice, f"Each step's slope enters once: that of {text} too.", _with_slope(lambda s, v, y: s * s))
-            yield change("inverse", 7, upside, f"Write out how {text} changes with {name}.", _with_slope(lambda s, v, y: 1 / s))
+            yield change(
+                "twice",
+                7,
+                twice,
+                f"Each step's slope enters once: that of {text} too.",
+                _with_slope(lambda s, v, y: s * s),
+            )
+            yield change(
+                "inverse", 7, upside, f"Write out how {text} changes with {name}.", _with_slope(lambda s, v, y: 1 / s)
+            )
             yield from self._of_slope(node, k, name, text, change)
             yield from self._of_axes(node, k, name, goal, change)
         elif node.op in ("sum", "mean"):
             size = node.values[0].size / max(node.value.size, 1)
             if node.op == "mean":
                 yield change(
-                    "sum for mean", 3, f"{which} was not divided by the number of entries of the mean.",
-                    f"Each entry moves the mean {self.label(node)} by one over their number.", _after(_times(size)),
-                )  # fmt: skip
+                    "sum for mean",
+                    3,
+                    f"{which} was not divided by the number of entries of the mean.",
+                    f"Each entry moves the mean {self.label(node)} by one over their number.",
+                    _after(_times(size)),
+                )
                 yield change(
-                    "mean twice", 6, f"{which} was divided by the number of entries of the mean twice.",
-                    f"The mean {self.label(node)} brings its 1/n once.", _after(_times(1 / size)),
-                )  # fmt: skip
+                    "mean twice",
+                    6,
+                    f"{which} was divided by the number of entries of the mean twice.",
+                    f"The mean {self.label(node)} brings its 1/n once.",
+                    _after(_times(1 / size)),
+                )
             else:
                 yield change(
-                    "mean for sum", 3, f"{which} was divided by the number of entries, as if it were a mean.",
-                    f"{self.label(node)} is a sum: each entry counts in full.", _after(_times(1 / size)),
-                )  # fmt: skip
+                    "mean for sum",
+                    3,
+                    f"{which} was divided by the number of entries, as if it were a mean.",
+                    f"{self.label(node)} is a sum: each entry counts in full.",
+                    _after(_times(1 / size)),
+                )
         elif node.op == "matmul":
             label = self._operand(node, 1 - k)
             yield change(
-                "skipped", 6, f"You skipped the product with {label} on the way back to {name}.",
+                "skipped",
+                6,
+                f"You skipped the product with {label} on the way back to {name}.",
                 f"{goal} is a product with {label}: going back multiplies by its transpose.",
                 lambda g, node, k: _like(g, node.values[k]),
-            )  # fmt: skip
+            )
             yield change(
-                "operand transposed", 5, f"You did not transpose {label} on the way back to {name}, or did so once too often.",
+                "operand transposed",
+                5,
+                f"You did not transpose {label} on the way back to {name}, or did so once too often.",
                 "Look at one entry: which index is summed over?",
                 lambda g, node, k: _with_operand(g, node, k, 1 - k, np.swapaxes(node.values[1 - k], -1, -2)),
-            )  # fmt: skip
+            )
             yield change(
-                "upstream transposed", 6, f"You multiplied by the transpose of the gradient of {self.label(node)} on the way back to {name}.",
+                "upstream transposed",
+                6,
+                f"You multiplied by the transpose of the gradient of {self.label(node)} on the way back to {name}.",
                 "Look at one entry: which index is summed over?",
                 lambda g, node, k: node.pull[k](np.swapaxes(g, -1, -2), node.values, node.value),
-            )  # fmt: skip
+            )
             shape = node.values[k].shape
             yield change(
-                "result transposed", 7, f"{which} is transposed.", f"It has the shape of {name}.",
+                "result transposed",
+                7,
+                f"{which} is transposed.",
+                f"It has the shape of {name}.",
                 lambda g, node, k: _like(np.swapaxes(pulled(g, node, k), -1, -2), node.values[k], shape),
-            )  # fmt: skip
+            )
             count = math.prod(node.value.shape[:-1]) / max(math.prod(shape[:-1]), 1) if k == 1 else 0
             if k == 1 and node.value.ndim == 2:
                 yield change(
-                    "mean over rows", 4, f"{which} was averaged over the rows of {self._operand(node, 0)}; it is their sum.",
-                    "Each row adds its own part.", _after(_times(1 / node.value.shape[0])),
-                )  # fmt: skip
+                    "mean over rows",
+                    4,
+                    f"{which} was averaged over the rows of {self._operand(node, 0)}; it is their sum.",
+                    "Each row adds its own part.",
+                    _after(_times(1 / node.value.shape[0])),
+                )
             del count
         elif node.op == "einsum":
             yield from ()
         elif hasattr(node.pull[k], "at") and node.op not in ("transpose",):
             yield change(
-                "repeated once", 6, f"{which} keeps one of several parts for an entry that is used more than once.",
-                "Where an entry is used more than once, its gradients add up.", _last_kept,
-            )  # fmt: skip
+                "repeated once",
+                6,
+                f"{which} keeps one of several parts for an entry that is used more than once.",
+                "Where an entry is used more than once, its gradients add up.",
+                _last_kept,
+            )
 
     def _of_slope(self, node, k, name, text, change):
         """Another derivative in place of an elementwise step's own."""
         x = f"its input {name}"
         slips = [
             ("at the output", f"You took the slope of {text} at its output.", 7, _at_the_output),
-            ("the value", f"You multiplied by {text} itself where its slope belongs, on the way back to {name}.", 8, lambda s, v, y: y + 0 * s),
+            (
+                "the value",
+                f"You multiplied by {text} itself where its slope belongs, on the way back to {name}.",
+                8,
+                lambda s, v, y: y + 0 * s,
+            ),
             ("the input", f"You multiplied by {x} where the slope of {text} belongs.", 9, lambda s, v, y: v[k] + 0 * s),
             ("sign of the gradient", f"You let the gradient of {text} through where it is positive itself.", 9, None),
         ]
         if node.op in ("tanh",):
             slips += [
                 ("1 - y", f"You took 1 − tanh for the slope of {text}; it is 1 − tanh².", 6, lambda s, v, y: 1 - y),
-                ("1 + y2", f"You took 1 + tanh² for the slope of {text}; it is 1 − tanh².", 6, lambda s, v, y: 1 + y * y),
+                (
+                    "1 + y2",
+                    f"You took 1 + tanh² for the slope of {text}; it is 1 − tanh².",
+                    6,
+                    lambda s, v, y: 1 + y * y,
+                ),
                 ("y2", f"You took tanh² for the slope of {text}; it is 1 − tanh².", 6, lambda s, v, y: y * y),
-                ("y2 - 1", f"You took tanh² − 1 for the slope of {text}; it is 1 − tanh².", 6, lambda s, v, y: y * y - 1),
-                ("y(1-y)", f"You took the slope of a sigmoid, y (1 − y), for that of {text}.", 6, lambda s, v, y: y * (1 - y)),
-            ]  # fmt: skip
+                (
+                    "y2 - 1",
+                    f"You took tanh² − 1 for the slope of {text}; it is 1 − tanh².",
+                    6,
+                    lambda s, v, y: y * y - 1,
+                ),
+                (
+                    "y(1-y)",
+                    f"You took the slope of a sigmoid, y (1 − y), for that of {text}.",
+                    6,
+                    lambda s, v, y: y * (1 - y),
+                ),
+            ]
         if node.op in ("power", "float_power", "square", "reciprocal") and k == 0:
+
             def power(v):
                 return {"square": 2.0, "reciprocal": -1.0}.get(node.op, v[1] if len(v) > 1 else 2.0)
 
             slips += [
-                ("no exponent", f"You left out the factor {_number_of(node)} in the slope of {text}.", 5, lambda s, v, y: s / power(v)),
-                ("power kept", f"You did not lower the power by one in the slope of {text}.", 6, lambda s, v, y: s * v[0]),
-                ("power too low", f"You lowered the power once too often in the slope of {text}.", 6, lambda s, v, y: s / v[0]),
-                ("power kept, no exponent", f"You took the power itself for the slope of {text}.", 7, lambda s, v, y: y + 0 * s),
-                ("power raised", f"You raised the power in the slope of {text}, as in an integral.", 8, lambda s, v, y: s * v[0] ** 2),
-            ]  # fmt: skip
+                (
+                    "no exponent",
+                    f"You left out the factor {_number_of(node)} in the slope of {text}.",
+                    5,
+                    lambda s, v, y: s / power(v),
+                ),
+                (
+                    "power kept",
+                    f"You did not lower the power by one in the slope of {text}.",
+                    6,
+                    lambda s, v, y: s * v[0],
+                ),
+                (
+                    "power too low",
+                    f"You lowered the power once too often in the slope of {text}.",
+                    6,
+                    lambda s, v, y: s / v[0],
+                ),
+                (
+                    "power kept, no exponent",
+                    f"You took the power itself for the slope of {text}.",
+                    7,
+                    lambda s, v, y: y + 0 * s,
+                ),
+                (
+                    "power raised",
+                    f"You raised the power in the slope of {text}, as in an integral.",
+                    8,
+                    lambda s, v, y: s * v[0] ** 2,
+                ),
+            ]
         if node.op in ("sqrt", "cbrt"):
             slips += [
                 ("no half", f"You left out the ½ of the slope of {text}.", 5, lambda s, v, y: 2 * s),
-                ("half root", f"You took half the root for the slope of {text}; it is one over twice the root.", 6, lambda s, v, y: y / 2),
-                ("half over", f"You took ½ over the radicand for the slope of {text}; it is ½ over the root.", 6, lambda s, v, y: 0.5 / v[0]),
-                ("over", f"You took 1 over the radicand for the slope of {text}; it is ½ over the root.", 7, lambda s, v, y: 1 / v[0]),
-            ]  # fmt: skip
+                (
+                    "half root",
+                    f"You took half the root for the slope of {text}; it is one over twice the root.",
+                    18,
+                    lambda s, v, y: y / 2,
+                ),
+                (
+                    "half over",
+                    f"You took ½ over the radicand for the slope of {text}; it is ½ over the root.",
+                    6,
+                    lambda s, v, y: 0.5 / v[0],
+                ),
+                (
+                    "over",
+                    f"You took 1 over the radicand for the slope of {text}; it is ½ over the root.",
+                    7,
+                    lambda s, v, y: 1 / v[0],
+                ),
+            ]
         if node.op in ("divide", "true_divide") and k == 1:
             slips += [
-                ("no square", f"You divided by {name} once in the slope of {text} by its divisor; it is squared.", 5, lambda s, v, y: s * v[1]),
-                ("no numerator", f"You left the numerator out of the slope of {text} by its divisor.", 6, lambda s, v, y: s / v[0]),
-                ("cubed", f"You divided by {name} once too often in the slope of {text} by its divisor.", 7, lambda s, v, y: s / v[1]),
-                ("no divisor", f"You did not divide by {name} in the slope of {text} by its divisor.", 8, lambda s, v, y: s * v[1] ** 2),
-                ("no result", f"You left out the factor {text} in its slope by the divisor {name}.", 6, lambda s, v, y: -1 / v[1] + 0 * s),
-            ]  # fmt: skip
+                (
+                    "no square",
+                    f"You divided by {name} once in the slope of {text} by its divisor; it is squared.",
+                    5,
+                    lambda s, v, y: s * v[1],
+                ),
+                (
+                    "no numerator",
+                    f"You left the numerator out of the slope of {text} by its divisor.",
+                    6,
+                    lambda s, v, y: s / v[0],
+                ),
+                (
+                    "cubed",
+                    f"You divided by {name} once too often in the slope of {text} by its divisor.",
+                    7,
+                    lambda s, v, y: s / v[1],
+                ),
+                (
+                    "no divisor",
+                    f"You did not divide by {name} in the slope of {text} by its divisor.",
+                    8,
+                    lambda s, v, y: s * v[1] ** 2,
+                ),
+                (
+                    "no result",
+                    f"You left out the factor {text} in its slope by the divisor {name}.",
+                    6,
+                    lambda s, v, y: -1 / v[1] + 0 * s,
+                ),
+            ]
         if node.op in ("log", "log1p", "log2", "log10"):
             slips += [("squared", f"You divided by the square in the slope of {text}.", 8, lambda s, v, y: s * s)]
         if node.op in ("exp", "expm1", "exp2"):
             slips += [("lowered", f"You treated {text} as a power: its slope is itself.", 8, lambda s, v, y: s * v[0])]
         if node.op in ("erf",):
             slips += [
-                ("no constant", f"You left out 2/√π in the slope of {text}.", 5, lambda s, v, y: s * math.sqrt(math.pi) / 2),
+                (
+                    "no constant",
+                    f"You left out 2/√π in the slope of {text}.",
+                    5,
+                    lambda s, v, y: s * math.sqrt(math.pi) / 2,
+                ),
                 ("half constant", f"You took 1/√π for 2/√π in the slope of {text}.", 6, lambda s, v, y: s / 2),
-                ("density", f"You took the normal density for the slope of {text}.", 6, lambda s, v, y: np.exp(-v[0] ** 2 / 2) / math.sqrt(2 * math.pi)),
-                ("half square", f"You took exp(−x²/2) for exp(−x²) in the slope of {text}.", 6, lambda s, v, y: s * np.exp(v[0] ** 2 / 2)),
-                ("no minus", f"You lost the minus in the exponent of the slope of {text}.", 7, lambda s, v, y: s * np.exp(2 * v[0] ** 2)),
-            ]  # fmt: skip
+                (
+                    "density",
+                    f"You took the normal density for the slope of {text}.",
+                    6,
+                    lambda s, v, y: np.exp(-(v[0] ** 2) / 2) / math.sqrt(2 * math.pi),
+                ),
+                (
+                    "half square",
+                    f"You took exp(−x²/2) for exp(−x²) in the slope of {text}.",
+                    6,
+                    lambda s, v, y: s * np.exp(v[0] ** 2 / 2),
+                ),
+                (
+                    "no minus",
+                    f"You lost the minus in the exponent of the slope of {text}.",
+                    7,
+                    lambda s, v, y: s * np.exp(2 * v[0] ** 2),
+                ),
+            ]
         if node.op in ("expit",):
             slips += [
-                ("1 - y", f"You left out one of the two factors of y (1 − y), the slope of {text}.", 6, lambda s, v, y: 1 - y),
+                (
+                    "1 - y",
+                    f"You left out one of the two factors of y (1 − y), the slope of {text}.",
+                    6,
+                    lambda s, v, y: 1 - y,
+                ),
                 ("1 + y", f"You took y (1 + y) for the slope of {text}.", 6, lambda s, v, y: y * (1 + y)),
                 ("1 - y2", f"You took 1 − y² for the slope of {text}.", 6, lambda s, v, y: 1 - y * y),
-            ]  # fmt: skip
+            ]
         if node.op in ("maximum", "minimum", "where", "absolute"):
             slips += [
-                ("other side", f"You let the gradient through on the other side of {text}.", 5, lambda s, v, y: 1.0 - s),
+                (
+                    "other side",
+                    f"You let the gradient through on the other side of {text}.",
+                    5,
+                    lambda s, v, y: 1.0 - s,
+                ),
                 ("sign", f"You took −1 for 0 in the slope of {text}.", 5, lambda s, v, y: 2.0 * s - 1),
-                ("step of the result", f"You took the slope of {text} where its result is positive.", 7, lambda s, v, y: (y > 0) * 1.0),
-                ("result at least 0", f"You asked ≥ 0 where > 0 decides the slope of {text}.", 8, lambda s, v, y: (y >= 0) * 1.0),
-            ]  # fmt: skip
+                (
+                    "step of the result",
+                    f"You took the slope of {text} where its result is positive.",
+                    7,
+                    lambda s, v, y: (y > 0) * 1.0,
+                ),
+                (
+                    "result at least 0",
+                    f"You asked ≥ 0 where > 0 decides the slope of {text}.",
+                    8,
+                    lambda s, v, y: (y >= 0) * 1.0,
+                ),
+            ]
+        if node.op == "divide" and k == 1 and node.values[1].shape != node.value.shape:
+            count = node.value.size / max(np.size(node.values[1]), 1)
+            yield change(
+                "plain mean",
+                8,
+                f"You took the plain mean where {text} weights, on the way back to {name}.",
+                f"What comes back to {name} is a sum weighted by {text}.",
+                lambda g, node, k: _with_slope(lambda s, v, y: -1 / v[1] / count + 0 * s)(g, node, k),
+            )
         for kind, what, rank, slope in slips:
             look = f"Differentiate {text} on paper, and compare it with your line."
             if slope is None:
-                yield change(kind, rank, what, look, lambda g, node, k: pulled(g * (g > 0), node, k) if node.op in ("maximum", "where") else _fail())
-                yield change(kind + ", alone", rank, what, look, lambda g, node, k: fold(g * (g > 0), node.values[k].shape) if node.op in ("maximum", "where") else _fail())
+                too = f"You let the gradient of {text} through only where it is positive itself too."
+                what = f"You asked where the gradient of {text} is positive, not where {name} is."
+                yield change(
+                    kind,
+                    rank,
+                    too,
+                    look,
+                    lambda g, node, k: pulled(g * (g > 0), node, k) if node.op in ("maximum", "where") else _fail(),
+                )
+                yield change(
+                    kind + ", alone",
+                    rank,
+                    what,
+                    look,
+                    lambda g, node, k: (
+                        fold(g * (g > 0), node.values[k].shape) if node.op in ("maximum", "where") else _fail()
+                    ),
+                )
             else:
                 yield change(kind, rank, what, look, slope if slope is _at_the_output else _with_slope(slope))
 
     def _of_axes(self, node, k, name, goal, change):
         """What was broadcast forward is summed over other axes on the way back."""
         shape, wide = node.values[k].shape, node.value.shape
-        summed = [a for a in range(len(wide)) if a < len(wide) - len(shape) or shape[a - len(wide) + len(shape)] != wide[a]]
+        summed = [
+            a for a in range(len(wide)) if a < len(wide) - len(shape) or shape[a - len(wide) + len(shape)] != wide[a]
+        ]
         if not summed:
             return
         count = math.prod(wide[a] for a in summed)
         yield change(
-            "mean for sum", 4, f"What comes back to {name} through {goal} is averaged where it is summed.",
-            f"Every entry that {name} was broadcast to adds its part.", _after(_times(1 / count)),
-        )  # fmt: skip
+            "mean for sum",
+            4,
+            f"What comes back to {name} through {goal} is averaged where it is summed.",
+            f"Every entry that {name} was broadcast to adds its part.",
+            _after(_times(1 / count)),
+        )
         everything = tuple(range(len(wide)))
         yield change(
-            "summed whole", 7, f"What comes back to {name} through {goal} is summed over all axes.",
+            "summed whole",
+            16,
+            f"What comes back to {name} through {goal} is summed over all axes.",
             f"It has the shape of {name}, {len(shape)} axes.",
             lambda g, node, k: np.sum(g * node.slopes[k](node.values, node.value)) + np.zeros(shape),
-        )  # fmt: skip
-        weights = [(None, 1.0)] + [
-            (label, value) for label, value, _ in self.known_values() if value.ndim and value.shape == shape
-        ][:12]
+        )
+        weights: list = [(None, 1.0)]
+        weights += [(label, value) for label, value, _ in self.known_values() if value.ndim and value.shape == shape][
+            :12
+        ]
         for axes in _subsets(len(wide)):
             if list(axes) == summed:
                 continue
@@ -711,12 +1058,14 @@ class Derivation:
             for by in {1.0, ratio}:
                 for label, weight in weights:
                     words = "not summed" if not axes else f"summed over axis {', '.join(map(str, axes))}"
+                    own = f"axis {', '.join(map(str, summed))}"
                     yield change(
-                        ("axes", axes, by == 1.0, label), 6 + (len(axes) != len(summed)) + (label is not None),
-                        f"What comes back to {name} through {goal} is {words}; it is axis {', '.join(map(str, summed))}.",
-                        f"{name} was broadcast along axis {', '.join(map(str, summed))}: sum over that.",
+                        ("axes", axes, by == 1.0, label),
+                        6 + (len(axes) != len(summed)) + (label is not None),
+                        f"What comes back to {name} through {goal} is {words}; it is {own}.",
+                        f"{name} was broadcast along {own}: sum over that.",
                         _over_axes(axes, by, weight, everything),
-                    )  # fmt: skip
+                    )
 
     def _operand(self, node, k):
         operand = node.operands[k] if 0 <= k < len(node.operands) else None
@@ -725,7 +1074,12 @@ class Derivation:
         for name, value in self.known.items():
             if isinstance(value, np.ndarray) and np.shape(operand) == value.shape and np.array_equal(operand, value):
                 return f"`{name}`"
-            if isinstance(value, np.ndarray) and value.ndim == 2 and np.shape(operand) == value.T.shape and np.array_equal(operand, value.T):
+            if (
+                isinstance(value, np.ndarray)
+                and value.ndim == 2
+                and np.shape(operand) == value.T.shape
+                and np.array_equal(operand, value.T)
+            ):
                 return f"`{name}.T`"
         if text := _part_of(node.text, k):
             return f"`{text}`"
@@ -742,11 +1096,20 @@ class Derivation:
             users = [user for user in self._users_of_value(node)]
             if not users or not (node.name or node.text):
                 continue
-            options = [(name, value, named) for name, value, named in pool if value.shape == node.value.shape and name != label]
+            options = [
+                (name, value, named) for name, value, named in pool if value.shape == node.value.shape and name != label
+            ]
             if node.value.ndim >= 2 and node.value.shape[-1] == node.value.shape[-2]:
                 options.append((f"the transpose of {label}", np.swapaxes(node.value, -1, -2), True))
             if node.value.ndim >= 2:
                 options.append((f"{label} reversed along its last two axes", node.value[..., ::-1, ::-1], True))
+                options.append((f"{label} reversed along its last axis", node.value[..., ::-1], True))
+                options.append((f"{label} reversed along its first axis", node.value[::-1], True))
+            for i, j in combinations(range(node.value.ndim), 2):
+                if node.value.ndim > 2 and node.value.shape[i] == node.value.shape[j]:
+                    options.append(
+                        (f"{label} with its axes {i} and {j} exchanged", np.swapaxes(node.value, i, j), True)
+                    )
             for name, value, named in options:
                 if _same(value, node.value):
                     continue
@@ -755,20 +1118,26 @@ class Derivation:
                 for user, slot in users:
                     for k, _ in user.parents():
                         if (user.index, k) in self.parts:
+
                             def swapped(g, user, k, slot=slot, value=value):
                                 return _with_operand(g, user, k, slot, value)
 
                             edges[user.index, k] = swapped
                             yield Change(
-                                ("replaced", self._key(user), k, slot, name), rank + 0.5,
-                                f"You used {name} in place of {label} on the way back from {self.goal(user)} to {self._operand(user, k)}.",
-                                f"Read off the forward pass what stands there: {label}.", edges={(user.index, k): swapped},
-                            )  # fmt: skip
+                                ("replaced", self._key(user), k, slot, name),
+                                rank + 0.5,
+                                f"You used {name} in place of {label} on the way back from {self.goal(user)} "
+                                f"to {self._operand(user, k)}.",
+                                f"Read off the forward pass what stands there: {label}.",
+                                edges={(user.index, k): swapped},
+                            )
                 yield Change(
-                    ("replaced everywhere", self._key(node), name), rank,
+                    ("replaced everywhere", self._key(node), name),
+                    rank,
                     f"You used {name} in place of {label} on the way back.",
-                    f"Read off the forward pass what stands there: {label}.", edges=edges,
-                )  # fmt: skip
+                    f"Read off the forward pass what stands there: {label}.",
+                    edges=edges,
+                )
         for node in self.graph.nodes:  # constants of the forward pass: an input that is no parameter
             for slot, operand in enumerate(node.operands):
                 if isinstance(operand, Node) or not np.ndim(operand):
@@ -779,11 +1148,16 @@ class Derivation:
                         for k, _ in node.parents():
                             if (node.index, k) in self.parts:
                                 yield Change(
-                                    ("replaced", self._key(node), k, slot, name), 7 + (not named),
+                                    ("replaced", self._key(node), k, slot, name),
+                                    7 + (not named),
                                     f"You used {name} in place of {label} on the way back to {self._operand(node, k)}.",
                                     f"Read off the forward pass what stands there: {label}.",
-                                    edges={(node.index, k): lambda g, user, k, slot=slot, value=value: _with_operand(g, user, k, slot, value)},
-                                )  # fmt: skip
+                                    edges={
+                                        (node.index, k): lambda g, user, k, slot=slot, value=value: _with_operand(
+                                            g, user, k, slot, value
+                                        )
+                                    },
+                                )
 
     def _users_of_value(self, node):
         """[(user, slot)] of every operation that a node's value goes into, whether or not a gradient comes back."""
@@ -804,9 +1178,16 @@ class Derivation:
             if below.name or not below.slopes or len(below.parents()) != 1 or len(self.graph.users[below.index]) > 1:
                 break
             chain.append(below)
-        orders = [(chain[:i] + chain[i + 1 :], f"without {self._step(each)}") for i, each in enumerate(chain) if len(each.parents()) == 1]
+        orders = [
+            (chain[:i] + chain[i + 1 :], f"without {self._step(each)}")
+            for i, each in enumerate(chain)
+            if len(each.parents()) == 1
+        ]
         orders += [
-            (chain[:i] + [chain[i + 1], chain[i]] + chain[i + 2 :], f"with {self._step(chain[i + 1])} after {self._step(chain[i])}")
+            (
+                [*chain[:i], chain[i + 1], chain[i], *chain[i + 2 :]],
+                f"with {self._step(chain[i + 1])} after {self._step(chain[i])}",
+            )
             for i in range(len(chain) - 1)
         ]
         for order, what in orders:
@@ -856,20 +1237,73 @@ class Derivation:
                         ("by inverse", f"{path} {self._words(name)[1]}.", 1 / value),
                     ):
                         yield Change(
-                            ("path", kind, self._key(node), k, self._key(target), name), rank, words,
+                            ("path", kind, self._key(node), k, self._key(target), name),
+                            rank,
+                            words,
                             f"Count the factors {name} on that path.",
-                            adjoints={target.index: lambda g, rest=rest, through=through, factor=factor: rest + through * factor},
-                        )  # fmt: skip
-                names = [(name, value) for name, value, has_name in values if has_name and value.shape == target.value.shape]
+                            adjoints={
+                                target.index: lambda g, rest=rest, through=through, factor=factor: (
+                                    rest + through * factor
+                                )
+                            },
+                        )
+                names = [
+                    (name, value) for name, value, has_name in values if has_name and value.shape == target.value.shape
+                ]
                 for name, value in names[:8]:
                     for other, instead in names[:8]:
                         if other != name:
                             yield Change(
-                                ("path", "replaced", self._key(node), k, self._key(target), name, other), 17,
+                                ("path", "replaced", self._key(node), k, self._key(target), name, other),
+                                17,
                                 f"{path} holds {other} in place of {name}.",
                                 f"Read off the forward pass what stands there: {name}.",
-                                adjoints={target.index: lambda g, rest=rest, through=through, f=instead / value: rest + through * f},
-                            )  # fmt: skip
+                                adjoints={
+                                    target.index: lambda g, rest=rest, through=through, f=instead / value: (
+                                        rest + through * f
+                                    )
+                                },
+                            )
+                            yield Change(
+                                ("path", "replaced twice", self._key(node), k, self._key(target), name, other),
+                                17.5,
+                                f"{path} holds {other} twice where {name} belongs.",
+                                f"Read off the forward pass what stands there: {name}.",
+                                adjoints={
+                                    target.index: lambda g, rest=rest, through=through, f=(instead / value) ** 2: (
+                                        rest + through * f
+                                    )
+                                },
+                            )
+        for one, two in combinations(named, 2):
+            if one.value.shape == two.value.shape and not self._leads(one, two) and one.value.ndim:
+                swapped = {one.index: self.adjoints[two.index], two.index: self.adjoints[one.index]}
+                yield Change(
+                    ("interchanged", self._key(one), self._key(two)),
+                    6,
+                    f"The gradients of {self.label(one)} and {self.label(two)} are interchanged.",
+                    "Write each beside the value that it belongs to.",
+                    adjoints={i: lambda g, other=other: other for i, other in swapped.items()},
+                )
+        for edge in forks:
+            node, parent = self.node[edge[0]], self.node[edge[0]].operands[edge[1]]
+            for other in named:
+                if (
+                    other.value.shape == parent.value.shape
+                    and self._leads(parent, other)
+                    and other is not node
+                    and other.index < node.index
+                ):
+                    part = self.parts[edge]
+                    yield Change(
+                        ("detour", self._key(node), edge[1], self._key(other)),
+                        9,
+                        f"What comes back to {self.label(parent)} from {self.place(node)} was sent through "
+                        f"{self.label(other)} first.",
+                        f"{self.place(node)} holds {self.label(parent)} itself.",
+                        edges={edge: _nothing},
+                        adjoints={other.index: lambda g, part=part: g + part},
+                    )
         skips = [
             (edge, _with_slope(lambda s, v, y: np.ones_like(s)))
             for edge in self.parts
@@ -887,11 +1321,12 @@ class Derivation:
                     g, node = changed[fork[0]], self.node[fork[0]]
                     parent = node.operands[fork[1]]
                     yield Change(
-                        ("path skipped", self._key(upper), edge[1], self._key(node), fork[1]), 13,
+                        ("path skipped", self._key(upper), edge[1], self._key(node), fork[1]),
+                        13,
                         f"You left out {label} in what comes back through {self.label(parent)}.",
                         f"{label} stands on that path too.",
                         edges={fork: lambda g_right, node, k, g=g: pulled(g, node, k)},
-                    )  # fmt: skip
+                    )
 
     def _matters(self, edge):
         """Whether a use is one of several ways to some input."""
@@ -899,6 +1334,19 @@ class Derivation:
         uses = [use for use in self.graph.users[parent.index] if (use[0].index, use[1]) in self.parts]
         node = self.node[edge[0]]
         return len(uses) > 1 or len([1 for k, _ in node.parents() if (node.index, k) in self.parts]) > 1
+
+    def _of_branches(self):
+        """The branches of np.where, each with the other's condition."""
+        for node in self.graph.nodes:
+            edges = [(node.index, k) for k in (1, 2, 0) if node.op == "where" and (node.index, k) in self.parts]
+            if len(edges) == 2:
+                yield Change(
+                    ("branches", self._key(node)),
+                    6,
+                    f"You interchanged the two branches of {self.place(node)} on the way back.",
+                    "Each branch has the slope that it has where its condition holds.",
+                    edges=dict.fromkeys(edges, _with_slope(lambda s, v, y: 1.0 - s)),
+                )
 
     def _of_jacobians(self):
         """The diagonal of a Jacobian alone."""
@@ -924,24 +1372,42 @@ class Derivation:
                 names = self.label(upper), self.label(lower)
                 if np.count_nonzero(jacobian - np.diag(np.diag(jacobian))) == 0:
                     yield Change(
-                        ("jacobian", "skipped", self._key(upper), self._key(lower)), 7,
+                        ("jacobian", "skipped", self._key(upper), self._key(lower)),
+                        7,
                         f"You passed the gradient of {names[0]} on to {names[1]} as it is, as if the slope were 1.",
                         f"Differentiate {names[0]} by {names[1]}, and multiply.",
                         adjoints={lower.index: lambda total, g=g, through=through: total - through + g},
-                    )  # fmt: skip
+                    )
                     continue
                 kinds = [
-                    ("diagonal", 5, f"You took the diagonal of the Jacobian of {names[0]} by {names[1]} alone.", g * diagonal),
-                    ("off-diagonal sign", 6, f"The entries beside the diagonal of the Jacobian of {names[0]} by {names[1]} have the wrong sign.", 2 * g * diagonal - through),
+                    (
+                        "diagonal",
+                        5,
+                        f"You took the diagonal of the Jacobian of {names[0]} by {names[1]} alone.",
+                        g * diagonal,
+                    ),
+                    (
+                        "off-diagonal sign",
+                        6,
+                        f"Beside its diagonal the Jacobian of {names[0]} by {names[1]} has the wrong sign.",
+                        2 * g * diagonal - through,
+                    ),
                     ("skipped", 7, f"You passed the gradient of {names[0]} on to {names[1]} as it is.", g),
-                    ("transposed", 8, f"You multiplied by the Jacobian of {names[0]} by {names[1]}, not by its transpose.", (jacobian @ g.reshape(-1)).reshape(lower.value.shape)),
-                ]  # fmt: skip
+                    (
+                        "transposed",
+                        8,
+                        f"You multiplied by the Jacobian of {names[0]} by {names[1]}, not by its transpose.",
+                        (jacobian @ g.reshape(-1)).reshape(lower.value.shape),
+                    ),
+                ]
                 for kind, rank, what, wrong in kinds:
                     yield Change(
-                        ("jacobian", kind, self._key(upper), self._key(lower)), rank, what,
+                        ("jacobian", kind, self._key(upper), self._key(lower)),
+                        rank,
+                        what,
                         f"A change of one entry of {names[1]} moves several entries of {names[0]}.",
                         adjoints={lower.index: lambda total, wrong=wrong, through=through: total - through + wrong},
-                    )  # fmt: skip
+                    )
 
     def _jacobian(self, upper, lower):
         key = (upper.index, lower.index)
@@ -971,6 +1437,7 @@ class DerivedBank:
     def __init__(self, forward: Callable, wanted: Sequence[str], draws: Sequence[Mapping[str, Any]]) -> None:
         self.forward, self.wanted = forward, tuple(wanted)
         self.kept: list[tuple[Mapping, Derivation]] = []
+        self.alone: dict[tuple, Change] = {}
         derived = [self._derived(q, None) for q in draws]
         common = [key for key in derived[0].answers if all(key in each.answers for each in derived)]
         common.sort(key=lambda key: derived[0].changes[key].rank)
@@ -1009,30 +1476,34 @@ class DerivedBank:
             q: the inputs. values: {part: the student's value}. right: {part: what is right}.
 
         Returns:
-            {part: {key: how many parts it explains}} of the parts that are wrong; a mistake that would have spoilt a part
-            that is right explains nothing.
+            {part: {key: how many parts it explains}} of the parts that are wrong; -1 for a mistake that would have
+            spoilt a part that is right: it was made in this gradient alone.
         """
         derived = self.of_draw(q)
         if not all(_close(derived.right[name], right[f"d{name}"]) for name in self.wanted):
             return {}
         arrays = {part: array for part, value in values.items() if (array := _array(value)) is not None}
-        wrong = {part for part in arrays if part in right and not _equal(arrays[part], np.asarray(right[part], float))}
-        found: dict[str, dict[tuple, int]] = {part: {} for part in wrong}
-        named = [part for part in wrong if arrays[part].any()]
-        for key, answer in derived.answers.items() if named else ():
-            fits = {name for name in self.wanted if f"d{name}" in arrays and _equal(arrays[f"d{name}"], answer[name])}
-            if not fits or any(f"d{name}" in arrays and f"d{name}" not in wrong and name not in fits for name in self.wanted):
-                continue
-            for name in fits:
-                if f"d{name}" in named:
-                    found[f"d{name}"][key] = len(fits)
+        names = [name for name in self.wanted if f"d{name}" in arrays]
+        wrong = {name for name in names if not _equal(arrays[f"d{name}"], np.asarray(right[f"d{name}"], float))}
+        found: dict[str, dict[tuple, int]] = {f"d{name}": {} for name in wrong}
+        for key, answer in derived.answers.items() if wrong else ():
+            fits = {name for name in names if _equal(arrays[f"d{name}"], answer[name])}
+            spoilt = [name for name in names if name not in wrong and name not in fits]
+            for name in fits & wrong:
+                found[f"d{name}"][key] = -1 if spoilt else len(fits)
         return found
 
     def best(self, fits: Mapping[tuple, int]) -> Change | None:
         """The explanation of most parts, of these the plainest; None where there is none."""
         if not fits:
             return None
-        return self.changes[min(fits, key=lambda key: (-fits[key], self.changes[key].rank))]
+        key = min(fits, key=lambda key: (-fits[key], self.changes[key].rank))
+        change = self.changes[key]
+        if fits[key] > 0:
+            return change
+        if key not in self.alone:
+            self.alone[key] = replace(change, what=f"In this gradient alone: {change.what[0].lower()}{change.what[1:]}")
+        return self.alone[key]
 
     def explain(self, draws: Sequence[tuple[Mapping, Mapping, Mapping]]) -> dict[str, Change | None]:
         """{part: the mistake that explains it on every draw, or None} of the parts that are wrong on some draw.
@@ -1047,16 +1518,20 @@ class DerivedBank:
             held = {
                 key: count
                 for key, count in together.items()
-                if all(part in each or self._is_harmless(key, part, draw) for each, draw in zip(fits, draws, strict=True))
+                if all(
+                    part in each or self._is_harmless(key, part, draw) for each, draw in zip(fits, draws, strict=True)
+                )
             }
             found[part] = self.best(held)
         return found
 
-    def _is_harmless(self, key, part, draw):
-        """Whether a mistake leaves a part right on a draw where it is right."""
-        q, values, right = draw
-        answer = self.of_draw(q).answers.get(key)
-        return part not in values or answer is None or _equal(_array(right[part]), answer[part[1:]])
+    def allows(self, key: tuple, part: str, draw: tuple[Mapping, Mapping, Mapping]) -> bool:
+        """Whether a part is on this draw what a mistake gives; also where nothing usable came, or the mistake cannot be
+        made."""
+        q, values, _ = draw
+        array, answer = _array(values.get(part)), self.of_draw(q).answers.get(key)
+        right = self.of_draw(q).right[part[1:]]
+        return array is None or _equal(array, right if answer is None else answer[part[1:]])
 
 
 def _array(value):
@@ -1147,6 +1622,31 @@ def _transposed(g):
     return flipped
 
 
+def _within(g, axis, kept):
+    """g with zeros outside a slice of one axis."""
+    at = [slice(None)] * g.ndim
+    at[axis] = kept
+    inner = np.zeros_like(g)
+    inner[tuple(at)] = g[tuple(at)]
+    return inner
+
+
+def _cropped(g, shape, end):
+    """A gradient of a padded array cut to the size of what was padded, from its beginning or its end."""
+    return g[tuple(slice(0, n) if end == 0 else slice(g.shape[a] - n, None) for a, n in enumerate(shape))]
+
+
+def _wrapped(g, node, k):
+    """What a circular padding would send back."""
+    shape = node.values[k].shape
+    at = np.unravel_index(node.pull[k].at[0], shape)  # where the first entry of the inside lies
+    inside = np.argwhere(node.pull[k].mine)[0] - np.array(at)
+    total = np.zeros(shape)
+    index = np.indices(g.shape).reshape(g.ndim, -1)
+    np.add.at(total, tuple((index[a] - inside[a]) % shape[a] for a in range(g.ndim)), np.asarray(g).reshape(-1))
+    return total
+
+
 def _alone(g, index):
     kept = np.zeros_like(g)
     kept[index] = g[index]
@@ -1167,7 +1667,9 @@ def _over_axes(axes, by, weight, everything):
         part = g * node.slopes[k](node.values, node.value)
         wide = np.broadcast_to(part, node.value.shape)
         shape = node.values[k].shape
-        held = np.reshape(weight, (1,) * (wide.ndim - np.ndim(weight)) + np.shape(weight)) if np.ndim(weight) else weight
+        held = (
+            np.reshape(weight, (1,) * (wide.ndim - np.ndim(weight)) + np.shape(weight)) if np.ndim(weight) else weight
+        )
         found = np.sum(wide * held, axis=axes, keepdims=True) * by / held if axes else wide * by
         return np.squeeze(found, axis=axes) if axes and len(shape) < wide.ndim and np.ndim(weight) == 0 else found
 

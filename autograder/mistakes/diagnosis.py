@@ -22,10 +22,14 @@ from typing import Any
 
 import numpy as np
 
+from autograder.faults import LOG
 from autograder.steps import Evaluation, Steps
 
-from .model import Bank, Entry, Named
+from .derivation import Change, DerivedBank
+from .model import Bank, Entry, Mistake, Named
+from .trace import NotTraceable
 
+DERIVED_FROM = (0, 1)  # the seeds of the draws on which derived mistakes are told apart
 TOLERANCE = 1e-9  # a mistake is named where an answer equals its formula, far closer than a right answer has to come
 Explanation = tuple[Entry, ...]  # the entries whose mistakes were all made; the empty one means no mistake
 
@@ -51,10 +55,12 @@ def diagnose(
     Returns:
         {part: Named or None} for the parts that are there and are wrong by themselves; None where nothing fits. With
         `suspected`, for its parts alone, the name where its mistakes leave the part right on this draw, else None.
-        Empty for a question with a part that the bank has no step for.
+        The mistakes of a question that the bank has no steps for are derived from its forward pass; empty where it
+        has none, or one that cannot be traced.
     """
     if not bank.covers(question_id):
-        return {}
+        derived = derived_bank(bank, question_id)
+        return _from_derived(derived, q, values, right, suspected) if derived and right else {}
     right = bank.answer(question_id, q) if right is None else right
     arrays = {part: array for part, value in values.items() if part in right and (array := _array(value)) is not None}
     wrong = [part for part in arrays if not equal(arrays[part], right[part])]
@@ -66,6 +72,44 @@ def diagnose(
             return {part: named if search.allows(named, part) else None for part, named in suspected.items()}
         steps = {part: bank.step_of(question_id, part) for part in wrong}
         return {part: search.name(step) for part, step in steps.items() if not search.is_carried(step)}
+
+
+@lru_cache
+def derived_bank(bank: Bank, question_id: str) -> DerivedBank | None:
+    """The mistakes that are derived from a question's forward pass; None where there is none, or none that can be
+    traced."""
+    question = bank.questions[question_id]
+    if question.forward is None:
+        return None
+    wanted = [part.name.removeprefix("d") for part in question.parts]
+    try:
+        return DerivedBank(question.forward, wanted, [bank.draw(question_id, seed) for seed in DERIVED_FROM])
+    except NotTraceable as reason:
+        LOG.info(f"{question_id}: no mistakes could be derived, {reason}")
+        return None
+
+
+def _from_derived(derived, q, values, right, suspected):
+    """`diagnose` for a question whose mistakes are derived."""
+    if suspected:
+        held = {part: named.mistakes[0].key for part, named in suspected.items()}
+        return {
+            part: suspected[part] if derived.allows(key, part, (q, values, right)) else None
+            for part, key in held.items()
+        }
+    found = derived.explain([(q, values, right)])
+    answers = derived.of_draw(q).answers
+    return {
+        part: change
+        and Named(((_mistake(derived, part, change),),), relative_error(values[part], answers[change.key][part[1:]]))
+        for part, change in found.items()
+    }
+
+
+@lru_cache(maxsize=4096)
+def _mistake(derived: DerivedBank, part: str, change: Change) -> Mistake:
+    """A derived mistake as one of a bank."""
+    return Mistake(part, change.what.removesuffix("."), {}, change.what, change.look, "", key=change.key)
 
 
 @lru_cache

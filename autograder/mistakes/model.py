@@ -17,9 +17,10 @@ class Mistake:
     steps: {step: wrong formula}: of `part` itself, or of pieces of it.
     what: a sentence on what went wrong.
     look: a sentence on what to look at.
-    equation: the label of the right formula in the book.
+    equation: the label of the right formula in the book; "" where it has none.
     only: the ids of the questions that it makes sense for; empty means wherever the step occurs.
     code_only: whether code alone can make it, as a broadcast; a formula that comes to the same has another name.
+    key: of one that was derived from a forward pass.
     """
 
     part: str
@@ -30,6 +31,7 @@ class Mistake:
     equation: str
     only: tuple[str, ...] = ()
     code_only: bool = False
+    key: tuple = ()
 
 
 Entry = tuple[Mistake, ...]

@@ -232,7 +232,13 @@ class _Tracer:
     def _of_number(self, function):
         def of(x):
             if isinstance(x, Traced):
-                return _elementwise(np.vectorize(function, otypes=[float]), ELEMENTWISE[_NAMES.get(function.__name__, function.__name__)], (x,), self, function.__name__)
+                return _elementwise(
+                    np.vectorize(function, otypes=[float]),
+                    ELEMENTWISE[_NAMES.get(function.__name__, function.__name__)],
+                    (x,),
+                    self,
+                    function.__name__,
+                )
             return function(x)
 
         of.__name__, of.plain = function.__name__, function
@@ -533,11 +539,7 @@ def _pull_elementwise(k, slope, shape):
 
 def _elementwise(ufunc, slopes, args, tracer, name=""):
     value = ufunc(*map(_plain, args))
-    pull = {
-        k: _pull_elementwise(k, slopes[k], arg.shape)
-        for k, arg in enumerate(args)
-        if isinstance(arg, Traced)
-    }
+    pull = {k: _pull_elementwise(k, slopes[k], arg.shape) for k, arg in enumerate(args) if isinstance(arg, Traced)}
     args = [arg if isinstance(arg, Traced) else np.asarray(arg) for arg in args]
     return tracer.add(value, name or ufunc.__name__, args, pull, slopes={k: slopes[k] for k in pull})
 

@@ -88,7 +88,7 @@ def ask(question_id, forward, draw, points):
 
     backward = Call(name.removesuffix("_forward") + "_backward", ("dout", "cache"), unpack_dict, names=())
     parts = tuple(Part(f"d{key}", worth) for key, worth in points.items())
-    return Question(question_id, Inputs(question_id, draw_all), (backward,), parts, reference)
+    return Question(question_id, Inputs(question_id, draw_all), (backward,), parts, reference, forward=forward)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -103,7 +103,9 @@ def focal_loss_forward(z, y, alpha):
 def focal_loss_backward(dout, c):
     p, y, alpha = c["p"], c["y"], c["alpha"]
     dp = -dout * alpha * y * ((1 - p) ** 2 / p - 2 * (1 - p) * c["log_p"]) / len(y)
-    return dict(dz=p * (dp - (dp * p).sum(axis=1, keepdims=True)), dalpha=dout * -(y * (1 - p) ** 2 * c["log_p"]).sum() / len(y))
+    return dict(
+        dz=p * (dp - (dp * p).sum(axis=1, keepdims=True)), dalpha=dout * -(y * (1 - p) ** 2 * c["log_p"]).sum() / len(y)
+    )
 
 
 def draw_focal_loss(rng):
