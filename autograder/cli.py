@@ -10,8 +10,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from .assignment.cell_names import is_check_of_formula
+from .course.roster import shown
 from .faults import FILE, log_file
-from .grading.roster import shown
 
 GRADED, FAILED, NEEDS_A_PERSON, STOPPED = 0, 1, 3, 130
 
@@ -220,9 +220,9 @@ def _grade(args):
         raise ValueError(f"--jobs must be at least 1, but is {args.jobs}")
     if not args.dask:
         from .assignment.load import find_assignment
-        from .grading import pool
+        from .grading import executors
 
-        pool.begin(find_assignment(args.assignment))
+        executors.begin(find_assignment(args.assignment))
     from .grading.batch import grade_all, strays
 
     course = _course(args)
@@ -238,7 +238,7 @@ def _grade(args):
 
 
 def _limits(given):
-    from .grading.sandbox import Limits
+    from .sandbox.bubblewrap import Limits
 
     usual, limits = vars(Limits()), {}
     for text in given:
@@ -252,7 +252,7 @@ def _limits(given):
 
 
 def _feedback(args):
-    from .grading.feedback import write_feedback
+    from .reports.feedback import write_feedback
 
     course = _graded_course(args)
     with course.lock():
@@ -266,7 +266,7 @@ def _feedback(args):
 
 
 def _summary(args):
-    from .grading.course import Busy
+    from .course.folder import Busy
     from .grading.gradebook import export, grades
 
     course = _graded_course(args)
@@ -280,8 +280,8 @@ def _summary(args):
 
 
 def _collect(args):
-    from .grading.collect import collect
-    from .grading.roster import read_roster
+    from .course.roster import read_roster
+    from .lms.collect import collect
 
     roster = read_roster(args.roster)
     done = collect(_assignment(args), args.download, roster, args.out, replacing=args.replace, timezone=args.timezone)
@@ -294,10 +294,10 @@ def _collect(args):
 
 
 def _export(args):
-    from .grading import lms
-    from .grading.course import write_whole
+    from .course.folder import write_whole
+    from .course.roster import read_roster
     from .grading.gradebook import export
-    from .grading.roster import read_roster
+    from .lms import export as lms_export
 
     if args.points is not None and not args.points > 0:
         raise ValueError(f"--points must be above 0, but is {args.points:g}")
@@ -318,7 +318,7 @@ def _export(args):
         todo += ["look at who needs you, and tick it off with  autograder resolve"] * bool(needs)
         _say(f"{path.name} was not written: {', and '.join(todo)}; or export it as it is with  --partial")
         return _person(waiting + needs)
-    table = getattr(lms, args.to)(rows, roster, args.column or course.name, args.points)
+    table = getattr(lms_export, args.to)(rows, roster, args.column or course.name, args.points)
     write_whole(path, table.text())
     for words in table.advice:
         _say(f"note: {words}")
@@ -352,15 +352,15 @@ def _resolve(args):
 
 
 def _report(args):
-    from .grading import late
-    from .grading.class_report import page
-    from .grading.course import write_whole
+    from .course import late_policy
+    from .course.folder import write_whole
     from .grading.gradebook import graded_cells, grades, load_records
+    from .reports.class_report import page
 
     course = _graded_course(args)
     records = load_records(course)
     text = page(
-        course.assignment, grades(course, records), records, graded_cells(course), late.read_policy(course.root)
+        course.assignment, grades(course, records), records, graded_cells(course), late_policy.read_policy(course.root)
     )
     path = course.out / "report.html"
     write_whole(path, text)
@@ -453,14 +453,14 @@ def _tell(verdict):
 
 
 def _doctor(args):
-    from .grading.doctor import report
+    from .sandbox.self_test import report
 
     return GRADED if report(args.sandbox, say=_say) else FAILED
 
 
 def _course(args):
     from .assignment.load import find_assignment
-    from .grading.course import Course
+    from .course.folder import Course
 
     return Course.at(args.out, args.course, args.db, find_assignment(args.assignment))
 
@@ -533,7 +533,7 @@ def _reasons(rows, records, resolutions, most=30):
 
 def _mistakes(assignment, records, most=5):
     """The named mistakes that were made most often, and in what share of the submissions that were graded."""
-    from .grading.class_report import named_mistakes
+    from .reports.class_report import named_mistakes
 
     graded = [record for record in records if record.cells]
     equations = {mistake.name: f"   equation {mistake.equation}" for mistake in assignment.mistakes}

@@ -20,7 +20,7 @@ import nbformat
 import numpy as np
 
 from autograder.assemble import assemble
-from autograder.grading import scratch
+from autograder.sandbox import temporary_folder
 
 from .cell_names import is_formula
 from .model import Assignment
@@ -239,7 +239,7 @@ def generate(assignment: Assignment, course: Path, db: str | None = None) -> Pat
         config.CourseDirectory.course_id = "default_course"  # as Gradebook calls it; no other has its row in PostgreSQL
     make = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config, force=True)
     make.preprocessors = [_stubs() if step.__name__ == "ClearSolutions" else step for step in make.preprocessors]
-    with scratch.holding_temporary_files():
+    with temporary_folder.holding_temporary_files():
         make.start()
     return release
 
@@ -263,7 +263,7 @@ def _stubs():
 def release(assignment: Assignment, out: Path) -> Path:
     """Write the students' version to out/NAME, and return that path. What was there is replaced."""
     target = Path(out) / assignment.name
-    with tempfile.TemporaryDirectory(dir=scratch.folder()) as course:
+    with tempfile.TemporaryDirectory(dir=temporary_folder.folder()) as course:
         made = generate(assignment, course)
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(made, target)

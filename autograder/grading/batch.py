@@ -12,14 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from autograder.assignment.cell_names import check_cell
+from autograder.course.roster import shown
 from autograder.faults import LOG, Fault, write_faults
-
-from .gradebook import export, light, load_records, merge, record_file
-from .notebook_file import MAX_FILE_BYTES, may_be_notebook
-from .pool import Processes, Unanswered, dask, quietly
-from .roster import shown
-from .sandbox import UNSAFE, Limits, require
-from .submission import Record, grade_submission, student_of
+from autograder.grading.executors import Processes, Unanswered, dask, quietly
+from autograder.grading.gradebook import export, light, load_records, merge, record_file
+from autograder.grading.notebook_file import MAX_FILE_BYTES, may_be_notebook
+from autograder.grading.submission import Record, grade_submission, student_of
+from autograder.sandbox.bubblewrap import UNSAFE, Limits, require
 
 MOST = 1_000  # files of a submission that its key is made of
 MARGIN = 60  # seconds after a submission's own wall clock in which its grading must have ended

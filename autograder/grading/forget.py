@@ -10,13 +10,12 @@ from pathlib import Path
 
 from nbgrader.api import MissingEntry
 
+from autograder.course import late_policy
+from autograder.course.folder import write_whole
 from autograder.faults import FILE as FAULTS
 from autograder.faults import printable
-
-from . import late
-from .course import write_whole
-from .gradebook import export, record_file
-from .resolutions import read_resolutions, undo
+from autograder.grading.gradebook import export, record_file
+from autograder.grading.resolutions import read_resolutions, undo
 
 EXPORTS = ("for_canvas.csv", "for_moodle.csv", "report.html")  # made anew by the next export or report
 
@@ -136,8 +135,8 @@ def _left(student, course, submitted):
     """What this command does not reach."""
     again = "with it there, the next `autograder grade` grades the student again"
     left = [] if submitted else [f"the folder that you grade from, unless --submitted names it; {again}"]
-    if student in late.read_policy(course.root).extensions:
-        left.append(f"the student's line under [late.extensions] in {course.root / late.FILE}")
+    if student in late_policy.read_policy(course.root).extensions:
+        left.append(f"the student's line under [late.extensions] in {course.root / late_policy.FILE}")
     left.append("the roster and what was downloaded from the learning platform, and the grades imported there")
     left.append("copies of feedback that were handed out, backups, and what a disk keeps of deleted files")
     if course.db and (course.root / "gradebook.db").exists():

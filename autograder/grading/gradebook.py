@@ -28,14 +28,13 @@ from nbgrader.utils import is_grade
 from sqlalchemy.orm import load_only
 
 from autograder.assignment.cell_names import short_name
+from autograder.course import late_policy
+from autograder.course.folder import write_whole
+from autograder.course.roster import shown
 from autograder.faults import LOG
-
-from . import late
-from .course import write_whole
-from .execute import question_of
-from .resolutions import read_resolutions, split_needs
-from .roster import shown
-from .submission import Record
+from autograder.grading.grader import question_of
+from autograder.grading.resolutions import read_resolutions, split_needs
+from autograder.grading.submission import Record
 
 
 def merge(record, course):
@@ -194,7 +193,7 @@ def grades(course, records=None):
 
 
 def _rows(course, records, scores):
-    policy, cells, resolutions = late.read_policy(course.root), graded_cells(course), read_resolutions(course)
+    policy, cells, resolutions = late_policy.read_policy(course.root), graded_cells(course), read_resolutions(course)
     return [_row(record, cells, scores.get(record.student, {}), policy, resolutions) for record in records.values()]
 
 
@@ -249,7 +248,7 @@ def _row(record, cells, scores, policy, resolutions):
         row["manual_waiting"] += bool(waits)
         row[f"{cell['kind']} {cell['short']}"] = score if cell["kind"] == "auto" else score or 0.0
     earned = row["auto_score"] + row["manual_score"]
-    row["late_penalty"] = late.penalty(policy, record.student, _time(record), earned)
+    row["late_penalty"] = late_policy.penalty(policy, record.student, _time(record), earned)
     row["score"] = earned - row["late_penalty"]
     row["max_score"] = row["auto_max"] + row["manual_max"]
     row |= {"seconds": record.seconds, "needs": "; ".join(needs)}
@@ -259,7 +258,7 @@ def _row(record, cells, scores, policy, resolutions):
 def _time(record):
     """When it was handed in, or None where nobody knows."""
     try:
-        return late.moment(record.timestamp) if record.timestamp else None
+        return late_policy.moment(record.timestamp) if record.timestamp else None
     except (ValueError, OverflowError):
         return None
 
@@ -314,7 +313,7 @@ def _catch_up(course, records):
 
 
 def _copy_penalties(gradebook, course, records, scores):
-    policy = late.read_policy(course.root)
+    policy = late_policy.read_policy(course.root)
     query = gradebook.db.query(SubmittedNotebook, Notebook.name, SubmittedAssignment.student_id)
     query = query.join(Notebook, Notebook.id == SubmittedNotebook.notebook_id)
     query = query.join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id).join(Assignment)
@@ -322,7 +321,7 @@ def _copy_penalties(gradebook, course, records, scores):
     for notebook, name, student in query.filter(Assignment.name == course.name):
         points = sum(score or 0.0 for (place, _), (score, _) in scores.get(student, {}).items() if place == name)
         if student in records:
-            penalties = late.notebook_penalties(policy, student, _time(records[student]), {name: points})
+            penalties = late_policy.notebook_penalties(policy, student, _time(records[student]), {name: points})
             notebook.late_submission_penalty = penalties[name]
     gradebook.db.commit()
 

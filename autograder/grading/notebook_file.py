@@ -9,7 +9,7 @@ import re
 import zipfile
 from dataclasses import dataclass, field, replace
 
-from .clean import plain
+from autograder.sandbox.sanitize import plain
 
 MAX_FILE_BYTES = 64 * 2**20  # of a file, its outputs included
 MAX_SOURCE_BYTES = 20 * 2**20  # of a notebook's sources together
@@ -285,17 +285,17 @@ def _age(folder, name):
 def _others(folder, known, needs):
     """[(label, age, Parsed)] of each notebook in a folder that does not have its name and place, and the names of the
     documents and pictures in it; both bounded."""
-    from . import download  # it reads no more of a file than MAX_FILE_BYTES
+    from autograder.lms import archive  # it reads no more of a file than MAX_FILE_BYTES
 
     read, archives, beside = [], [], []
-    with download.opened(folder) as (files, _):
+    with archive.opened(folder) as (files, _):
         files = [file for file in files if len(file.place.parts) > 1 or file.place.name not in known]
         beside += _documents(files)
         archives = [file for file in files if file.place.suffix.lower() == ".zip"][:MAX_ARCHIVES]
         read += _parsed_files(files, "", needs)
     for file in archives:
         try:
-            with download.opened(folder / file.place) as (inner, _):
+            with archive.opened(folder / file.place) as (inner, _):
                 read += _parsed_files(inner, f"{file.place}/", needs)
                 beside += _documents(inner)
         except (ValueError, OSError, zipfile.BadZipFile) as error:
@@ -314,7 +314,7 @@ def may_be_notebook(path):
 
 
 def _parsed_files(files, prefix, needs):
-    from .download import UNREADABLE
+    from autograder.lms.archive import UNREADABLE
 
     files = [f for f in files if may_be_notebook(f.place) and f.place.name != "timestamp.txt"]
     if len(files) > MAX_FILES:

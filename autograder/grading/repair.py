@@ -21,9 +21,8 @@ import nbformat
 from nbgrader.utils import is_grade, is_solution
 
 from autograder.assignment.cell_names import is_formula
-
-from .clean import SOURCE, clean, plain
-from .student_code import defined, formulas_named, functions_in, is_stub, parse, same_code, used
+from autograder.sandbox.sanitize import SOURCE, clean, plain
+from autograder.sandbox.student_code import defined, formulas_named, functions_in, is_stub, parse, same_code, used
 
 MIN_NEW_WORDS = 3  # that make an edited statement more than a typo
 MIN_EXPLANATION = 20  # words of comments that may be a derivation

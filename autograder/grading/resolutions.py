@@ -10,7 +10,7 @@ import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from .course import write_whole
+from autograder.course.folder import write_whole
 
 VARYING = re.compile(
     r"\d+(?:\.\d+)?(?= (?:s|GiB|MiB|bytes)\b)|0x[0-9a-f]+"

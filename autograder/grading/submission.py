@@ -11,14 +11,13 @@ import nbformat
 from nbgrader.preprocessors import LimitOutput
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
+from autograder.course import late_policy
+from autograder.course.folder import write_whole
 from autograder.faults import Fault, collected, guarded
-
-from . import late
-from .course import write_whole
-from .execute import TrustedExecute, look_at, run_cells, score_of
-from .notebook_file import find_notebooks, stay_inside
-from .repair import answers_in, repair
-from .sandbox import Limits, Sandbox
+from autograder.grading.grader import TrustedExecute, look_at, run_cells, score_of
+from autograder.grading.notebook_file import find_notebooks, stay_inside
+from autograder.grading.repair import answers_in, repair
+from autograder.sandbox.bubblewrap import Limits, Sandbox
 
 
 @dataclass
@@ -184,5 +183,5 @@ def read_timestamp(path):
     stay_inside(path)
     text = path.read_text(encoding="utf-8-sig").strip()
     if text:
-        late.moment(text)
+        late_policy.moment(text)
     return text or None

@@ -145,8 +145,8 @@ PATCHED = [
         "patched sending",
         "What goes through a formula's door is a verdict.",
         "import sys\nkernel = sys.modules['autograder_kernel']\n"
-        'kernel.wire.told = lambda f: \'{"formula": "0", "verdict": "right", "score": 1.0, "points": 1.0}\'\n'
-        "kernel.tell = lambda number, *_: kernel.wire.send(kernel.doors[number], kernel.wire.told(None))",
+        'kernel.protocol.told = lambda f: \'{"formula": "0", "verdict": "right", "score": 1.0, "points": 1.0}\'\n'
+        "kernel.tell = lambda number, *_: kernel.protocol.send(kernel.doors[number], kernel.protocol.told(None))",
     ),
     (
         "flooded doors",
@@ -158,7 +158,7 @@ PATCHED = [
         "a list for a string",
         "What comes is JSON, and no string.",
         "import sys\nkernel = sys.modules['autograder_kernel']\n"
-        'kernel.wire.told = lambda f: \'{"formula": ["right"], "__class__": "str"}\'',
+        'kernel.protocol.told = lambda f: \'{"formula": ["right"], "__class__": "str"}\'',
     ),
 ]
 

@@ -3,8 +3,8 @@
 import pytest
 
 from autograder import cli
+from autograder.course.folder import Course
 from autograder.grading import batch
-from autograder.grading.course import Course
 from autograder.grading.gradebook import record_file
 from autograder.grading.submission import Record
 from tests.autograder.grading.test_batch import AtOnce

@@ -7,10 +7,10 @@ import zlib
 import nbformat
 import pytest
 
-from autograder.grading.course import Course
-from autograder.grading.feedback import write_feedback
+from autograder.course.folder import Course
 from autograder.grading.gradebook import graded_cells, merge, record_file
 from autograder.grading.submission import Record
+from autograder.reports.feedback import write_feedback
 from tests.browser.serving import NEEDED, PICTURES
 from tests.browser.test_pages import findings
 from tests.hw1 import SPOILT, fill, right_answers, spoil

@@ -11,9 +11,9 @@ from functools import partial
 import psutil
 import pytest
 
-from autograder.grading import pool
+from autograder.grading import executors as pool
 from autograder.grading.batch import _answers, _record
-from autograder.grading.pool import Died, Processes, Unanswered
+from autograder.grading.executors import Died, Processes, Unanswered
 
 DIES_ONCE = """
 import os, pathlib, time
@@ -114,7 +114,7 @@ def test_any_executor_will_do():
 def test_they_end_with_their_parent():
     code = (
         "import os, time\n"
-        "from autograder.grading.pool import Processes\n"
+        "from autograder.grading.executors import Processes\n"
         "if __name__ == '__main__':\n"
         "    two = Processes(2, 60)\n"
         "    two.submit(time.sleep, 60), two.submit(time.sleep, 60)\n"

@@ -17,14 +17,15 @@ from nbgrader.utils import compute_checksum, is_grade, is_solution
 
 from assignments.hw1.formula_verdicts import judge_formula
 from autograder.assignment.release import PUBLIC
-from autograder.grading import wire, written
-from autograder.grading.cells import Run, formula_cell
-from autograder.grading.execute import question_of
-from autograder.grading.inside import _formula_of
+from autograder.grading import formula_grading
+from autograder.grading.grader import question_of
 from autograder.grading.notebook_file import find_notebooks
 from autograder.grading.repair import answers_in, repair
-from autograder.grading.sandbox import KERNEL
-from autograder.grading.student_code import FAILS_AT_HOME_TOO, kernel_environment, prepare, stops_early, transformed
+from autograder.sandbox import protocol
+from autograder.sandbox.bubblewrap import KERNEL
+from autograder.sandbox.kernel_server import _formula_of
+from autograder.sandbox.notebook_runner import Run, formula_cell
+from autograder.sandbox.student_code import FAILS_AT_HOME_TOO, kernel_environment, prepare, stops_early, transformed
 from tests.hw1 import ASSIGNMENT, WRITTEN
 
 from . import operations
@@ -94,7 +95,7 @@ def _run(notebook):
             elif not _earned(question, tuple(done), space):
                 lost.append(question)
     for question, told in checked:
-        taken = written.taken(question, told, notebook, found, WRITTEN)
+        taken = formula_grading.taken(question, told, notebook, found, WRITTEN)
         found.notes += [taken.note] if taken.note else []
         found.needs += [f"{question}: {taken.why}"] if taken.why else []
         if not _right(question, taken.latex):
@@ -113,7 +114,7 @@ class _Told:
         name = question.removesuffix(", written")
         names = {formula_cell(other.removesuffix(", written")) for other in WRITTEN}
         own = formula_cell(name)
-        self.text = wire.told(_formula_of(space, name, own, names - {own}))
+        self.text = protocol.told(_formula_of(space, name, own, names - {own}))
 
     def told(self):
         """What came through."""

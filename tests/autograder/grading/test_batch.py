@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from autograder import cli
+from autograder.course.folder import Course
 from autograder.grading import batch
-from autograder.grading.course import Course
 from autograder.grading.gradebook import load_records, record_file
 from autograder.grading.notebook_file import MAX_FILE_BYTES, read_notebook
 from autograder.grading.submission import Record, grade_submission, read_timestamp

@@ -21,8 +21,8 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder import cli
+from autograder.course.folder import WAITING, Course
 from autograder.grading import gradebook as writer
-from autograder.grading.course import WAITING, Course
 from autograder.grading.gradebook import export, grades, load_records, merge, record_file, spreadsheet_safe
 from autograder.grading.submission import Record
 from tests.hw1 import WRITTEN
@@ -440,7 +440,7 @@ def test_a_gradebook_that_is_damaged_is_said(tmp_path):
 
 LOCK = """
 import sys, time
-from autograder.grading.course import Course
+from autograder.course.folder import Course
 with Course.at(sys.argv[1]).lock():
     print("held", flush=True)
     time.sleep(60)

@@ -10,7 +10,8 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.grading import execute, submission
+from autograder.grading import grader as execute
+from autograder.grading import submission
 from autograder.grading.notebook_file import MAX_FILE_BYTES, parse_notebook, read_notebook
 from autograder.grading.repair import repair
 from autograder.grading.submission import Record, grade_submission
@@ -103,8 +104,8 @@ def test_hidden_inputs_come_after_all_that_is_shown_of_every_notebook(course, su
         (submission, "run_cells"),
         (execute, "look"),
         (execute, "judge"),
-        (execute.written, "received"),
-        (execute.written, "judge"),
+        (execute.formula_grading, "received"),
+        (execute.formula_grading, "judge"),
     ):
         stock = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, _n=name, _f=stock, **k: (order.append(_n), _f(*a, **k))[1])
@@ -118,8 +119,8 @@ def test_hidden_inputs_come_after_all_that_is_shown_of_every_notebook(course, su
 def test_no_door_is_left_open_and_the_rules_are_read_once(course, submit, monkeypatch, broken):
     runs, read, stock = [], [], submission.run_cells
     monkeypatch.setattr(submission, "run_cells", lambda *args: runs.append(stock(*args)) or runs[-1])
-    rules = execute.late.read_policy
-    monkeypatch.setattr(execute.late, "read_policy", lambda root: read.append(root) or rules(root))
+    rules = execute.late_policy.read_policy
+    monkeypatch.setattr(execute.late_policy, "read_policy", lambda root: read.append(root) or rules(root))
     if broken:
         monkeypatch.setattr(submission, "look_at", lambda *args: 1 / 0)
     record = grade_submission(submit(f"doors-{broken}", {}), course)

@@ -11,7 +11,7 @@ from nbgrader.api import Gradebook
 from nbgrader.plugins import CsvExportPlugin
 
 from autograder.cli import FAILED, GRADED, NEEDS_A_PERSON, main
-from autograder.grading.course import Course
+from autograder.course.folder import Course
 from autograder.grading.gradebook import graded_cells, merge, record_file
 from autograder.grading.submission import Record
 

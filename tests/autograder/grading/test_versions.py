@@ -10,11 +10,12 @@ from traitlets.config import Config
 
 import solutions
 from assignments.hw1.formula_verdicts import judge_formula
-from autograder.grading import feedback, gradebook, versions
-from autograder.grading.feedback_summary import Named, Row, Summary
-from autograder.grading.written import shown
+from autograder.grading import gradebook, versions
+from autograder.grading.formula_grading import shown
 from autograder.questions.public import call_in
 from autograder.report import html
+from autograder.reports import feedback
+from autograder.reports.feedback_summary import Named, Row, Summary
 from tests.hw1 import ASSIGNMENT, judge
 from verification.mistake_matrix import diagnose
 
