@@ -7,6 +7,7 @@ For the teacher: no release holds this file.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -631,6 +632,54 @@ def _weights(theta: str, dz: str, x: str) -> tuple[Mistake, ...]:
     )
 
 
+# What a student reads at home, before the deadline, where the name or the hint holds a right formula or a part of it.
+HOME_NAMES = {
+    "y − ŷ for ŷ − y": "a flipped sign in ∂L/∂z_2B",
+    "y − ŷ in the squared error's gradient": "a flipped sign in the squared error's gradient",
+    "y for diag(y)": "y in every column of softmax's Jacobian",
+    "c for s in ∂L/∂θ_2B": "c as the input of FC2B",
+    "z_2A for s in ∂L/∂θ_2B": "z_2A as the input of FC2B",
+    "z_1A for d in ∂L/∂θ_2A": "z_1A as the input of FC2A",
+}
+_RELU = "ReLU is flat below 0 and climbs at 45° above. Which array tells on which side an entry was?"
+HINTS = {
+    "every feature moved by every β": "Which entries of β stand in y of feature j?",
+    "every feature moved by every γ": "Which entries of γ stand in y of feature j?",
+    "γ left in its own slope": "Differentiate γ x̂ by γ, with x̂ held still.",
+    "y for diag(y)": "Write out one entry on the diagonal, and one beside it.",
+    "scores for probabilities in softmax's slope": "Is the Jacobian a formula of softmax's input, or of its output?",
+    "softmax's slope beside the diagonal of wrong sign": "One score grows: what happens to the others' probabilities?",
+    "labels left out of ∂L/∂z_2B": "Where prediction and label agree the gradient is 0.",
+    "∂L/∂ŷ_b of the binary cross-entropy": "The classes exclude each other: read the loss in the statement again.",
+    "c for s in ∂L/∂θ_2B": "Look at the picture: which arrow enters FC2B?",
+    "z_2A for s in ∂L/∂θ_2B": "Look at the picture: which arrow enters FC2B?",
+    "z_1A for d in ∂L/∂θ_2A": "Look at the picture: which arrow enters FC2A?",
+    "the activation before dropout in ∂L/∂θ_2A": "Look at the picture: which arrow enters FC2A?",
+    "an entrywise product in ∂L/∂θ_2A": "How many entries has θ_2A, and how many your product before it is summed?",
+    "the path through the variance of wrong sign": "Which sign has the slope of 1/√v along v?",
+    "the path through the variance with the wrong power": "Which power has the slope of 1/√v along v?",
+    "the path through the variance without its 2": "Does the 2 of a square's slope cancel, or is a ½ left over?",
+    "no root on the way back": "Hold μ_B and σ_B² still, and differentiate x̂ by a_1B.",
+    "γ forgotten on the way back": "Read off c = γ x̂ + β what stands beside x̂.",
+    "ReLU's slope taken of c": "ReLU sits between z_1B and a_1B.",
+    "no mask on the way back": "What is the slope of d along a_1A, for an entry that was dropped?",
+    "the mask without its scale on the way back": "What is the slope of d along a_1A, for an entry that was kept?",
+    "the mask scaled twice on the way back": "What is the slope of d along a_1A, for an entry that was kept?",
+    "∂z_2B/∂c transposed": "Which axis of a Jacobian is that of the output?",
+    "∂L/∂z_2A with the sign flipped": "A prediction that is too high should fall: which sign has its slope?",
+    "½ in branch B's share": "Is there a ½ on the arrow from z_2A to s?",
+    "squared error's gradient without its ½": "The loss has a ½: what becomes of it?",
+    "½ in the squared error's gradient": "The square has a 2: what becomes of it?",
+}
+for _branch in "AB":
+    HINTS |= {
+        f"sgn(z_1{_branch}) for ReLU's slope": _RELU,
+        f"no ReLU slope in branch {_branch}": _RELU,
+        f"≥ 0 asked of the activation in branch {_branch}": f"Where is a_1{_branch} ≥ 0 false?",
+        f"the activation for ReLU's slope in branch {_branch}": _RELU,
+        f"ReLU of the gradient in branch {_branch}": _RELU,
+    }
+
 MISTAKES: tuple[Mistake, ...] = (
     *_BATCH_NORM,
     *_DROPOUT,
@@ -647,4 +696,8 @@ MISTAKES: tuple[Mistake, ...] = (
     *_weights("1A", "dz_1a", "x"),
 )
 
-BANK = Bank(STEPS, MISTAKES, GRADED.questions, GRADED.draw, PART_STEPS, RENAMED_ARGUMENTS)
+MISTAKES = tuple(
+    replace(mistake, home_name=HOME_NAMES.get(mistake.name, ""), hint=HINTS.get(mistake.name, ""))
+    for mistake in MISTAKES
+)
+BANK = Bank(STEPS, MISTAKES, GRADED.questions, GRADED.draw, PART_STEPS, RENAMED_ARGUMENTS, GRADED.graded_draw)

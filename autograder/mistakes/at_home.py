@@ -24,21 +24,10 @@ from .derivation import DerivedBank
 from .trace import NotTraceable
 
 PROJECTIONS = 3
-GRID = 2.0**-22  # of the answer's norm, a power of two: a right answer's rounding is 1e-8 of it at most, or less
+GRID = 2.0**-19  # of the answer's norm, a power of two: an error of 1e-8 moves a projection by a tenth of it at most
 NEAR = 0.1  # of a cell: where a projection is as near as that to the next cell, both are looked up
 MARK, KEY = 8, 8  # bytes
 DERIVED_FROM = (0, 1)  # seeds of the draws on which derived mistakes are told apart
-
-
-@dataclass(frozen=True)
-class SeenDraw:
-    """What a check has seen on one draw: its seed, the inputs, {part: value}, {part: what is right}, {part: status}."""
-
-    seed: int
-    inputs: Mapping[str, Any]
-    values: Mapping[str, Any]
-    right: Mapping[str, Any]
-    status: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -61,14 +50,16 @@ class NamesAtHome:
     def __init__(self, marks: str = "", texts: Sequence[str] = ()) -> None:
         packed = base64.b64decode(marks)
         width = MARK + KEY
-        self.marks = {packed[i : i + MARK]: packed[i + MARK : i + width] for i in range(0, len(packed), width)}
+        self.marks: dict[bytes, list[bytes]] = {}  # mistakes that come to the same in one part share its mark
+        for i in range(0, len(packed), width):
+            self.marks.setdefault(packed[i : i + MARK], []).append(packed[i + MARK : i + width])
         self.texts = [base64.b64decode(text) for text in texts]
         self.derived: dict[str, DerivedBank | None] = {}
 
-    def __call__(self, question: Any, seen: Sequence[SeenDraw]) -> dict[str, Told]:
+    def __call__(self, question: Any, seen: Sequence[Any]) -> dict[str, Told]:
         """{part: Told} of the parts that are wrong by themselves and have a name that holds on every draw.
 
-        question: a Question. seen: its draws, as a check has judged them.
+        question: a Question. seen: a SeenDraw for each draw that a check has judged.
         """
         if question.forward is not None:
             return self._derive(question, seen)
@@ -118,8 +109,7 @@ class NamesAtHome:
         """{number: Told} of the sentences that a value unlocks."""
         found = {}
         for digest in digests(question_id, part, seed, value, near=True):
-            locked = self.marks.get(digest[:MARK])
-            if locked is not None:
+            for locked in self.marks.get(digest[:MARK], ()):
                 opened = _xor(locked, digest[MARK : MARK + KEY])
                 number, key = int.from_bytes(opened[:2], "big"), opened[2:]
                 if number < len(self.texts):
@@ -129,8 +119,8 @@ class NamesAtHome:
 
 
 def digests(question_id: str, part: str, seed: int, value: Any, near: bool = False) -> list[bytes]:
-    """The hashes of an answer's projections; with `near` also those of the cells that it is nearly in. [] for what is no
-    array of floats, one number, or zero."""
+    """The hashes of an answer's projections; with `near` also those of the cells that it is nearly in. [] for what is
+    no array of floats, one number, or zero."""
     try:
         array = np.squeeze(np.asarray(value, float))
     except (TypeError, ValueError):
@@ -142,7 +132,7 @@ def digests(question_id: str, part: str, seed: int, value: Any, near: bool = Fal
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(where.encode()).digest()[:8], "big"))
     projected = rng.normal(size=(PROJECTIONS, array.size)) @ array.reshape(-1)
     exponent = np.log2(norm)
-    scales = {int(np.floor(exponent))} | ({int(np.floor(exponent + shift)) for shift in (1e-6, -1e-6)} if near else set())
+    scales = {int(np.floor(exponent + shift)) for shift in ((-1e-6, 0, 1e-6) if near else (0,))}
     found = []
     for scale in scales:
         at = projected / (2.0**scale * GRID)
@@ -162,21 +152,22 @@ def lock(mistakes: Iterable[tuple[str, Told, Mapping[tuple[str, int], Any]]]) ->
     Raises:
         ValueError: there are more than 65,536 mistakes.
     """
-    marks, texts = {}, []
+    marks, texts = [], []
     for question_id, told, answers in mistakes:
-        found = [(digest, value) for (part, seed), value in answers.items() for digest in digests(question_id, part, seed, value)]
+        found = [
+            digest for (part, seed), value in answers.items() for digest in digests(question_id, part, seed, value)
+        ]
         if not found:
             continue
-        secret = hashlib.sha256(b"".join(digest for digest, _ in found)).digest()[: KEY - 2]
+        secret = hashlib.sha256(b"".join(found)).digest()[: KEY - 2]
         text = json.dumps({"name": told.name, "hint": told.hint, "shows": {k: list(v) for k, v in told.shows.items()}})
         number = len(texts)
         if number >= 2**16:
             raise ValueError("more than 65,536 mistakes")
-        for digest, _ in found:
-            marks[digest[:MARK]] = _xor(number.to_bytes(2, "big") + secret, digest[MARK : MARK + KEY])
+        for digest in found:
+            marks.append(digest[:MARK] + _xor(number.to_bytes(2, "big") + secret, digest[MARK : MARK + KEY]))
         texts.append(base64.b64encode(_xor(text.encode(), _stream(secret, len(text.encode())))).decode())
-    ordered = b"".join(mark + marks[mark] for mark in sorted(marks))  # their order says nothing
-    return base64.b64encode(ordered).decode(), texts
+    return base64.b64encode(b"".join(sorted(marks))).decode(), texts  # sorted, so that their order says nothing
 
 
 def _stream(key: bytes, length: int) -> bytes:

@@ -15,7 +15,7 @@ searched for: gradcheck.symptoms says what the numbers show (a factor, a sign, a
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
 from typing import Any
@@ -25,11 +25,11 @@ import numpy as np
 from autograder.faults import LOG
 from autograder.steps import Evaluation, Steps
 
+from .at_home import DERIVED_FROM, Told
 from .derivation import Change, DerivedBank
 from .model import Bank, Entry, Mistake, Named
 from .trace import NotTraceable
 
-DERIVED_FROM = (0, 1)  # the seeds of the draws on which derived mistakes are told apart
 TOLERANCE = 1e-9  # a mistake is named where an answer equals its formula, far closer than a right answer has to come
 Explanation = tuple[Entry, ...]  # the entries whose mistakes were all made; the empty one means no mistake
 
@@ -132,6 +132,31 @@ def entries_of(bank: Bank, question_id: str) -> tuple[Entry, ...]:
         else:
             groups.append(([mistake], answers))
     return tuple(tuple(sorted(group, key=lambda mistake: len(mistake.steps))) for group, _ in groups)
+
+
+def marked_mistakes(bank: Bank, seeds: Sequence[int]) -> Iterator[tuple[str, Told, dict]]:
+    """(question id, Told, {(part, seed): wrong answer}) of each single mistake, for `at_home.lock`.
+
+    A part that is computed from another wrong one is not marked: at home it waits for that one.
+    """
+    for question_id, question in bank.questions.items():
+        if not bank.covers(question_id):
+            continue
+        draws = {seed: bank.graded_draw(question_id, seed) for seed in seeds}
+        right = {seed: bank.answer(question_id, q) for seed, q in draws.items()}
+        for entry in entries_of(bank, question_id):
+            answers, shows = {}, {}
+            for seed, q in draws.items():
+                with np.errstate(all="ignore"):
+                    wrong = bank.answer(question_id, q, entry[0].steps)
+                spoilt = {part.name for part in question.parts if not equal(wrong[part.name], right[seed][part.name])}
+                for part in question.parts:
+                    if part.name in spoilt:
+                        shows.setdefault(part.name, []).append(seed)
+                        if not spoilt.intersection(part.after):
+                            answers[part.name, seed] = wrong[part.name]
+            name = ", or ".join(dict.fromkeys(mistake.home_name or mistake.name for mistake in entry))
+            yield question_id, Told(name, entry[0].hint or entry[0].look, shows), answers
 
 
 def replaced_steps(explanation: Sequence[Entry]) -> Steps | None:

@@ -750,7 +750,7 @@ def _cumsum(a, axis=None, dtype=None, out=None):
     return a.tracer.add(np.cumsum(_plain(a), axis=axis), "cumsum", (a,), {0: pull})
 
 
-def _like(function):
+def _made_like(function):
     def rule(a, *args, **kwargs):
         kwargs.pop("dtype", None)
         made = function(np.asarray(_plain(a), float), *_plain(args), **kwargs)
@@ -784,10 +784,10 @@ RULES = {
     np.where: _where,
     np.clip: _clip,
     np.linalg.norm: _norm,
-    np.zeros_like: _like(np.zeros_like),
-    np.ones_like: _like(np.ones_like),
-    np.empty_like: _like(np.zeros_like),
-    np.full_like: _like(np.full_like),
+    np.zeros_like: _made_like(np.zeros_like),
+    np.ones_like: _made_like(np.ones_like),
+    np.empty_like: _made_like(np.zeros_like),
+    np.full_like: _made_like(np.full_like),
     np.copy: lambda a, **kwargs: a.copy(),
     np.real: lambda a: a,
     np.trace: lambda a, **kwargs: np.sum(np.diagonal(a, **kwargs), axis=-1),

@@ -136,6 +136,21 @@ class PartResult:
 
 
 @dataclass(frozen=True)
+class SeenDraw:
+    """What a check has seen on one draw.
+
+    seed: of the draw. inputs: by name. values: {part: the student's value}. right: {part: what is right}.
+    status: {part: as of PartResult}.
+    """
+
+    seed: int
+    inputs: Values
+    values: Values
+    right: Values
+    status: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Result:
     """A question's verdict: a result for each part, and sentences about the whole."""
 

@@ -25,7 +25,7 @@ from nbgrader.utils import is_grade
 from autograder.assignment.cell_names import formula_cell
 from autograder.faults import LOG
 from autograder.sandbox import protocol
-from autograder.sandbox.bubblewrap import KERNEL, OPEN, Opened, Specs
+from autograder.sandbox.bubblewrap import KERNEL, OPEN, Opened, Specs, graded_files
 from autograder.sandbox.student_code import FAILS_AT_HOME_TOO, kernel_environment, prepare, stops_early
 
 STOPPED = "CellTimeoutError"
@@ -256,7 +256,7 @@ def run(nb, sandbox, timeout, formulas=None):
 
 def _prepare(nb, found, sandbox):
     """Leave out of its cells what cannot run where they are graded: said in the Run's notes and doubts."""
-    own = frozenset(path.stem for path in sandbox.public.glob("*.py"))
+    own = frozenset(path.stem for path in graded_files(sandbox.public))
     runs = [cell.cell_type == "code" and not is_grade(cell) for cell in nb.cells]
     cells = [
         (_called(cell, index), cell.source if run else None)
