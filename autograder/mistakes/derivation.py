@@ -168,7 +168,7 @@ class DerivedBank:
         names = [name for name in self.wanted if f"d{name}" in arrays]
         wrong = {name for name in names if not _equal(arrays[f"d{name}"], np.asarray(right[f"d{name}"], float))}
         found: dict[str, dict[tuple, int]] = {f"d{name}": {} for name in wrong}
-        for key, answer in derived.answers.items() if wrong else ():
+        for key, answer in derived.answers.items() if any(arrays[f"d{name}"].any() for name in names) else ():
             fits = {name for name in names if _equal(arrays[f"d{name}"], answer[name])}
             spoilt = [name for name in names if name not in wrong and name not in fits]
             for name in fits & wrong:
@@ -200,9 +200,7 @@ class DerivedBank:
             held = {
                 key: count
                 for key, count in together.items()
-                if all(
-                    part in each or self._is_harmless(key, part, draw) for each, draw in zip(fits, draws, strict=True)
-                )
+                if all(part in each or self.allows(key, part, draw) for each, draw in zip(fits, draws, strict=True))
             }
             found[part] = self.best(held)
         return found

@@ -41,10 +41,14 @@ MAX_JACOBIAN = 120  # entries of a value whose Jacobian is looked at
 
 @dataclass(frozen=True, eq=False)
 class Factor:
-    """A number that may be too many or too few: how it is called, and its value on this draw."""
+    """A number that may be too many or too few: how it is called, and its value on this draw.
+
+    instead: how another number is called that may stand in its place, where the value is the ratio of the two.
+    """
 
     label: str
     value: float
+    instead: str = ""
 
 
 class Kinds(Sweep):
@@ -135,8 +139,8 @@ class Kinds(Sweep):
                         roots = [math.sqrt(size) for name in self.known for size in np.shape(self.known[name])]
                         for root in dict.fromkeys(roots):
                             if abs(number**2 - round(number**2)) < 1e-9 and abs(root - number) > 1e-9:
-                                label = f"{self._operand(node, k)}, over the root of {root * root:.0f}"
-                                ratios.append(Factor(label, number / root))
+                                ratio = number / root if node.op == "divide" else root / number
+                                ratios.append(Factor(self._operand(node, k), ratio, f"the root of {root * root:.0f}"))
         found += [
             Factor(f"the root of {each.label}", math.sqrt(each.value)) for each in list(found) if "length" in each.label
         ]
@@ -274,6 +278,10 @@ class Kinds(Sweep):
     def _by(self, factor, which, change, rank):
         """A number too many, or too few."""
         look = f"Count where {factor.label} enters on the way back: the forward pass says how often."
+        if factor.instead:
+            words = f"{which} is scaled by {factor.instead} in place of {factor.label}."
+            yield change(("instead", factor.label, factor.instead), rank, words, look, times(factor.value))
+            return
         if factor.label in ("2", "3"):
             few = {"2": "half", "3": "a third"}[factor.label]
             many = {"2": "twice", "3": "three times"}[factor.label]

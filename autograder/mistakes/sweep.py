@@ -257,5 +257,6 @@ def over_axes(axes, by, weight, everything):
 def same(a, b):
     if np.shape(a) != np.shape(b):
         return False
-    size = np.linalg.norm(b)
-    return bool(np.linalg.norm(np.subtract(a, b)) <= SAME * size)
+    with np.errstate(over="ignore"):
+        size, difference = np.linalg.norm(b), np.linalg.norm(np.subtract(a, b))
+    return bool(np.isfinite(size) and difference <= SAME * size)  # of numbers too large to be measured nothing is said

@@ -143,7 +143,10 @@ def trace(forward: Callable, inputs: Mapping[str, Any], wanted: Collection[str])
         raise NotTraceable("what comes out does not depend on the inputs")
     if np.shape(expected) != out.shape or not np.allclose(out.node.value, expected, rtol=1e-9, atol=1e-12):
         raise NotTraceable("the traced forward pass gives another output: does it write into a view of an array?")
-    return Graph(tracer.nodes, {name: given[name].node for name in wanted}, out.node)
+    graph = Graph(tracer.nodes, {name: given[name].node for name in wanted}, out.node)
+    if not any(graph.users[node.index] for node in graph.inputs.values()):
+        raise NotTraceable("what comes out does not depend on the inputs")
+    return graph
 
 
 def _first(value):
