@@ -36,7 +36,7 @@ from .sweep import (
 )
 from .trace import Graph, Node, fold
 
-MAX_JACOBIAN = 120  # entries of a value whose Jacobian is looked at
+MAX_JACOBIAN, MAX_PAIRS = 120, 20  # entries of values whose Jacobian is looked at; pairs of such values, the nearest
 
 
 @dataclass(frozen=True, eq=False)
@@ -825,7 +825,7 @@ class Kinds(Sweep):
                     5,
                     lambda s, v, y: 1.0 - s,
                 ),
-                ("sign", f"You took −1 for 0 in the slope of {text}.", 5, lambda s, v, y: 2.0 * s - 1),
+                ("−1 for 0", f"You took −1 for 0 in the slope of {text}.", 5, lambda s, v, y: 2.0 * s - 1),
                 (
                     "step of the result",
                     f"You took the slope of {text} where its result is positive.",
@@ -1200,63 +1200,58 @@ class Kinds(Sweep):
     def _of_jacobians(self):
         """The diagonal of a Jacobian alone."""
         named = [node for node in self.graph.nodes if node.name and node.index in self.adjoints]
-        tried = 0
-        for upper in named:
-            for lower in named:
-                if (
-                    lower.index >= upper.index
-                    or lower.value.shape != upper.value.shape
-                    or upper.value.size > MAX_JACOBIAN
-                    or upper.value.ndim == 0
-                    or tried >= 20
-                ):
-                    continue
-                jacobian = self._jacobian(upper, lower)
-                diagonal = np.diag(jacobian).reshape(upper.value.shape)
-                if not jacobian.any():
-                    continue
-                tried += 1
-                g = self.adjoints[upper.index]
-                through = (g.reshape(-1) @ jacobian).reshape(lower.value.shape)
-                names = self.label(upper), self.label(lower)
-                if np.count_nonzero(jacobian - np.diag(np.diag(jacobian))) == 0:
-                    yield Change(
-                        ("jacobian", "skipped", self._key(upper), self._key(lower)),
-                        7,
-                        f"You passed the gradient of {names[0]} on to {names[1]} as it is, as if the slope were 1.",
-                        f"Differentiate {names[0]} by {names[1]}, and multiply.",
-                        adjoints={lower.index: lambda total, g=g, through=through: total - through + g},
-                    )
-                    continue
-                kinds = [
-                    (
-                        "diagonal",
-                        5,
-                        f"You took the diagonal of the Jacobian of {names[0]} by {names[1]} alone.",
-                        g * diagonal,
-                    ),
-                    (
-                        "off-diagonal sign",
-                        6,
-                        f"Beside its diagonal the Jacobian of {names[0]} by {names[1]} has the wrong sign.",
-                        2 * g * diagonal - through,
-                    ),
-                    ("skipped", 7, f"You passed the gradient of {names[0]} on to {names[1]} as it is.", g),
-                    (
-                        "transposed",
-                        8,
-                        f"You multiplied by the Jacobian of {names[0]} by {names[1]}, not by its transpose.",
-                        (jacobian @ g.reshape(-1)).reshape(lower.value.shape),
-                    ),
-                ]
-                for kind, rank, what, wrong in kinds:
-                    yield Change(
-                        ("jacobian", kind, self._key(upper), self._key(lower)),
-                        rank,
-                        what,
-                        f"A change of one entry of {names[1]} moves several entries of {names[0]}.",
-                        adjoints={lower.index: lambda total, wrong=wrong, through=through: total - through + wrong},
-                    )
+        near = [
+            (upper, lower)
+            for lower, upper in combinations(named, 2)
+            if lower.value.shape == upper.value.shape and upper.value.ndim > 0 and upper.value.size <= MAX_JACOBIAN
+        ]
+        near.sort(key=lambda pair: named.index(pair[0]) - named.index(pair[1]))
+        for upper, lower in near[:MAX_PAIRS]:
+            jacobian = self._jacobian(upper, lower)
+            diagonal = np.diag(jacobian).reshape(upper.value.shape)
+            if not jacobian.any():
+                continue
+            g = self.adjoints[upper.index]
+            through = (g.reshape(-1) @ jacobian).reshape(lower.value.shape)
+            names = self.label(upper), self.label(lower)
+            if np.count_nonzero(jacobian - np.diag(np.diag(jacobian))) == 0:
+                yield Change(
+                    ("jacobian", "skipped", self._key(upper), self._key(lower)),
+                    7,
+                    f"You passed the gradient of {names[0]} on to {names[1]} as it is, as if the slope were 1.",
+                    f"Differentiate {names[0]} by {names[1]}, and multiply.",
+                    adjoints={lower.index: lambda total, g=g, through=through: total - through + g},
+                )
+                continue
+            kinds = [
+                (
+                    "diagonal",
+                    5,
+                    f"You took the diagonal of the Jacobian of {names[0]} by {names[1]} alone.",
+                    g * diagonal,
+                ),
+                (
+                    "off-diagonal sign",
+                    6,
+                    f"Beside its diagonal the Jacobian of {names[0]} by {names[1]} has the wrong sign.",
+                    2 * g * diagonal - through,
+                ),
+                ("skipped", 7, f"You passed the gradient of {names[0]} on to {names[1]} as it is.", g),
+                (
+                    "transposed",
+                    8,
+                    f"You multiplied by the Jacobian of {names[0]} by {names[1]}, not by its transpose.",
+                    (jacobian @ g.reshape(-1)).reshape(lower.value.shape),
+                ),
+            ]
+            for kind, rank, what, wrong in kinds:
+                yield Change(
+                    ("jacobian", kind, self._key(upper), self._key(lower)),
+                    rank,
+                    what,
+                    f"A change of one entry of {names[1]} moves several entries of {names[0]}.",
+                    adjoints={lower.index: lambda total, wrong=wrong, through=through: total - through + wrong},
+                )
 
     def _jacobian(self, upper, lower):
         key = (upper.index, lower.index)

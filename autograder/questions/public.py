@@ -56,6 +56,8 @@ def ask(question_id, forward, draw, points):
 
     Where forward is layer_forward, students are given it and write layer_backward(dout, cache), which returns a dict:
     the gradient of x under "dx". It is compared with the finite difference of forward, on a random upstream gradient.
+    The mistakes that a wrong one may hold are derived from forward, and told in its names: give each step a line and a
+    name of its own, sizes that all differ, plain NumPy on arrays of floats.
 
     Args:
         question_id: a new id, for check(question_id).
