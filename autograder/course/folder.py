@@ -23,15 +23,17 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from autograder.assignment.load import find_assignment, load_assignment
 from autograder.assignment.model import Assignment
-from autograder.assignment.release import HERE, course_config, find_alembic, generate
-from autograder.course import late_policy
+from autograder.assignment.release import HERE, find_alembic, generate, nbgrader_config
+from autograder.course import course_config
+from autograder.extras import require_extra
 from autograder.grading import versions
 from autograder.sandbox import temporary_folder
+from autograder.sandbox.kernel_environment import find_kernel
 
-PATIENCE = 600  # seconds that SQLite's lock is waited for
-WAITING = "the gradebook is in use by another program; waiting"
+LOCK_TIMEOUT = 600  # seconds that SQLite's lock is waited for
+WAITING_MESSAGE = "the gradebook is in use by another program; waiting"
 
-CONFIG = """# nbgrader's configuration of this course folder: `jupyter lab`, run here, has its Formgrader.
+CONFIG_TEMPLATE = """# nbgrader's configuration of this course folder: `jupyter lab`, run here, has its Formgrader.
 c = get_config()
 c.CourseDirectory.root = {root!r}
 c.CourseDirectory.feedback_directory = {feedback!r}
@@ -92,6 +94,21 @@ class Course:
     @property
     def assignment(self) -> Assignment:
         return load_assignment(self.assignment_folder)
+
+    @property
+    def kernel_folder(self) -> Path:
+        """The folder of the environment that submissions run in, which may be missing."""
+        return find_kernel(self.assignment_folder.parents[1])
+
+    @property
+    def rules_file(self) -> Path:
+        """The course.toml that counts. Raises ValueError where there are two."""
+        return course_config.find_config(self.root, self.assignment_folder.parents[1])
+
+    @property
+    def rules(self) -> course_config.CourseConfig:
+        """What course.toml says now. Raises ValueError, in words for a teacher."""
+        return course_config.read_config(self.rules_file)
 
     @property
     def seed_file(self):
@@ -176,18 +193,18 @@ class Course:
 
     def config(self):
         """nbgrader's configuration of this course."""
-        config = course_config(self.root, self.name)
+        config = nbgrader_config(self.root, self.name)
         config.CourseDirectory.db_url = self.gradebook
         config.CourseDirectory.feedback_directory = str(self.out / "feedback")
         return config
 
     def _config_file(self):
         feedback, seed, release = map(str, (self.out / "feedback", self.seed_file, self.release))
-        places = dict(root=str(self.root), feedback=feedback, seed=seed, release=release)
-        text = CONFIG.format(**places, assignment=str(self.assignment_folder))
+        paths = dict(root=str(self.root), feedback=feedback, seed=seed, release=release)
+        text = CONFIG_TEMPLATE.format(**paths, assignment=str(self.assignment_folder))
         if self.db:
-            words = "a password is never written here; it is read from ~/.pgpass or the variable PGPASSWORD"
-            text += f"c.CourseDirectory.db_url = {without_password(self.db)!r}  # {words}\n"
+            remark = "a password is never written here; it is read from ~/.pgpass or the variable PGPASSWORD"
+            text += f"c.CourseDirectory.db_url = {without_password(self.db)!r}  # {remark}\n"
         return text
 
     def prepare(self):
@@ -199,8 +216,8 @@ class Course:
             ValueError: course.toml holds a mistake, or the gradebook cannot be reached; in words for a teacher.
         """
         self.records.mkdir(parents=True, exist_ok=True)
-        late_policy.write_defaults(self.root)
-        late_policy.read_policy(self.root)  # a mistake in it is said before anything is graded
+        course_config.write_defaults(self.rules_file.parent)
+        _ = self.rules  # a mistake in it is said before anything is graded
         fresh = self.db is None and not (self.root / "gradebook.db").exists()
         known = not fresh and self._has_assignment()
         make_seed(self.seed_file)
@@ -247,6 +264,7 @@ def without_password(url):
 
 
 def _postgresql(url):
+    require_extra("--db postgresql://…", "psycopg2", "postgres")
     try:
         parsed = make_url(url)
         known = parsed.drivername.partition("+")[0] in ("postgresql", "postgres")
@@ -264,7 +282,7 @@ def _postgresql(url):
 def _wait_for(file):
     """Return when no other program holds SQLite's lock on this file, or after PATIENCE; say it when that takes long."""
     begun, said = time.monotonic(), False
-    while file.exists() and time.monotonic() - begun < PATIENCE:
+    while file.exists() and time.monotonic() - begun < LOCK_TIMEOUT:
         try:
             with closing(sqlite3.connect(file, timeout=1, isolation_level=None)) as probe:
                 probe.execute("BEGIN IMMEDIATE")
@@ -274,7 +292,7 @@ def _wait_for(file):
             if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 return  # opening it will say what is the matter
             if not said:
-                print(WAITING, file=sys.stderr, flush=True)
+                print(WAITING_MESSAGE, file=sys.stderr, flush=True)
                 said = True
 
 
@@ -295,7 +313,7 @@ def fingerprint_of(course):
     """One number for all that a grade depends on but the submission and the options: hidden seed, GRADING_VERSION, what
     the assignment asks, packages, and what a repaired formula costs."""
     digest = hashlib.sha256(course.seed_file.read_bytes())
-    digest.update(f"{late_policy.read_policy(course.root).repair_percent}\0{versions.GRADING_VERSION}\0".encode())
+    digest.update(f"{course.rules.formulas.repair_percent}\0{versions.GRADING_VERSION}\0".encode())
     _add_files(digest, (course.assignment_folder,), {".md", ".svg"})
     for path in course.assignment.own.values():
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

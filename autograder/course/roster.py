@@ -76,8 +76,8 @@ def read_roster(path):
         raise ValueError(f"{path} is no CSV file: {error}") from error
     columns = _columns([name.strip().casefold() for name in rows[0]] if rows else [])
     if not set(KEYS) & set(columns):
-        found = ", ".join(name.strip() for name in rows[0]) if rows else "nothing"
-        raise ValueError(f"{path} has no column that identifies a student: login, email, number …; found {found}")
+        headings = ", ".join(name.strip() for name in rows[0]) if rows else "nothing"
+        raise ValueError(f"{path} has no column that identifies a student: login, email, number …; found {headings}")
     students = {}
     for cells in rows[1:]:
         student = _student({name: cells[index].strip() for name, index in columns.items() if index < len(cells)})
@@ -127,8 +127,8 @@ def folded(text):
 
 def spellings(student):
     """The folded forms of a student's name: as it is, and begun at any other word of it ("Last, First Middle")."""
-    words = student.name.replace(",", " ").split()
-    return {folded("".join(words[i:] + words[:i])) for i in range(len(words))} - {""}
+    names = student.name.replace(",", " ").split()
+    return {folded("".join(names[i:] + names[:i])) for i in range(len(names))} - {""}
 
 
 def shown(text):

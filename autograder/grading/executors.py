@@ -1,4 +1,4 @@
-"""Where a batch is graded: processes on this machine, or the workers of a Dask cluster. Both are executors."""
+"""Executors that grade a batch: a pool of processes on this machine, or a Dask cluster's workers."""
 
 import multiprocessing
 import os
@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.connection import wait
 
+from autograder.extras import require_extra
 from autograder.sandbox import temporary_folder  # and no more, so that `begin` can come before all that takes its time
 
-RENEW = 25  # submissions after which a process is replaced by a fresh one
+MAX_TASKS_PER_WORKER = 25  # submissions after which a process is replaced by a fresh one
 CONTEXT = multiprocessing.get_context("forkserver")
-GRADER = "autograder.grading.submission"
+GRADING_MODULE = "autograder.grading.submission"
 
 
 def begin(assignment=None):
@@ -23,29 +24,29 @@ def begin(assignment=None):
     assignment: the assignment's folder; None: each process loads the assignment itself.
     """
     of_assignment = [f"{assignment.parent.name}.{assignment.name}.assignment"] if assignment else []
-    CONTEXT.set_forkserver_preload([GRADER, *of_assignment])
+    CONTEXT.set_forkserver_preload([GRADING_MODULE, *of_assignment])
     # multiprocessing's own socket lies where it is cleared away, whatever becomes of this process
     multiprocessing.current_process()._config["tempdir"] = str(temporary_folder.folder())
     forkserver.ensure_running()
 
 
-class Died(BrokenExecutor):
-    """The process ended before it answered."""
+class WorkerDied(BrokenExecutor):
+    """The worker's process ended before it returned a result."""
 
 
-class Unanswered(TimeoutError):
-    """There was no answer in time."""
+class WorkerTimedOut(TimeoutError):
+    """The worker returned no result in time."""
 
 
-class Processes(Executor):
-    """At most `jobs` processes at a time, each with one call at a time, and each renewed now and then.
+class WorkerPool(Executor):
+    """A pool of at most `jobs` processes, one call each at a time, replaced after MAX_TASKS_PER_WORKER calls.
 
-    A call whose process ends gets Died. One that has no answer after `patience` seconds gets Unanswered, and its
-    process is killed. All others go on. When this process is gone, however it went, they end too.
+    A call whose process ends raises WorkerDied. A call without a result after `timeout` seconds raises WorkerTimedOut,
+    and its process is killed. The other calls continue. When this process ends, for whatever reason, the workers end.
     """
 
-    def __init__(self, jobs, patience):
-        self._patience = patience
+    def __init__(self, jobs, timeout):
+        self._timeout = timeout
         self._threads = ThreadPoolExecutor(jobs)  # a thread waits for a process
         self._idle, self._busy = [], set()
         begin()
@@ -60,19 +61,19 @@ class Processes(Executor):
         worker = self._worker()
         self._busy.add(worker)
         try:
-            answered, value = worker.ask(call, self._patience)
+            answered, value = worker.ask(call, self._timeout)
         except BaseException:
             worker.kill()
             raise
         finally:
             self._busy.discard(worker)
-        if worker.asked < RENEW:
+        if worker.tasks < MAX_TASKS_PER_WORKER:
             self._idle.append(worker)
         else:
             worker.close()
         if not answered:
-            words, text = value
-            error = RuntimeError(words)
+            message, text = value
+            error = RuntimeError(message)
             error.add_note(text)
             raise error
         return value
@@ -94,22 +95,22 @@ class Processes(Executor):
 
 
 class _Worker:
-    """A process, and this end of the pipe to it."""
+    """A worker process, and the local end of the pipe to it."""
 
     _one = threading.Lock()  # starting one looks at them all, and an exit status can be read once
 
     def __init__(self):
-        self.asked = 0
+        self.tasks = 0
         self._pipe, theirs = CONTEXT.Pipe()
         self._process = CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
         with self._one:
             self._process.start()
         theirs.close()
 
-    def ask(self, call, patience):
-        self.asked += 1
+    def ask(self, call, timeout):
+        self.tasks += 1
         late = threading.Event()
-        watch = threading.Timer(patience, lambda: (late.set(), self.kill()))
+        watch = threading.Timer(timeout, lambda: (late.set(), self.kill()))
         watch.daemon = True
         watch.start()
         try:
@@ -119,8 +120,8 @@ class _Worker:
             with self._one:
                 self._process.join()
             if late.is_set():
-                raise Unanswered(f"no answer in {patience:g} s; its process was ended") from error
-            raise Died(f"the grader's own process ended (exit status {self._process.exitcode})") from error
+                raise WorkerTimedOut(f"no answer in {timeout:g} s; its process was ended") from error
+            raise WorkerDied(f"the grader's own process ended (exit status {self._process.exitcode})") from error
         finally:
             watch.cancel()
 
@@ -135,7 +136,7 @@ class _Worker:
 
 
 def _serve(pipe):
-    """A process's life: answer calls until the pipe is closed."""
+    """The worker's main loop: answer calls until the pipe is closed."""
     os.setsid()  # Ctrl-C is for the one that started it
     quietly()
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -157,7 +158,7 @@ def _end_with_parent():
 
 
 def quietly():
-    """Without SQLAlchemy 2's warnings of nbgrader's own making."""
+    """Suppress the warnings that nbgrader's own code causes in SQLAlchemy 2."""
     warnings.filterwarnings("ignore", category=Warning, module="nbgrader")
 
 
@@ -169,8 +170,10 @@ def dask(address, course, fingerprint, sandbox):
     hold this version of the grader, and run one call at a time, each in a process of its own.
 
     Raises:
-        ValueError: there is no scheduler, or its workers are not like that; in words for a teacher.
+        ValueError: Dask is not installed, there is no scheduler, or its workers are not like that; in words for a
+            teacher.
     """
+    require_extra("--dask", "distributed", "dask")
     from distributed import Client
 
     from autograder.course.folder import sources_digest
@@ -182,16 +185,16 @@ def dask(address, course, fingerprint, sandbox):
     with client:
         workers = client.scheduler_info(n_workers=-1)["workers"]
         if not workers:
-            raise ValueError(f"The Dask scheduler at {address} has no workers. Start them:  {START} {address}")
+            raise ValueError(f"The Dask scheduler at {address} has no workers. Start them:  {DASK_COMMAND} {address}")
         several = [name for name, worker in workers.items() if worker["nthreads"] != 1]
         if several:
             raise ValueError(
-                f"A worker grades one submission at a time, but {several[0]} has threads: {START} {address}"
+                f"A worker grades one submission at a time, but {several[0]} has threads: {DASK_COMMAND} {address}"
             )
-        found = client.run(_lacks, course, fingerprint, sources_digest(course), sandbox)
-        lacks = {name: why for name, why in found.items() if why}
-        if lacks:
-            raise ValueError("\n".join(f"Dask worker {name}: {why}" for name, why in lacks.items()))
+        answers = client.run(_worker_problem, course, fingerprint, sources_digest(course), sandbox)
+        problems = {name: why for name, why in answers.items() if why}
+        if problems:
+            raise ValueError("\n".join(f"Dask worker {name}: {why}" for name, why in problems.items()))
         executor = client.get_executor(pure=False)
         try:
             yield executor
@@ -199,10 +202,10 @@ def dask(address, course, fingerprint, sandbox):
             executor.shutdown(wait=False)
 
 
-START = "dask worker --nthreads 1"
+DASK_COMMAND = "dask worker --nthreads 1"
 
 
-def _lacks(course, fingerprint, sources, sandbox):
+def _worker_problem(course, fingerprint, sources, sandbox):
     """What a worker lacks, in words, or "". Runs there."""
     from autograder.course.folder import fingerprint_of, sources_digest
     from autograder.sandbox.bubblewrap import require
@@ -210,7 +213,7 @@ def _lacks(course, fingerprint, sources, sandbox):
     try:
         if (fingerprint_of(course), sources_digest(course)) != (fingerprint, sources):
             return "it holds another version of the grader or of its packages"
-        require(sandbox)
+        require(sandbox, course.kernel_folder)
     except OSError as error:
         return f"it does not see the course folder ({error}); all must share a file system"
     except ValueError as error:

@@ -11,25 +11,25 @@ import warnings
 from dataclasses import dataclass, replace
 
 from autograder.assignment.cell_names import formula_cell, formula_of
-from autograder.assignment.release import PUBLIC
+from autograder.assignment.release import PUBLIC_SEED
 from autograder.faults import LOG
-from autograder.formula.tokens import MAX_CHARACTERS as LENGTH
+from autograder.formula.tokens import MAX_CHARACTERS as MAX_FORMULA_CHARACTERS
 from autograder.formula.verdict import FormulaVerdict
-from autograder.report import formula_html, place
+from autograder.report import equation_reference, formula_html
 from autograder.reports.safe_markdown import mathml
 from autograder.source_code import parse as parse_source
 
-SHOWN = 2_000  # characters of a formula's source in the feedback
-WORDS, NAME = 1_000, 200  # characters of a sentence, and of a name in it
-MAX_SOURCE = 4 * LENGTH  # characters of a cell that is read for its formula
-NONE = "There is no formula."
+MAX_SHOWN_CHARACTERS = 2_000  # characters of a formula's source in the feedback
+MAX_SENTENCE_CHARACTERS, MAX_NAME_CHARACTERS = 1_000, 200  # characters of a sentence, and of a name in it
+MAX_SOURCE_CHARACTERS = 4 * MAX_FORMULA_CHARACTERS  # characters of a cell that is read for its formula
+NO_FORMULA = "There is no formula."
 
 
-def received(door):
-    """The string that came through a formula's door, or None where none did, whatever did."""
+def received(channel):
+    """The string that was sent through a formula's channel, or None where none or something else was sent."""
     try:
-        found = json.loads(door.told())["formula"]
-        return found[: LENGTH + 1] if type(found) is str else None
+        formula = json.loads(channel.receive_formula())["formula"]
+        return formula[: MAX_FORMULA_CHARACTERS + 1] if type(formula) is str else None
     except Exception:  # whatever a hostile kernel sends
         LOG.info("what came in place of a formula could not be read", exc_info=True)
         return None
@@ -48,20 +48,20 @@ class Taken:
     why: str = ""
 
 
-def taken(question_id, door, notebook, run, known):
-    """The formula of one question: what the run has sent through its door; else the string that stands in its cell.
+def taken(question_id, channel, notebook, run, known):
+    """The formula of one question: what the run has sent through its channel; else the string in its cell.
 
     Args:
         question_id: "2-2 beta, written".
-        door: the Door of its check, or None.
+        channel: the Channel of its check, or None.
         notebook: as it was run. run: the Run that came of it.
         known: the ids of all questions that ask for formulas.
     """
-    latex = received(door)
+    latex = received(channel)
     if latex and latex.strip():
         return Taken(latex)
     question = formula_of(question_id)
-    name, reason = formula_cell(question), run.lost
+    name, reason = formula_cell(question), run.aborted_reason
     source = None
     for cell, outputs in zip(notebook.cells, run.outputs, strict=True):
         if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade_id") == name:
@@ -72,7 +72,10 @@ def taken(question_id, door, notebook, run, known):
     )
     reason = reason or "no cell that ran before its check has made it"
     if latex:
-        return Taken(latex[: LENGTH + 1], note=f"the formula of {question} was read from its cell's source: {reason}")
+        return Taken(
+            latex[: MAX_FORMULA_CHARACTERS + 1],
+            note=f"the formula of {question} was read from its cell's source: {reason}",
+        )
     if source is None or is_unanswered(source):
         return Taken(None)
     return Taken(None, why=f"its cell is not empty, but no formula came of it: {reason}")
@@ -93,7 +96,7 @@ def _error(outputs):
 
 def _tree(source):
     """A cell's source as a syntax tree without its magic lines, or None where it cannot be read."""
-    if len(source) > MAX_SOURCE:
+    if len(source) > MAX_SOURCE_CHARACTERS:
         return None
     try:
         with warnings.catch_warnings():
@@ -123,13 +126,13 @@ def literal(source, question, known=None):
         questions that ask for formulas.
     """
     tree = _tree(source)
-    found = None
+    result = None
     for named, latex in _formulas_in(tree) if tree else ():
         named = named and formula_of(named.strip())
         ours = named == question or (known is not None and named not in map(formula_of, known))
         if ours and latex.strip():
-            found = latex
-    return found
+            result = latex
+    return result
 
 
 def is_unanswered(source):
@@ -142,7 +145,7 @@ def is_unanswered(source):
     return bool(only) and not only[-1][1].strip()
 
 
-def look(formulas, question_id, latex, why=""):
+def grade_public(formulas, question_id, latex, why=""):
     """The verdict on the public draws, which may be shown with all its numbers.
 
     Args:
@@ -151,12 +154,16 @@ def look(formulas, question_id, latex, why=""):
         latex: what was written, or None. why: why there is no string, or "".
     """
     if latex is None:
-        words = f"It could not be read: {visible(why)[:WORDS]}. A person will look at it." if why else NONE
-        return FormulaVerdict(question_id, "unread", words=(words,))
-    return _bounded(formulas.judge(question_id, latex, PUBLIC))
+        message = (
+            f"It could not be read: {visible(why)[:MAX_SENTENCE_CHARACTERS]}. A person will look at it."
+            if why
+            else NO_FORMULA
+        )
+        return FormulaVerdict(question_id, "unread", words=(message,))
+    return _bounded(formulas.judge(question_id, latex, PUBLIC_SEED))
 
 
-def judge(formulas, question_id, latex, seen, seed):
+def grade_hidden(formulas, question_id, latex, seen, seed):
     """The verdict on hidden draws, with the numbers and words of the public ones that `look` has seen."""
     if seen.verdict == "unread":
         return seen
@@ -175,10 +182,15 @@ def share(verdict, repair_percent):
 def shown(assignment, question_id, verdict, latex, points):
     """What a student reads, as HTML."""
     names = [entry.split(", or ")[0] for entry in (verdict.name or "").split("; and ")]
-    places = [place(mistake.equation) for name in names for mistake in assignment.mistakes if mistake.name == name]
+    references = [
+        equation_reference(mistake.equation)
+        for name in names
+        for mistake in assignment.mistakes
+        if mistake.name == name
+    ]
     source = visible(latex or "")
-    source = source if len(source) <= SHOWN else f"{source[:SHOWN]} …"
-    return formula_html(question_id, verdict, source, points, assignment.written[question_id], mathml, places)
+    source = source if len(source) <= MAX_SHOWN_CHARACTERS else f"{source[:MAX_SHOWN_CHARACTERS]} …"
+    return formula_html(question_id, verdict, source, points, assignment.written[question_id], mathml, references)
 
 
 def visible(text):
@@ -190,8 +202,8 @@ def _bounded(verdict):
     """A verdict whose texts can be kept and shown anywhere."""
     return replace(
         verdict,
-        words=tuple(visible(words)[:WORDS] for words in verdict.words),
-        repair=verdict.repair and visible(verdict.repair)[:WORDS],
+        words=tuple(visible(words)[:MAX_SENTENCE_CHARACTERS] for words in verdict.words),
+        repair=verdict.repair and visible(verdict.repair)[:MAX_SENTENCE_CHARACTERS],
         typeset=visible(verdict.typeset),
-        shapes=tuple((visible(name)[:NAME], shape) for name, shape in verdict.shapes),
+        shapes=tuple((visible(name)[:MAX_NAME_CHARACTERS], shape) for name, shape in verdict.shapes),
     )

@@ -1,9 +1,9 @@
-"""nbgrader's step of execution, with the verdict out of the student's reach.
+"""Replaces nbgrader's execution step: the verdict is reached in this process, not in the student's.
 
-First a notebook's cells are run in the sandbox, and what they print is kept: no hidden input has been seen yet. A grade
-cell never runs: nbgrader has restored its source from the gradebook, so the question's id in it can be trusted, and the
-question is judged in this process. The copy of the kernel that waits behind the cell's door is asked to call a function
-on arrays, and nobody is shown anything but the verdict on its answer.
+A notebook's cells are run in the sandbox first, and their outputs are kept; no hidden input exists by then. Grade cells
+are never run: their source is the released one, so the question's id in it can be trusted. For each of them a fork of
+the kernel, which holds what the student's cells have defined, calls the student's functions on arrays. The grader
+compares what they return, and only the verdict is shown.
 """
 
 import builtins
@@ -22,18 +22,19 @@ from traitlets import Float, Unicode
 
 from autograder.assignment.cell_names import formula_of
 from autograder.assignment.load import find_assignment, load_assignment
-from autograder.course import late_policy
+from autograder.course import course_config
 from autograder.faults import LOG, guarded
 from autograder.grading import formula_grading
 from autograder.mistakes.diagnosis import diagnose
 from autograder.questions import numeric
 from autograder.questions.model import Answer
-from autograder.questions.private import judge, look, looks_numeric, watched
+from autograder.questions.private import grade_hidden, grade_public, looks_numeric, watched
 from autograder.report import html
 from autograder.sandbox import protocol
 from autograder.sandbox.bubblewrap import Sandbox
+from autograder.sandbox.kernel_environment import find_kernel
 from autograder.sandbox.notebook_runner import run
-from autograder.sandbox.sanitize import clean_notebook
+from autograder.sandbox.sanitize import sanitize_notebook
 from autograder.source_code import parse as parse_source
 
 KNOWN_ERRORS = {
@@ -44,7 +45,7 @@ NOT_GRADED = "NotGraded"  # of a grade cell's output, where a fault of ours left
 
 
 def run_cells(nb, sandbox, timeout, assignment):
-    """A notebook's cells, run as `cells.run` does; a grade cell's source says whether a formula is asked."""
+    """Run a notebook's cells with `notebook_runner.run`; a grade cell's source says whether it asks for a formula."""
     formulas = {}
     for cell in nb.cells:
         if cell.cell_type == "code" and utils.is_grade(cell):
@@ -54,32 +55,42 @@ def run_cells(nb, sandbox, timeout, assignment):
     return run(nb, sandbox, timeout, formulas)
 
 
-def look_at(nb, found, timeout, assignment):
-    """Judge a notebook on the public draws. Only after this, for all of a student's notebooks, come the hidden ones.
+def grade_public_draws(nb, run, timeout, assignment):
+    """Grade a notebook on the public draws, before any hidden draw exists for one of the student's notebooks.
 
-    A question whose public half fails by a fault of ours is not in `found.seen` afterwards.
+    A question whose public half fails through a fault of ours is not in `run.seen` afterwards.
     """
     for cell in nb.cells:
         if cell.cell_type == "code" and utils.is_grade(cell):
             name = cell.metadata.nbgrader["grade_id"]
             seen = guarded(
-                f"{name} could not be judged on the public draws", _look_at, nb, cell, name, found, timeout, assignment
+                f"{name} could not be judged on the public draws",
+                _grade_public,
+                nb,
+                cell,
+                name,
+                run,
+                timeout,
+                assignment,
             )
             if seen:
-                found.seen[name] = seen
+                run.seen[name] = seen
 
 
-def _look_at(nb, cell, name, found, timeout, assignment):
+def _grade_public(nb, cell, name, run, timeout, assignment):
     question_id, begun = question_of(cell.source, assignment.known), time.monotonic()
     if question_id in assignment.written:
-        taken = formula_grading.taken(question_id, found.doors.get(name), nb, found, assignment.written)
-        came, seen = taken.latex, formula_grading.look(assignment.formulas, question_id, taken.latex, taken.why)
-        found.notes += [taken.note] if taken.note else []
-        found.needs += [f"{question_id}: {taken.why}"] if taken.why else []
+        taken = formula_grading.taken(question_id, run.channels.get(name), nb, run, assignment.written)
+        answer, result = (
+            taken.latex,
+            formula_grading.grade_public(assignment.formulas, question_id, taken.latex, taken.why),
+        )
+        run.repairs += [taken.note] if taken.note else []
+        run.needs_attention += [f"{question_id}: {taken.why}"] if taken.why else []
     else:
-        came = Functions(found, name, timeout)
-        seen = look(assignment.graded, question_id, came.call)
-    return came, seen, time.monotonic() - begun
+        answer = StudentFunctions(run, name, timeout)
+        result = grade_public(assignment.graded, question_id, answer.call)
+    return answer, result, time.monotonic() - begun
 
 
 def score_of(cell):
@@ -102,7 +113,7 @@ class SaveGrades(SaveAutoGrades):
 
 
 class TrustedExecute(NbGraderPreprocessor):
-    """Judge a submission's grade cells here, after its other cells were run in a sandbox.
+    """Grade a submission's grade cells in this process, after its other cells were run in a sandbox.
 
     unread: {notebook: why it could not be read}, of notebooks that are judged as empty without a kernel.
     runs: {notebook: Run}, of notebooks whose cells have been run already; others are run in a sandbox of their own.
@@ -121,16 +132,21 @@ class TrustedExecute(NbGraderPreprocessor):
 
     @cached_property
     def assignment(self):
-        """The Assignment; course folders of before do not name its folder."""
-        return load_assignment(Path(self.assignment_folder) if self.assignment_folder else find_assignment())
+        """The Assignment."""
+        return load_assignment(self._assignment_folder())
+
+    def _assignment_folder(self):
+        """The assignment's folder, which course folders of before do not name."""
+        return Path(self.assignment_folder) if self.assignment_folder else find_assignment()
 
     @cached_property
-    def policy(self):
-        """The course's rules."""
-        return late_policy.read_policy(Path(self.seed_file).parent)
+    def rules(self):
+        """What the course's course.toml says, a CourseConfig."""
+        folder = self._assignment_folder().parents[1]
+        return course_config.read_config(course_config.find_config(Path(self.seed_file).parent, folder))
 
     def preprocess(self, nb, resources):
-        """Put each cell's outputs in their place, and judge the grade cells.
+        """Copy the sandbox's outputs into the notebook, then grade the check cells.
 
         Raises:
             NoSandbox: the notebook has not been run, and there is no sandbox to run it in.
@@ -141,50 +157,51 @@ class TrustedExecute(NbGraderPreprocessor):
             self.reports[name] = ({}, [])
             return _not_read(nb, self.unread[name]), resources
         if name in self.runs:
-            self._judge_all(nb, name, self.runs[name])
+            self._grade_cells(nb, name, self.runs[name])
         else:
+            kernel = find_kernel(self._assignment_folder().parents[1])
             with (
-                Sandbox(self.public_folder, kind=self.sandbox) as sandbox,
-                closing(run_cells(nb, sandbox, self.timeout, self.assignment)) as found,
+                Sandbox(self.public_folder, kind=self.sandbox, kernel=kernel) as sandbox,
+                closing(run_cells(nb, sandbox, self.timeout, self.assignment)) as run,
             ):
-                look_at(nb, found, self.timeout, self.assignment)
-                self._judge_all(nb, name, found)
+                grade_public_draws(nb, run, self.timeout, self.assignment)
+                self._grade_cells(nb, name, run)
         return nb, resources
 
-    def _judge_all(self, nb, name, found):
-        self.run, self.needs = found, found.needs
+    def _grade_cells(self, nb, name, run):
+        self.run, self.needs_attention = run, run.needs_attention
         self.sources = [cell.source for cell in nb.cells if cell.cell_type == "code"]
-        self.reports[name] = (self.judgements, self.needs)
-        fitting = len(found.outputs) == len(nb.cells)
+        self.reports[name] = (self.judgements, self.needs_attention)
+        fitting = len(run.outputs) == len(nb.cells)
         for index, cell in enumerate(nb.cells):
             if cell.cell_type != "code":
                 continue
             if utils.is_grade(cell):
-                guarded(f"{cell.metadata.nbgrader['grade_id']} could not be judged", self._judge, cell)
+                guarded(f"{cell.metadata.nbgrader['grade_id']} could not be judged", self._grade_cell, cell)
             else:
-                cell.outputs = (found.outputs[index] if fitting else None) or []
-        clean_notebook(nb)
+                cell.outputs = (run.outputs[index] if fitting else None) or []
+        sanitize_notebook(nb)
 
-    def _judge(self, cell):
+    def _grade_cell(self, cell):
         name, maximum = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
-        words = "Not graded: the autograder failed here, through no fault of yours. A person will look at it."
-        cell.outputs = [new_output("error", ename=NOT_GRADED, evalue="", traceback=[words])]
+        message = "Not graded: the autograder failed here, through no fault of yours. A person will look at it."
+        cell.outputs = [new_output("error", ename=NOT_GRADED, evalue="", traceback=[message])]
         if name not in self.run.seen:
             return  # which has been logged
         question_id, begun = question_of(cell.source, self.assignment.known), time.monotonic()
         functions, seen, looked = self.run.seen[name]
         seed = int(Path(self.seed_file).read_text())
         if question_id in self.assignment.written:
-            verdict = formula_grading.judge(self.assignment.formulas, question_id, functions, seen, seed)
-            self._judged_formula(cell, question_id, verdict, functions, looked + time.monotonic() - begun)
+            verdict = formula_grading.grade_hidden(self.assignment.formulas, question_id, functions, seen, seed)
+            self._save_formula(cell, question_id, verdict, functions, looked + time.monotonic() - begun)
             return
         naming = partial(diagnose, self.assignment.naming)
-        judgement = judge(self.assignment.graded, question_id, functions.call, seed, diagnose=naming, seen=seen)
+        judgement = grade_hidden(self.assignment.graded, question_id, functions.call, seed, diagnose=naming, seen=seen)
         result = judgement.result
         if result.points:
             unmeasured = f"{name}: its cost could not be measured"
             right = result.points == result.maximum
-            self.needs += guarded(
+            self.needs_attention += guarded(
                 unmeasured, partial(self._numeric, right=right), question_id, functions, seed, otherwise=[]
             )
         points = maximum * result.points / result.maximum
@@ -207,23 +224,23 @@ class TrustedExecute(NbGraderPreprocessor):
 
     def _numeric(self, question_id, functions, seed, right):
         """Sentences on a function that may differentiate numerically, for a person: its points stand."""
-        found = []
+        signs_found = []
         graded, cost = self.assignment.graded, self.assignment.graded.cost
         for wanted, counts in functions.watch(graded, question_id, seed):
             signs = [numeric.seen_while_running(counts), numeric.said_by_the_source(self.sources, wanted)]
             if signs := [sign for sign in signs if sign]:
-                found.append(f"{wanted} may differentiate numerically: {'; '.join(signs)}")
-        if cost and question_id == cost.question and not found:
-            found += filter(None, [looks_numeric(graded, functions.call, seed, right=right)])
-        return [f"{words} (its points stand)" for words in found]
+                signs_found.append(f"{wanted} may differentiate numerically: {'; '.join(signs)}")
+        if cost and question_id == cost.question and not signs_found:
+            signs_found += filter(None, [looks_numeric(graded, functions.call, seed, right=right)])
+        return [f"{message} (its points stand)" for message in signs_found]
 
-    def _judged_formula(self, cell, question_id, verdict, latex, seconds):
+    def _save_formula(self, cell, question_id, verdict, latex, seconds):
         name, maximum = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
-        points = maximum * formula_grading.share(verdict, self.policy.repair_percent)
+        points = maximum * formula_grading.share(verdict, self.rules.formulas.repair_percent)
         if points and (numbers := numeric.unusual_numbers(latex)):
             numbers = ", ".join(formula_grading.visible(number)[:20] for number in numbers[:3])
-            words = f"{question_id}: the formula holds {numbers}, as a difference quotient does"
-            self.needs.append(f"{words} (its points stand)")
+            message = f"{question_id}: the formula holds {numbers}, as a difference quotient does"
+            self.needs_attention.append(f"{message} (its points stand)")
         cell.outputs = [
             _shown(name, points, formula_grading.shown, self.assignment, question_id, verdict, latex, points)
         ]
@@ -234,21 +251,21 @@ class TrustedExecute(NbGraderPreprocessor):
         self.judgements[name] = whole | {"public_seed": None, "errors": [], "seconds": round(seconds, 3)}
 
 
-class Functions:
-    """A student's functions, as one question's cells have defined them: behind the question's door."""
+class StudentFunctions:
+    """A student's functions as the cells before one grade cell have defined them, called through its channel."""
 
-    def __init__(self, found, name, timeout):
-        self.needs, self.timeout = found.needs, timeout
-        self.door, self.closed, self.stopped = found.doors.get(name), found.lost, set()
+    def __init__(self, run, name, timeout):
+        self.needs_attention, self.timeout = run.needs_attention, timeout
+        self.channel, self.closed, self.stopped = run.channels.get(name), run.aborted_reason, set()
 
     def call(self, name, given):
-        """Call a function; `look` and `judge` ask for this. Whatever comes of it is an Answer."""
+        """Call a function on arguments, for `grade_public` and `grade_hidden`. Never raises: failures are Answers."""
         if name in self.stopped:
             return Answer(error=f"was stopped after {self.timeout:g} s")
-        if self.door is None:
+        if self.channel is None:
             return Answer(error=f"could not be called: {self.closed}")
         try:
-            reply = self.door.ask(name, protocol.pack(tuple(given)), self.timeout)
+            reply = self.channel.ask(name, protocol.pack(tuple(given)), self.timeout)
         except TimeoutError:
             self._stop(name)
             self._shut(f"{name} took longer than {self.timeout:g} s and did not stop when told to")
@@ -257,7 +274,7 @@ class Functions:
             self._shut(f"what came from {name} could not be read")
             return Answer(error="returned what cannot be read")
         if reply is None:
-            self._shut(self.door.ended or self.closed or f"the kernel ended itself in {name}")
+            self._shut(self.channel.ended or self.closed or f"the kernel ended itself in {name}")
             return self.call(name, given)
         answer = _answer(reply)
         if answer.error == STOPPED:
@@ -274,28 +291,30 @@ class Functions:
         ]
 
     def _counts(self, name, given):
-        if self.door is None or name in self.stopped:  # which has been told
+        if self.channel is None or name in self.stopped:  # which has been told
             return {}
         try:
-            reply = json.loads(self.door.ask(name, protocol.pack(given), self.timeout, watch=True))
+            reply = json.loads(self.channel.ask(name, protocol.pack(given), self.timeout, watch=True))
             if {"error", "absent", "unsendable"} & reply.keys():  # without a watch too
                 return {}
             return {key: int(reply["watch"][key]) for key in ("moved", "of", "complex", "off", "differs")}
         except Exception:  # whatever a hostile kernel sends, or its silence: what it sends later answers nothing
             LOG.info(f"the watch of {name} could not be read", exc_info=True)
-            self.door.close()
-            self.door, self.closed = None, "it could not be watched"
+            self.channel.close()
+            self.channel, self.closed = None, "it could not be watched"
             return {"off": 1}
 
     def _stop(self, name):
         self.stopped.add(name)
-        self.needs.append(f"{name} took longer than {self.timeout:g} s and was stopped (the other functions count)")
+        self.needs_attention.append(
+            f"{name} took longer than {self.timeout:g} s and was stopped (the other functions count)"
+        )
 
     def _shut(self, why):
-        self.door.close()
-        self.door, self.closed = None, why
-        if not any(why in need for need in self.needs):
-            self.needs.append(f"{why} (the other questions count)")
+        self.channel.close()
+        self.channel, self.closed = None, why
+        if not any(why in need for need in self.needs_attention):
+            self.needs_attention.append(f"{why} (the other questions count)")
 
 
 def question_of(source, known):
@@ -317,8 +336,8 @@ def question_of(source, known):
 def _shown(name, points, render, *args):
     """A grade cell's output: its points, and what `render` makes of the verdict; without it the points stand."""
     page = guarded(f"{name}: its verdict could not be shown", render, *args)
-    words = "The points stand. What they are for could not be shown, through no fault of yours."
-    page = page or f"<p><b>{points:g} points.</b> {words}</p>"
+    message = "The points stand. What they are for could not be shown, through no fault of yours."
+    page = page or f"<p><b>{points:g} points.</b> {message}</p>"
     return new_output("execute_result", {"text/plain": repr(points), "text/html": page})
 
 
@@ -330,8 +349,8 @@ def _number(value):
 def _not_read(notebook, why):
     for cell in notebook.cells:
         if cell.cell_type == "code" and utils.is_grade(cell):
-            words = f"<p>This notebook could not be read: {escape(why)}. Nothing of it was graded yet.</p>"
-            cell.outputs = [new_output("execute_result", {"text/plain": "0.0", "text/html": words})]
+            message = f"<p>This notebook could not be read: {escape(why)}. Nothing of it was graded yet.</p>"
+            cell.outputs = [new_output("execute_result", {"text/plain": "0.0", "text/html": message})]
     return notebook
 
 
@@ -346,9 +365,9 @@ def _answer(text):
         if "unsendable" in reply:
             return Answer(error="returned what is no number, array, tuple or dict of them: only these can be judged")
         if "error" in reply:
-            kind, words, place = reply["error"]
+            kind, text, line = reply["error"]
             kind = kind if kind in KNOWN_ERRORS else "an exception of its own"
-            return Answer(error=f"raised {kind}: {str(words)[:500]} ({str(place)[:100]})")
+            return Answer(error=f"raised {kind}: {str(text)[:500]} ({str(line)[:100]})")
         return Answer(*(protocol.unpack(reply[part]) for part in ("value", "again", "after")))
     except Exception:  # whatever a hostile kernel sends
         LOG.info("an answer of the kernel's could not be read", exc_info=True)

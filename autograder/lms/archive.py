@@ -1,7 +1,7 @@
-"""The files of a download, a folder or a zip file, read with suspicion.
+"""The files of an untrusted download, a folder or a zip file.
 
-What lies in it was named and written by strangers. A name is never used as a path, no link is followed, and a file is
-read only when it is asked for, and no further than LARGEST.
+Names and contents come from strangers. A name is never used as a path, no link is followed, and a file is
+read only when it is asked for, and no further than MAX_FILE_BYTES.
 """
 
 import contextlib
@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from autograder.course.roster import shown
-from autograder.grading.notebook_file import MAX_FILE_BYTES as LARGEST
+from autograder.grading.notebook_file import MAX_FILE_BYTES as MAX_FILE_BYTES
 
-MOST = 100_000  # entries of a zip file
-DEEPEST = 20  # folders in each other
+MAX_ENTRIES = 100_000  # entries of a zip file
+MAX_DEPTH = 20  # folders in each other
 UNREADABLE = (OSError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
 
 @dataclass(frozen=True)
 class File:
     """place: where it lies in the download. age: when it was written, as a number that grows. read: its first
-    LARGEST + 1 bytes; raises one of UNREADABLE."""
+    MAX_FILE_BYTES + 1 bytes; raises one of UNREADABLE."""
 
     place: PurePosixPath
     age: float
@@ -50,8 +50,10 @@ def opened(download):
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise ValueError(f"{download} is no folder and no zip file ({error}).") from error
     with archive:
-        if len(archive.infolist()) > MOST:
-            raise ValueError(f"{download} has {len(archive.infolist()):,} entries; at most {MOST:,} are looked at.")
+        if len(archive.infolist()) > MAX_ENTRIES:
+            raise ValueError(
+                f"{download} has {len(archive.infolist()):,} entries; at most {MAX_ENTRIES:,} are looked at."
+            )
         yield list(_of_zip(archive, left)), left
 
 
@@ -77,7 +79,7 @@ def _of_folder(folder, inner, left):
 def _read_path(path):
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
-        return file.read(LARGEST + 1)
+        return file.read(MAX_FILE_BYTES + 1)
 
 
 def _of_zip(archive, left):
@@ -93,7 +95,7 @@ def _of_zip(archive, left):
         if any(map(_litter, parts)):
             continue
         place = PurePosixPath(*parts)
-        if max(map(len, parts)) > 255 or len(parts) > DEEPEST:
+        if max(map(len, parts)) > 255 or len(parts) > MAX_DEPTH:
             left.append(f"{quoted(name[:100])}… has too long a name; it was left there")
         elif info.is_dir():
             _folder(place, left)
@@ -108,7 +110,7 @@ def _read_entry(archive, info):
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise ValueError("compressed in an unusual way")
     with archive.open(info) as file:
-        return file.read(LARGEST + 1)
+        return file.read(MAX_FILE_BYTES + 1)
 
 
 def _litter(name):
@@ -118,9 +120,9 @@ def _litter(name):
 def _folder(place, left):
     if place.suffix == ".ipynb":
         left.append(f"{quoted(place)} is a folder, no notebook")
-    if len(place.parts) >= DEEPEST:
+    if len(place.parts) >= MAX_DEPTH:
         left.append(f"{quoted(place)} lies too deep; it was not looked into")
-    return len(place.parts) < DEEPEST
+    return len(place.parts) < MAX_DEPTH
 
 
 def quoted(name):

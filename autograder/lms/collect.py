@@ -27,14 +27,14 @@ from autograder.assignment.model import Assignment
 from autograder.assignment.release import source_notebooks
 from autograder.course.late_policy import moment
 from autograder.course.roster import folded, shown, spellings
-from autograder.grading.notebook_file import MAX_FILE_BYTES as LARGEST
+from autograder.grading.notebook_file import MAX_FILE_BYTES as MAX_FILE_BYTES
 from autograder.lms.archive import UNREADABLE, opened, quoted
 
-MOST = 50  # files of one student
-CANVAS = re.compile(r"(?=(_LATE)?_(\d{1,19})_(\d{1,19})_)")
-MOODLE = re.compile(r"(.*?)_(\d{1,19})_assignsubmission_[a-z]+(?:_(.*))?", re.DOTALL)
-NUMBERED = re.compile(r"(.*?)(?:[-_ ]?\((\d{1,9})\)|-(\d{1,9}))?", re.DOTALL)  # problem1 (1), problem1-2
-EITHER_WAY = re.compile(r"\b\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b")  # 11/12/2030
+MAX_FILES_OF_STUDENT = 50  # files of one student
+CANVAS_NAME = re.compile(r"(?=(_LATE)?_(\d{1,19})_(\d{1,19})_)")
+MOODLE_NAME = re.compile(r"(.*?)_(\d{1,19})_assignsubmission_[a-z]+(?:_(.*))?", re.DOTALL)
+NUMBERED_NAME = re.compile(r"(.*?)(?:[-_ ]?\((\d{1,9})\)|-(\d{1,9}))?", re.DOTALL)  # problem1 (1), problem1-2
+AMBIGUOUS_DATE = re.compile(r"\b\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b")  # 11/12/2030
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,17 @@ class Piece:
 
 @dataclass
 class Collected:
-    """students: {key: the notebooks that came}. needs: what a person must look at. notes: what was done. absent: those
-    of whom nothing came."""
+    """students: {key: names of the notebooks received}. needs_attention: what a person must look at. notes: what was
+    done. absent: keys of the students who sent nothing."""
 
     students: dict = field(default_factory=dict)
-    needs: list = field(default_factory=list)
+    needs_attention: list = field(default_factory=list)
     notes: list = field(default_factory=list)
     absent: list = field(default_factory=list)
 
 
 def collect(assignment: Assignment, download, roster, out, *, replacing=False, timezone=None):
-    """Sort a download into out/<student>/<assignment>/. Twice is as good as once.
+    """Sort a download into out/<student>/<assignment>/. Idempotent.
 
     Args:
         download: a folder or a zip file.
@@ -87,7 +87,7 @@ def collect(assignment: Assignment, download, roster, out, *, replacing=False, t
         raise ValueError(f"There is no time zone {timezone!r}; one like Europe/Paris is expected.") from error
     wanted = {name: grade_ids(notebook) for name, notebook in source_notebooks(assignment).items()}
     done, names = Collected(), _Names(roster)
-    with opened(download) as (files, done.needs):
+    with opened(download) as (files, done.needs_attention):
         pieces = [_piece(place, file, names, assignment.name) for place, file in _without_wrapper(files, names)]
         _report_strangers([piece for piece in pieces if len(piece.students) != 1], done)
         theirs = {}
@@ -116,15 +116,15 @@ class _Names:
                 self.named.setdefault(name, []).append(s)
 
     def plain(self, text):
-        found = self.named.get(text.casefold(), []) + self.spelled.get(folded(text), [])
-        return {student.key: student for student in found}
+        students = self.named.get(text.casefold(), []) + self.spelled.get(folded(text), [])
+        return {student.key: student for student in students}
 
     def by(self, number, name, numbers, kind):
         """Who has this number and this name; or this name alone, where the roster tells no number of theirs."""
         alike = self.spelled.get(folded(name), [])
         if number in numbers:
-            found = numbers[number]
-            return [found.key] if found in alike or not found.name else []
+            student = numbers[number]
+            return [student.key] if student in alike or not student.name else []
         return [student.key for student in alike if not getattr(student, kind)]
 
 
@@ -133,7 +133,7 @@ def _without_wrapper(files, names):
     places = [file.place for file in files]
     while places and all(len(place.parts) > 1 and place.parts[0] == places[0].parts[0] for place in places):
         top = places[0].parts[0]
-        if MOODLE.fullmatch(top) or names.plain(top):
+        if MOODLE_NAME.fullmatch(top) or names.plain(top):
             break
         places = [PurePosixPath(*place.parts[1:]) for place in places]
     return list(zip(places, files, strict=True))
@@ -141,18 +141,18 @@ def _without_wrapper(files, names):
 
 def _piece(place, file, names, assignment):
     top, *inner = place.parts
-    if (found := MOODLE.fullmatch(top)) and (own := inner[-1] if inner else found[3]):
-        students = names.by(found[2], found[1], names.participants, "participant")
-        return Piece(file, own, f"{found[1]}_{found[2]}", tuple(students))
+    if (match := MOODLE_NAME.fullmatch(top)) and (own := inner[-1] if inner else match[3]):
+        students = names.by(match[2], match[1], names.participants, "participant")
+        return Piece(file, own, f"{match[1]}_{match[2]}", tuple(students))
     if not inner and (readings := list(_canvas(top))):
         fitting = [(reading, key) for reading in readings for key in names.by(*reading[:2], names.canvas, "canvas_id")]
         user, name, own, late, number = fitting[0][0] if fitting else readings[0]
         return Piece(file, own, f"{name}_{user}", tuple(key for _, key in fitting), number, late)
     if inner:
         return Piece(file, inner[-1], top, tuple(names.plain(top)), file.age, plain=inner[:-1] in ([], [assignment]))
-    ends = [*(found.start() for found in re.finditer("[-_ ]", place.stem)), len(place.stem)]
+    ends = [*(match.start() for match in re.finditer("[-_ ]", place.stem)), len(place.stem)]
     begun = {end: names.plain(place.stem[:end]) for end in ends}
-    students = {key: key for found in begun.values() for key in found}
+    students = {key: key for match in begun.values() for key in match}
     own = top[max((end + 1 for end in ends[:-1] if begun[end]), default=0) :]
     return Piece(file, own, next(iter(students), place.stem), tuple(students), file.age)
 
@@ -162,11 +162,11 @@ def _canvas(name):
 
     Yields (user id, name, file, late, file id).
     """
-    for found in CANVAS.finditer(name):
-        late, user, number = found.groups()
-        before = name[: found.start()]
+    for match in CANVAS_NAME.finditer(name):
+        late, user, number = match.groups()
+        before = name[: match.start()]
         if late or not before.endswith("_LATE"):
-            own = name[found.start() + len(late or "") + len(user) + len(number) + 3 :]
+            own = name[match.start() + len(late or "") + len(user) + len(number) + 3 :]
             yield user, before, own, bool(late), int(number)
 
 
@@ -174,55 +174,59 @@ def _report_strangers(pieces, done):
     together = {}
     for piece in pieces:
         together.setdefault((piece.sender, piece.students), []).append(piece)
-    for (sender, keys), found in together.items():
-        files = ", ".join(quoted(piece.name) for piece in found[:3]) + (" …" if len(found) > 3 else "")
+    for (sender, keys), theirs in together.items():
+        files = ", ".join(quoted(piece.name) for piece in theirs[:3]) + (" …" if len(theirs) > 3 else "")
         fits = " and ".join(map(shown, keys)) if keys else "nobody"
-        done.needs.append(f"{quoted(sender)} fits {fits} of the roster; left alone: {files}")
+        done.needs_attention.append(f"{quoted(sender)} fits {fits} of the roster; left alone: {files}")
 
 
 def _sort(student, pieces, wanted, folder, replacing, zone, done):
     who = shown(student.key)
-    came = done.students.setdefault(student.key, [])
+    notebooks = done.students.setdefault(student.key, [])
     if len(senders := sorted({piece.sender for piece in pieces})) > 1:
-        done.needs.append(f"{who}: {' and '.join(map(quoted, senders))} both fit; nothing was taken")
+        done.needs_attention.append(f"{who}: {' and '.join(map(quoted, senders))} both fit; nothing was taken")
         return
-    if len(pieces) > MOST:
-        done.needs.append(f"{who}: {len(pieces)} files came, and at most {MOST} are looked at; nothing was taken")
+    if len(pieces) > MAX_FILES_OF_STUDENT:
+        done.needs_attention.append(
+            f"{who}: {len(pieces)} files came, and at most {MAX_FILES_OF_STUDENT} are looked at; nothing was taken"
+        )
         return
     answers, times, others = {}, [], []
     for piece in pieces:
         try:
             data = piece.file.read()
         except UNREADABLE as error:
-            done.needs.append(f"{who}: {quoted(piece.name)} cannot be read ({type(error).__name__})")
+            done.needs_attention.append(f"{who}: {quoted(piece.name)} cannot be read ({type(error).__name__})")
             continue
         if piece.plain and piece.name == "timestamp.txt":
             times.append(data[:100].decode("utf8", "replace").strip())
             continue
-        if len(data) > LARGEST:
-            done.needs.append(f"{who}: {quoted(piece.name)} is larger than {LARGEST:,} bytes; left alone")
+        if len(data) > MAX_FILE_BYTES:
+            done.needs_attention.append(
+                f"{who}: {quoted(piece.name)} is larger than {MAX_FILE_BYTES:,} bytes; left alone"
+            )
             continue
-        name, words, serious = _which(piece.name, data, wanted)
-        if words:
-            (done.needs if serious else done.notes).append(f"{who}: {quoted(piece.name)} {words}")
+        name, remark, serious = _which(piece.name, data, wanted)
+        if remark:
+            (done.needs_attention if serious else done.notes).append(f"{who}: {quoted(piece.name)} {remark}")
         if name:
             answers.setdefault(name, []).append((piece, hashlib.sha256(data).digest()))
         else:
             others.append(piece.name)
     for name in wanted:
         if chosen := _newest(who, name, answers.get(name, []), done):
-            came.append(name)
-            _keep(chosen.file.read(), folder / f"{name}.ipynb", who, replacing, done)
+            notebooks.append(name)
+            _save(chosen.file.read(), folder / f"{name}.ipynb", who, replacing, done)
         elif name not in answers:
             beside = f"; beside it came {', '.join(map(quoted, others[:5]))}" if others else ""
-            done.needs.append(f"{who}: no notebook answers {name}{beside}")
-    _keep_time(student, times, any(piece.late for piece in pieces), folder / "timestamp.txt", replacing, zone, done)
+            done.needs_attention.append(f"{who}: no notebook answers {name}{beside}")
+    _save_time(student, times, any(piece.late for piece in pieces), folder / "timestamp.txt", replacing, zone, done)
 
 
 def _which(file_name, data, wanted):
     """The notebook that a file answers, or None; a sentence, or ""; and whether a person must look."""
     stem, _, suffix = file_name.rpartition(".")
-    by_name = NUMBERED.fullmatch(stem)[1]
+    by_name = NUMBERED_NAME.fullmatch(stem)[1]
     by_name = by_name if by_name in wanted else None
     try:
         ids = grade_ids(json.loads(data.decode("utf-8-sig")))
@@ -258,36 +262,36 @@ def grade_ids(notebook):
     return names
 
 
-def _newest(who, name, found, done):
+def _newest(who, name, candidates, done):
     """The newest of the pieces that answer one notebook; None where there is none, or nothing tells which it is."""
-    different = {digest: piece for piece, digest in sorted(found, key=lambda pair: _age(pair[0]))}
+    different = {digest: piece for piece, digest in sorted(candidates, key=lambda pair: _age(pair[0]))}
     if len(different) < 2:
         return next(iter(different.values()), None)
     ordered = sorted(different.values(), key=_age, reverse=True)
     newest, *older = (quoted(piece.name) for piece in ordered)
     count = "two" if len(ordered) == 2 else len(ordered)
     if _age(ordered[0]) == _age(ordered[1]):
-        words = f"{', '.join([newest, *older])}: nothing tells which is newer, and none was taken"
-        done.needs.append(f"{who}: {count} notebooks answer {name}, {words}")
+        remark = f"{', '.join([newest, *older])}: nothing tells which is newer, and none was taken"
+        done.needs_attention.append(f"{who}: {count} notebooks answer {name}, {remark}")
         return None
     older = f"{', '.join(older)} {'is' if len(older) == 1 else 'are'} older"
-    done.needs.append(f"{who}: {count} notebooks answer {name}: {newest} taken, {older}")
+    done.needs_attention.append(f"{who}: {count} notebooks answer {name}: {newest} taken, {older}")
     return ordered[0]
 
 
 def _age(piece):
-    _, brackets, dash = NUMBERED.fullmatch(piece.name.rpartition(".")[0]).groups()
+    _, brackets, dash = NUMBERED_NAME.fullmatch(piece.name.rpartition(".")[0]).groups()
     return piece.age, int(brackets or dash or 0)
 
 
-def _keep(data, path, who, replacing, done):
+def _save(data, path, who, replacing, done):
     try:
         before = path.read_bytes() if path.exists() else None
         if before == data:
             return
         if before is not None and not replacing:
-            words = "differs from what was collected before, and that was left; --replace takes the new one"
-            done.needs.append(f"{who}: {path.name} {words}")
+            remark = "differs from what was collected before, and that was left; --replace takes the new one"
+            done.needs_attention.append(f"{who}: {path.name} {remark}")
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
@@ -296,27 +300,27 @@ def _keep(data, path, who, replacing, done):
         if before is not None:
             done.notes.append(f"{who}: {path.name} took the place of a different one that was collected before")
     except OSError as error:
-        done.needs.append(f"{who}: {path.name} cannot be written ({error.strerror})")
+        done.needs_attention.append(f"{who}: {path.name} cannot be written ({error.strerror})")
 
 
-def _keep_time(student, times, late, path, replacing, zone, done):
+def _save_time(student, times, late, path, replacing, zone, done):
     who = shown(student.key)
     told = student.submitted if student.submitted != "-" else ""
     try:
         when = _time(told, zone) if told else moment(times[0]) if times else None
     except (ValueError, OverflowError) as error:
         why = error if told else "cannot be read"
-        done.needs.append(f"{who}: the time {quoted((told or times[0])[:60])} {why}")
+        done.needs_attention.append(f"{who}: the time {quoted((told or times[0])[:60])} {why}")
         return
     if when:
-        _keep(f"{when:%Y-%m-%d %H:%M:%S} UTC\n".encode(), path, who, replacing, done)
+        _save(f"{when:%Y-%m-%d %H:%M:%S} UTC\n".encode(), path, who, replacing, done)
     elif late and not path.exists():
-        words = "is marked LATE, but the download tells no time; write one, as in 2030-01-31 23:59:00 UTC, into"
-        done.needs.append(f"{who}: {words} {path}")
+        remark = "is marked LATE, but the download tells no time; write one, as in 2030-01-31 23:59:00 UTC, into"
+        done.needs_attention.append(f"{who}: {remark} {path}")
 
 
 def _time(text, zone):
-    if EITHER_WAY.search(text):
+    if AMBIGUOUS_DATE.search(text):
         raise ValueError("can be read in two ways; write it as in 2030-01-31 23:59")
     try:
         read = dateutil.parser.parse(text)

@@ -21,16 +21,16 @@ from dataclasses import dataclass, field
 from autograder.course.roster import shown
 from autograder.grading.gradebook import spreadsheet_safe
 
-MOODLE = {"email": "Email address", "number": "ID number", "login": "Username"}
-HIGHEST = 100  # what Moodle takes, where its site administration says nothing else
+MOODLE_COLUMNS = {"email": "Email address", "number": "ID number", "login": "Username"}
+MAX_MOODLE_GRADE = 100  # what Moodle takes, where its site administration says nothing else
 
 
 @dataclass
 class Table:
-    """rows: lists of cells, the headings first. needs: what a person must look at. advice: on the import."""
+    """rows: lists of cells, the headings first. needs_attention: what a person must look at. advice: on the import."""
 
     rows: list
-    needs: list = field(default_factory=list)
+    needs_attention: list = field(default_factory=list)
     advice: list = field(default_factory=list)
 
     def text(self):
@@ -60,7 +60,9 @@ def canvas(rows, roster, column, points=None):
         own = student.canvas_id if student.canvas_id.isdecimal() else ""
         names = [name for name in (student.number, student.login) if name]
         if not own and (not names or any(spreadsheet_safe(name) != name for name in names)):
-            table.needs.append(f"{shown(student.key)}: the roster has nothing that Canvas finds them by; left out")
+            table.needs_attention.append(
+                f"{shown(student.key)}: the roster has nothing that Canvas finds them by; left out"
+            )
             continue
         cells = [student.name, own, student.number, student.login, student.section]
         table.rows.append([*map(spreadsheet_safe, cells), _number(_score(row, points))])
@@ -73,20 +75,24 @@ def moodle(rows, roster, column, points=None):
     graded = _graded(rows, roster, table)
     usable = {
         name: {s.key for _, s in graded if (value := getattr(s, name)) and spreadsheet_safe(value) == value}
-        for name in MOODLE
+        for name in MOODLE_COLUMNS
     }
-    by = max(MOODLE, key=lambda name: len(usable[name]))
-    table.rows.append([MOODLE[by], "Full name", column])
-    table.advice.append(f'in Moodle map "{MOODLE[by]}" to the same, and "{column}" to the grade item')
+    by = max(MOODLE_COLUMNS, key=lambda name: len(usable[name]))
+    table.rows.append([MOODLE_COLUMNS[by], "Full name", column])
+    table.advice.append(f'in Moodle map "{MOODLE_COLUMNS[by]}" to the same, and "{column}" to the grade item')
     highest = max((_score(row, points) for row, _ in graded), default=0)
-    if highest > HIGHEST:
-        table.advice.append(f"the best has {highest:.2f}: Moodle takes no more than {HIGHEST}, unless the site says so")
+    if highest > MAX_MOODLE_GRADE:
+        table.advice.append(
+            f"the best has {highest:.2f}: Moodle takes no more than {MAX_MOODLE_GRADE}, unless the site says so"
+        )
     for row, student in graded:
         if student.key in usable[by]:
             name = spreadsheet_safe(student.name)
             table.rows.append([getattr(student, by), name, _number(_score(row, points))])
         else:
-            table.needs.append(f"{shown(student.key)}: the roster has no {MOODLE[by]} that can be written; left out")
+            table.needs_attention.append(
+                f"{shown(student.key)}: the roster has no {MOODLE_COLUMNS[by]} that can be written; left out"
+            )
     return table
 
 
@@ -95,9 +101,9 @@ def _graded(rows, roster, table):
     graded = []
     for row in rows:
         if row["status"] == "not graded":
-            table.needs.append(f"{shown(row['student'])}: was not graded; left out")
+            table.needs_attention.append(f"{shown(row['student'])}: was not graded; left out")
         elif row["student"] not in roster:
-            table.needs.append(f"{shown(row['student'])}: is not in the roster; left out")
+            table.needs_attention.append(f"{shown(row['student'])}: is not in the roster; left out")
         else:
             graded.append((row, roster[row["student"]]))
     return graded

@@ -9,10 +9,10 @@ from autograder.assignment.model import Assignment
 from autograder.course.late_policy import days_late
 from autograder.course.roster import shown
 
-BARS = 10
-MOST = 10  # mistakes
-SOME = 20  # names in a sentence
-FULL = 1e-9  # of a question's points: what is missing by less is rounding
+BAR_COUNT = 10
+MAX_MISTAKES = 10  # mistakes
+MAX_NAMES = 20  # names in a sentence
+ROUNDING = 1e-9  # of a question's points: what is missing by less is rounding
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; max-width: 54rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin: 2.2rem 0 .4rem } p { margin: .4rem 0 }
@@ -38,7 +38,7 @@ def page(assignment: Assignment, rows, records, cells, policy):
         rows: of gradebook.grades.
         records: {student: Record}, of the same students.
         cells: of gradebook.graded_cells, the assignment's graded cells.
-        policy: late.Policy.
+        policy: a LatePolicy.
     """
     graded = [row for row in rows if row["status"] != "not graded"]
     sections = [
@@ -69,14 +69,14 @@ def _scores(rows):
     scores, top = [row[score] for row in rows], max((row[maximum] for row in rows), default=0)
     if not top:
         return "<h2>Scores</h2><p>Nobody has been graded yet.</p>"
-    counts = Counter(min(int(score / top * BARS + 1e-9), BARS - 1) for score in scores)
+    counts = Counter(min(int(score / top * BAR_COUNT + 1e-9), BAR_COUNT - 1) for score in scores)
     most = max(counts.values())
     lines = []
-    for step in reversed(range(BARS)):
-        band = f"{100 * step // BARS} to {100 * (step + 1) // BARS} %"
+    for step in reversed(range(BAR_COUNT)):
+        band = f"{100 * step // BAR_COUNT} to {100 * (step + 1) // BAR_COUNT} %"
         lines.append([("n", band), ("bar", _bar([("count", counts[step] / most)])), ("n", str(counts[step]))])
-    words = f"Of {top:g} points ({what}): mean {mean(scores):.1f}, median {median(scores):.1f}."
-    return f"<h2>Scores</h2><p>{words}</p>" + _table([("n", "of the maximum"), ("", ""), ("n", "students")], lines)
+    summary = f"Of {top:g} points ({what}): mean {mean(scores):.1f}, median {median(scores):.1f}."
+    return f"<h2>Scores</h2><p>{summary}</p>" + _table([("n", "of the maximum"), ("", ""), ("n", "students")], lines)
 
 
 def _questions(rows, cells):
@@ -86,8 +86,8 @@ def _questions(rows, cells):
     for cell in cells:
         scores = [row[f"auto {cell['short']}"] for row in rows]
         shares = [score / cell["points"] for score in scores if score is not None] or [0.0]
-        right = sum(share >= 1 - FULL for share in shares) / len(shares)
-        none = sum(share <= FULL for share in shares) / len(shares)
+        right = sum(share >= 1 - ROUNDING for share in shares) / len(shares)
+        none = sum(share <= ROUNDING for share in shares) / len(shares)
         bar = _bar([("right", right), ("partly", 1 - right - none), ("none", none)])
         name = f"<b>{escape(cell['question'] or cell['short'])}</b>"
         lines.append(
@@ -98,7 +98,7 @@ def _questions(rows, cells):
                 ("n", f"{mean(shares) * cell['points']:.1f} of {cell['points']:g}"),
             ]
         )
-    key = "".join(f'<i class="{kind}"></i>{words}' for kind, words in KEY.items())
+    key = "".join(f'<i class="{kind}"></i>{label}' for kind, label in KEY.items())
     head = [("", "question"), ("", ""), ("n", "all right"), ("n", "mean")]
     return f'<h2>Questions</h2><p class="key"><small>{key}</small></p>' + _table(head, lines)
 
@@ -120,24 +120,26 @@ def named_mistakes(records):
 
 
 def _mistakes(assignment, records):
-    found = named_mistakes(records)
-    if not found:
+    mistakes = named_mistakes(records)
+    if not mistakes:
         return "<h2>What to teach again</h2><p>No mistake was recognised by name.</p>"
     known = {mistake.name: mistake for mistake in assignment.mistakes}
     pages = book_pages(assignment.course_folder / "book")
     lines = []
-    for name, questions, count in found[:MOST]:
+    for name, questions, count in mistakes[:MAX_MISTAKES]:
         mistake = known.get(name.split(", or ")[0])
-        words = f"<b>{escape(shown(name))}</b><br>"
+        text = f"<b>{escape(shown(name))}</b><br>"
         if mistake:
             at = f", {pages[mistake.equation]}" if mistake.equation in pages else ""
-            words += f"{escape(mistake.what)} {escape(mistake.look)}<br>"
-            words += f"<small>In the book: equation <code>{escape(mistake.equation)}</code>{escape(at)}.</small>"
+            text += f"{escape(mistake.what)} {escape(mistake.look)}<br>"
+            text += f"<small>In the book: equation <code>{escape(mistake.equation)}</code>{escape(at)}.</small>"
         share = count / len(records)
         lines.append(
-            [("n", _percent(share)), ("n", str(count)), ("", words), ("q", "<br>".join(map(escape, sorted(questions))))]
+            [("n", _percent(share)), ("n", str(count)), ("", text), ("q", "<br>".join(map(escape, sorted(questions))))]
         )
-    rest = f"<p><small>And {len(found) - MOST} more, rarer.</small></p>" if len(found) > MOST else ""
+    rest = (
+        f"<p><small>And {len(mistakes) - MAX_MISTAKES} more, rarer.</small></p>" if len(mistakes) > MAX_MISTAKES else ""
+    )
     head = [("n", "of all"), ("n", "students"), ("", "mistake"), ("", "in")]
     return "<h2>What to teach again</h2>" + _table(head, lines) + rest
 
@@ -172,14 +174,14 @@ def _late(rows, records, policy):
         if days := days_late(policy, row["student"], records[row["student"]].timestamp):
             lines.append([("", _name(row)), ("n", str(days)), ("n", f"{row['late_penalty']:.1f}")])
     unknown = [_name(row) for row in rows if records[row["student"]].timestamp is None]
-    some = ", ".join(unknown[:SOME]) + (" …" if len(unknown) > SOME else "")
-    words = f"<p>Of {len(unknown)} no time is known, and they count as in time: {some}.</p>" if unknown else ""
+    some = ", ".join(unknown[:MAX_NAMES]) + (" …" if len(unknown) > MAX_NAMES else "")
+    remark = f"<p>Of {len(unknown)} no time is known, and they count as in time: {some}.</p>" if unknown else ""
     strange = [escape(shown(name)) for name in policy.extensions if name not in records]
-    words += (
+    remark += (
         f"<p>course.toml extends the time of students who are not here: {', '.join(strange)}.</p>" if strange else ""
     )
     table = _table([("", "student"), ("n", "days"), ("n", "points off")], lines) if lines else "<p>Nobody was late.</p>"
-    return "<h2>Late</h2>" + table + words
+    return "<h2>Late</h2>" + table + remark
 
 
 def _needing(rows):

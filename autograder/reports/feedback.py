@@ -7,7 +7,6 @@ import hashlib
 import json
 import math
 import re
-import tomllib
 from pathlib import Path
 
 import nbformat
@@ -22,10 +21,9 @@ from pygments.formatters import HtmlFormatter
 from traitlets import Unicode
 
 from autograder.course.folder import Course
-from autograder.course.late_policy import FILE
 from autograder.course.roster import shown
 from autograder.faults import LOG
-from autograder.grading.executors import Processes, Unanswered
+from autograder.grading.executors import WorkerPool, WorkerTimedOut
 from autograder.grading.gradebook import load_records, open_needs, record_file
 from autograder.grading.resolutions import read_resolutions
 from autograder.grading.submission import Record
@@ -34,7 +32,7 @@ from autograder.report import linked
 from autograder.reports.feedback_summary import fold, summarize
 from autograder.reports.safe_markdown import markdown2html, unchanged
 
-SECONDS = 120  # for one student's pages, which take about one
+STUDENT_TIMEOUT = 120  # for one student's pages, which take about one
 
 # A student's Markdown and outputs stand on the page: no script of theirs runs, and nothing is fetched from outside.
 POLICY = (
@@ -116,25 +114,6 @@ class FeedbackExporter(HTMLExporter):
         return re.sub(WIDE_FORMULA, r'<math tabindex="0"', page), resources
 
 
-def book_url(root):
-    """Where the book is published, by the course folder's course.toml; "" where it does not say.
-
-    Raises:
-        ValueError: it is no address, or the file cannot be read; in words for a teacher.
-    """
-    path = Path(root) / FILE
-    try:
-        book = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("book", {})
-    except FileNotFoundError:
-        return ""
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    url = book.get("url", "") if isinstance(book, dict) else book
-    if not isinstance(url, str) or (url and not re.fullmatch(r"""https?://[^\s<>"']+""", url)):
-        raise ValueError(f"{path}: book.url is expected to be an address, https://…, or empty; it is {url!r}")
-    return url
-
-
 def configure(config, root, assignment=""):
     """Let nbgrader show students' work in pages on which nothing of theirs acts: formgrader's, and the feedback's.
 
@@ -156,7 +135,7 @@ def configure(config, root, assignment=""):
     config.GenerateFeedback.preprocessors = [f"{__name__}.Grades"]
     config.Grades.root = str(root)
     config.Grades.assignment_folder = str(assignment)
-    config.FeedbackExporter.book_url = book_url(root)
+    config.FeedbackExporter.book_url = Course.at(root, root, assignment=assignment or None).rules.book.url
 
 
 def write_feedback(course, *, again=False, say=print, seconds=None):
@@ -175,7 +154,7 @@ def write_feedback(course, *, again=False, say=print, seconds=None):
             stamp = _stamp(course, gradebook, record, resolutions)
             if again or stamps.get(student) != stamp:
                 todo[student] = stamp
-    with Processes(1, seconds or SECONDS) as pool:
+    with WorkerPool(1, seconds or STUDENT_TIMEOUT) as pool:
         for count, (student, stamp) in enumerate(todo.items(), 1):
             if why := _page_in_time(pool, course, student):
                 failed[student] = why
@@ -191,7 +170,7 @@ def _page_in_time(pool, course, student):
     """Write a student's pages in a process that can be killed. Returns "", or why there are none."""
     try:
         return pool.submit(write_pages, course, student).result()
-    except (RuntimeError, Unanswered) as error:  # the former also where the process has ended by itself
+    except (RuntimeError, WorkerTimedOut) as error:  # the former also where the process has ended by itself
         return f"its pages could not be made: {error}"
 
 
@@ -228,7 +207,13 @@ class OneStudent(GenerateFeedback):
 def _stamp(course, gradebook, record, resolutions):
     """One number for all that a student's pages depend on."""
     needs, resolved = open_needs(record, resolutions)
-    shown = [FEEDBACK_VERSION, book_url(course.root), needs, [each.needs for each in resolved], record.notes]
+    shown = [
+        FEEDBACK_VERSION,
+        course.rules.book.url,
+        needs,
+        [each.needs_attention for each in resolved],
+        record.repairs,
+    ]
     digest = hashlib.sha256(json.dumps([*shown, record.questions], sort_keys=True).encode())
     for path in sorted((course.root / "autograded" / record.student / course.name).glob("*.ipynb")):
         digest.update(path.read_bytes())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from nbgrader.utils import is_grade, is_solution
 
 from autograder.assignment.cell_names import bare_name, check_cell, is_check_of_formula
-from autograder.report import capital, place
+from autograder.report import capital, equation_reference
 from autograder.sandbox.sanitize import plain, without_paths
 
 PICTURE = re.compile(
@@ -15,7 +15,7 @@ PICTURE = re.compile(
 )
 HEADING = re.compile(r"^#{1,6}[ \t]+(.{1,200})", re.MULTILINE)
 NO_RESPONSE = "No response."  # nbgrader's comment on a cell that was left as it was released
-FULL = 1e-9  # of a question's points: what is missing by less is rounding
+ROUNDING = 1e-9  # of a question's points: what is missing by less is rounding
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Named:
 @dataclass(frozen=True)
 class Summary:
     """rows: {grade_id: Row}. so_far: what the score leaves out. parts: the score's automatic part and the one by hand.
-    needs, resolved, notes, pictures: sentences on what needs a person, what one has looked at, what was changed in the
+    needs_attention, resolved, repairs, pictures: what needs a person, what one has looked at, what was changed in the
+
     notebook, which pictures are not in it."""
 
     score: str
@@ -51,9 +52,9 @@ class Summary:
     parts: str = ""
     rows: dict = field(default_factory=dict)
     mistakes: tuple[Named, ...] = ()
-    needs: tuple[str, ...] = ()
+    needs_attention: tuple[str, ...] = ()
     resolved: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
 
 
@@ -88,8 +89,10 @@ def summarize(notebook, name, record, needs, resolved, score, notebooks, mistake
         rows,
         tuple(_mistakes(questions.values(), mistakes)),
         tuple(_of(name, notebooks, _without_faults(record, needs))),
-        tuple(_of(name, notebooks, [need for each in resolved for need in _without_faults(record, each.needs)])),
-        tuple(_of(name, notebooks, record.notes if record else ())),
+        tuple(
+            _of(name, notebooks, [need for each in resolved for need in _without_faults(record, each.needs_attention)])
+        ),
+        tuple(_of(name, notebooks, record.repairs if record else ())),
         tuple(_pictures(notebook)),
     )
 
@@ -121,7 +124,7 @@ def fold(notebook, given):
         elif runs[-1]:
             runs.append([])
     for run in filter(None, runs):
-        headings = [found[1] for cell in run if cell.cell_type == "markdown" and (found := HEADING.search(cell.source))]
+        headings = [match[1] for cell in run if cell.cell_type == "markdown" and (match := HEADING.search(cell.source))]
         about = re.sub(r"[`$*_{}\\]", "", headings[0]) if headings else ""
         kind = "given code" if all(cell.cell_type == "code" for cell in run) else "statement"
         run[0].metadata.fold = f"{kind.capitalize()}: {about}" if about else f"{kind.capitalize()}"
@@ -151,7 +154,7 @@ def _row(cell, questions, recorded):
     ]
     if score == 0 and recorded and not verdicts:  # its notebook could not be read
         return Row(title(cell), f"0 of {points:g}", "not graded", "open")
-    right = score >= points - FULL
+    right = score >= points - ROUNDING
     result = "right after a repair" if "repaired" in verdicts else "right" if right else "partly right"
     result = result if score > 0 else "not right"
     return Row(title(cell), f"{score:g} of {points:g}", result, "right" if right or "repaired" in verdicts else "wrong")
@@ -176,8 +179,8 @@ def _mistakes(questions, mistakes):
     for name, made in where.items():
         known = [mistake for mistake in mistakes if mistake.name in name.split(", or ")]
         known.sort(key=lambda mistake, name=name: mistake.part != parts[name])
-        words = f"{known[0].what} {known[0].look}" if known else ""
-        yield Named(capital(name), words, place(known[0].equation) if known else "", tuple(made))
+        text = f"{known[0].what} {known[0].look}" if known else ""
+        yield Named(capital(name), text, equation_reference(known[0].equation) if known else "", tuple(made))
 
 
 def _without_faults(record, needs):
@@ -200,9 +203,9 @@ def _pictures(notebook):
         if cell.cell_type != "markdown" or cell.metadata.get("given"):
             continue
         where = f"{title(cell)}: " if is_grade(cell) else ""
-        for found in dict.fromkeys(one or other for one, other in PICTURE.findall(cell.source)):
-            held = found.lower().startswith("data:image/") or found.removeprefix("attachment:") in cell.get(
+        for target in dict.fromkeys(one or other for one, other in PICTURE.findall(cell.source)):
+            held = target.lower().startswith("data:image/") or target.removeprefix("attachment:") in cell.get(
                 "attachments", {}
             )
             if not held:
-                yield f"{where}{found[:100]} is not in the notebook, so nobody can see it."
+                yield f"{where}{target[:100]} is not in the notebook, so nobody can see it."

@@ -19,15 +19,22 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from autograder.faults import LOG
 from autograder.sandbox.sanitize import PICTURES, plain
 
-LONGEST = 30_000  # characters of a cell's Markdown without its pictures; a longer one is shown as it was typed
-MAX_PIECE = (
+MAX_CELL_CHARACTERS = (
+    30_000  # characters of a cell's Markdown without its pictures; a longer one is shown as it was typed
+)
+MAX_PIECE_CHARACTERS = (
     4_000  # characters that the parser reads at once: its work may grow with their square, never with the cell's
 )
-MAX_NOTEBOOK = 300_000  # characters of a notebook's Markdown; the cells after them are shown as they were typed
-MAX_CODE, MAX_LINE = 20_000, 1_000  # characters of a cell's code, and of a line of it, that are shown in colours
+MAX_NOTEBOOK_CHARACTERS = (
+    300_000  # characters of a notebook's Markdown; the cells after them are shown as they were typed
+)
+MAX_CODE_CHARACTERS, MAX_LINE_CHARACTERS = (
+    20_000,
+    1_000,
+)  # characters of a cell's code, and of a line of it, that are shown in colours
 PYTHON = {"python", "python3", "py", "py3", "ipython", "ipython3"}
 MAX_USES = 3  # of one picture in a cell: what is held once must not fill the page
-FORMULA = 5_000
+MAX_FORMULA_CHARACTERS = 5_000
 LINK = re.compile(r"(?:https?://|mailto:|#)", re.IGNORECASE)
 BARE = re.compile(r"&lt;(/?(?:br|b|i|em|strong|sub|sup))\s*/?&gt;")
 IMAGE = re.compile(r"(<img\s[^<>]*>)", re.IGNORECASE)
@@ -102,7 +109,9 @@ def mathml(tex, block=True):
     """A formula as MathML, or "" where it cannot be."""
     bare = re.sub(r"\\.", "", tex)
     try:
-        if len(tex) > FORMULA or bare.count("{") != bare.count("}"):  # unbalanced ones would end the formula early
+        if len(tex) > MAX_FORMULA_CHARACTERS or bare.count("{") != bare.count(
+            "}"
+        ):  # unbalanced ones would end the formula early
             return ""
         for unknown, known in UNKNOWN.items():
             tex = re.sub(unknown, known, tex)
@@ -122,7 +131,7 @@ def markdown2html(context, source):
     """
     source = plain(source)
     text, pictures = _without_pictures(source)
-    if len(text) > LONGEST or not _within_notebook(context, len(text)):
+    if len(text) > MAX_CELL_CHARACTERS or not _within_notebook(context, len(text)):
         return _as_typed(source)
     try:
         renderer = Renderer(context.get("cell", {}).get("attachments", {}))
@@ -130,7 +139,7 @@ def markdown2html(context, source):
     except Exception:  # whatever a stranger's Markdown does to its parser
         LOG.info("a cell's Markdown could not be rendered", exc_info=True)
         return _as_typed(source)
-    return TOKEN.sub(lambda found: pictures.get(found[0], found[0]), html)
+    return TOKEN.sub(lambda match: pictures.get(match[0], match[0]), html)
 
 
 @pass_context
@@ -142,7 +151,7 @@ def highlighted(context, source, language=None, metadata=None):
 
 
 def _may_be_coloured(code):
-    return len(code) <= MAX_CODE and max(map(len, code.split("\n"))) <= MAX_LINE
+    return len(code) <= MAX_CODE_CHARACTERS and max(map(len, code.split("\n"))) <= MAX_LINE_CHARACTERS
 
 
 def unchanged(html):
@@ -154,8 +163,8 @@ def _without_pictures(source):
     """The source with a token in place of each picture's data, and {token: data}; nobody can guess a token."""
     pictures = {}
 
-    def stand_in(found):
-        head, data = found[0].split(",", 1)
+    def stand_in(match):
+        head, data = match[0].split(",", 1)
         token = secrets.token_hex(16)
         pictures[token] = data
         return f"{head},{token}"
@@ -169,17 +178,17 @@ def _within_notebook(context, size):
     if not isinstance(resources, dict):
         return True
     resources["markdown_characters"] = resources.get("markdown_characters", 0) + size
-    return resources["markdown_characters"] <= MAX_NOTEBOOK
+    return resources["markdown_characters"] <= MAX_NOTEBOOK_CHARACTERS
 
 
 def _pieces(text):
     """The text in pieces of at most MAX_PIECE characters, cut at blank lines outside of code and formulas; a piece that
     has none of these is longer."""
-    if len(text) <= MAX_PIECE:
+    if len(text) <= MAX_PIECE_CHARACTERS:
         return [text]
     pieces, piece, tail, state = [], "", "", (0, 0, 0)  # `piece` ends where it may be cut, its `tail` where it may not
     for paragraph in re.split(r"(?<=\n)(?=[ \t]*\n)", text):
-        if piece and len(piece) + len(tail) + len(paragraph) > MAX_PIECE:
+        if piece and len(piece) + len(tail) + len(paragraph) > MAX_PIECE_CHARACTERS:
             pieces.append(piece)
             piece = ""
         tail += paragraph
@@ -197,7 +206,7 @@ def _delimiters(text):
 
 
 def _piece_html(piece, renderer):
-    if len(piece) > MAX_PIECE:
+    if len(piece) > MAX_PIECE_CHARACTERS:
         return _as_typed(piece)
     return MarkdownWithMath(renderer=renderer).render(piece)
 

@@ -1,4 +1,4 @@
-"""Where a submission's code runs: bubblewrap around one warm process, limits, and somebody who watches.
+"""The sandbox of a submission: bubblewrap around one preloaded process, and a watchdog thread that enforces limits.
 
 Inside there is no network, no file of the teacher's, no way to see or signal a process outside, and nothing but the
 environment `.venv-kernel` (NumPy, Matplotlib, the kernel) and the release's own Python files, all read-only. A
@@ -27,15 +27,16 @@ from jupyter_client.provisioning import KernelProvisionerBase
 from traitlets import Unicode
 
 from autograder.sandbox import protocol, seccomp, temporary_folder
+from autograder.sandbox.kernel_environment import find_kernel
 
-KERNEL = Path(os.environ.get("AUTOGRADER_KERNEL") or Path(__file__).parents[2] / ".venv-kernel")
+KERNEL = find_kernel()  # of a checkout of the engine; other courses hand their own over
 KERNEL_SERVER = Path(__file__).with_name("kernel_server.py")
 HOME = "/home/student"
 ONLY_AT_HOME = {"mistake_names.py"}  # it can differentiate a forward pass
-START = 30  # seconds in which a sandbox must be ready
-LOOK = 0.1  # seconds between two looks of the watch
-GROWN = 128  # MiB that the grader itself may grow by while a submission runs
-WATCHED = ("/tmp", "/dev/shm", HOME)
+START_TIMEOUT = 30  # seconds in which a sandbox must be ready
+WATCH_INTERVAL = 0.1  # seconds between two looks of the watch
+MAX_GRADER_GROWTH = 128  # MiB that the grader itself may grow by while a submission runs
+WRITABLE_FOLDERS = ("/tmp", "/dev/shm", HOME)
 
 
 @dataclass(frozen=True)
@@ -115,18 +116,19 @@ def find():
     raise NoSandbox(HELP.format(why="not on the PATH", mend=linux if sys.platform == "linux" else other))
 
 
-def require(kind):
+def require(kind, kernel=None):
     """See that submissions can be run in a sandbox of this kind, "bubblewrap" or "none".
+
+    kernel: the folder of the environment that they run in; None: KERNEL.
 
     Raises:
         NoSandbox, ValueError: they cannot; in words for a teacher.
     """
     if kind not in ("bubblewrap", "none"):
         raise ValueError(f"--sandbox is bubblewrap or none, not {kind}")
-    if not (KERNEL / "bin" / "python").exists():
-        raise ValueError(
-            f"The environment that submissions run in is missing: {KERNEL}\nMake it:  make {KERNEL.name}/.ready"
-        )
+    kernel = kernel or KERNEL
+    if not (kernel / "bin" / "python").exists():
+        raise ValueError(f"The environment that submissions run in is missing: {kernel}\nMake it:  autograder kernel")
     if kind == "bubblewrap":
         find()
 
@@ -156,8 +158,11 @@ def graded_files(public):
     return [path for path in sorted(Path(public).glob("*.py")) if path.name not in ONLY_AT_HOME]
 
 
-def command(bwrap, user_namespace, public, limits):
-    """bubblewrap's command line, up to the program. public: the folder of the release's Python files."""
+def command(bwrap, user_namespace, public, limits, kernel):
+    """bubblewrap's command line, up to the program.
+
+    public: the folder of the release's Python files. kernel: that of the environment that submissions run in.
+    """
     line = _walls(bwrap, user_namespace)
     for path in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"):
         if os.path.islink(path):
@@ -165,9 +170,9 @@ def command(bwrap, user_namespace, public, limits):
         elif os.path.isdir(path):
             line += ["--ro-bind", path, path]
     line += ["--proc", "/proc", "--dev", "/dev", "--perms", "0755", "--dir", "/home"]
-    for path in WATCHED:
+    for path in WRITABLE_FOLDERS:
         line += ["--perms", "1777", "--size", str(limits.disk * 2**20), "--tmpfs", path]
-    for path in _environment():  # after /tmp: it may lie there
+    for path in _environment(kernel):  # after /tmp: it may lie there
         if not Path(path).is_relative_to("/usr"):
             for parent in reversed(Path(path).parents[:-1]):
                 line += ["--perms", "0755", "--dir", str(parent)]
@@ -177,7 +182,7 @@ def command(bwrap, user_namespace, public, limits):
         line += ["--ro-bind", str(file), f"/inside/{file.name}"]
     for file in graded_files(public):
         line += ["--ro-bind", str(file), f"{HOME}/{file.name}"]
-    for name, value in _variables(HOME, "/tmp").items():
+    for name, value in _variables(HOME, "/tmp", kernel).items():
         line += ["--setenv", name, value]
     return [*line, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME, "--"]
 
@@ -213,16 +218,16 @@ def _systemd_variables():
 
 
 @lru_cache
-def _environment():
+def _environment(kernel):
     """The kernel's environment, and the Python that it was made from."""
     show = "import sys; print(sys.base_prefix)"
-    done = subprocess.run([KERNEL / "bin" / "python", "-I", "-c", show], capture_output=True, text=True, check=True)
-    return str(KERNEL), done.stdout.strip()
+    done = subprocess.run([kernel / "bin" / "python", "-I", "-c", show], capture_output=True, text=True, check=True)
+    return str(kernel), done.stdout.strip()
 
 
-def _variables(home, own):
+def _variables(home, own, kernel):
     """The environment of what runs inside; in the folder `own` programs may leave files of their own."""
-    fixed = {"HOME": home, "USER": "student", "LOGNAME": "student", "PATH": f"{KERNEL}/bin:/usr/bin:/bin"}
+    fixed = {"HOME": home, "USER": "student", "LOGNAME": "student", "PATH": f"{kernel}/bin:/usr/bin:/bin"}
     fixed |= {"LANG": "C.UTF-8", "TZ": "UTC", "IPYTHONDIR": f"{own}/.ipython", "MPLCONFIGDIR": f"{own}/.mpl"}
     return fixed | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | _blas()
 
@@ -235,10 +240,12 @@ class Sandbox:
     """One submission's sandbox: `with Sandbox(public) as sandbox`. It starts when the first kernel is wanted.
 
     used: whether a kernel has run in it. ready: the process, once all its namespaces are made. reasons: {pid of the
-    sandbox's own process: why the watch has ended it}; it is another process after each start.
+    sandbox's own process: why the watch has ended it}; it is another process after each start. kernel_folder: of the
+    environment that it runs in.
     """
 
-    def __init__(self, public, *, kind="bubblewrap", limits=None):
+    def __init__(self, public, *, kind="bubblewrap", limits=None, kernel=None):
+        self.kernel_folder = Path(kernel or KERNEL)
         self.public, self.kind, self.limits = Path(public), kind, limits or Limits()
         self.process, self.pid, self.used, self.statuses, self.reasons = None, None, False, {}, {}
         self.begun, self.ready = None, None
@@ -266,26 +273,28 @@ class Sandbox:
         self.close()
         if self.begun and time.monotonic() - self.begun > self.limits.wall:
             raise RuntimeError(self.ended)
-        require(self.kind)
+        require(self.kind, self.kernel_folder)
         self.folder = temporary_folder.folder() / f"sandbox-{next(_numbers)}"
         self.folder.mkdir()
         ours, theirs = socket.socketpair()
         settings = json.dumps({"limits": self._rlimits(), "user": self._user(), "sandboxed": self.kind != "none"})
-        python = [str(KERNEL / "bin" / "python"), "-I", "-B"]
+        python = [str(self.kernel_folder / "bin" / "python"), "-I", "-B"]
         passed = [theirs.fileno()]
         if self.kind == "none":
-            where = {"cwd": self.folder, "env": _variables(str(self.folder), str(self.folder))}
+            where = {"cwd": self.folder, "env": _variables(str(self.folder), str(self.folder), self.kernel_folder)}
             line = [*python, str(KERNEL_SERVER)]
             for file in graded_files(self.public):
                 shutil.copy(file, self.folder)
         else:
             # bubblewrap's own environment can be read inside while it sets up
             where = {"cwd": "/", "env": _systemd_variables() if _systemd() else {}}
-            program, *walls = command(*find(), self.public, self.limits)
+            program, *walls = command(*find(), self.public, self.limits, self.kernel_folder)
             line = [*_scope(self.limits), program]
-            words = [("--args", "\0".join(walls[:-1]).encode())]  # not on its command line, which can be read inside
-            words += [("--seccomp", seccomp.program())]
-            for option, data in words:
+            options_with_data = [
+                ("--args", "\0".join(walls[:-1]).encode())
+            ]  # not on its command line, which can be read inside
+            options_with_data += [("--seccomp", seccomp.program())]
+            for option, data in options_with_data:
                 if not data:  # a machine whose system calls' numbers are not known
                     continue
                 passed.append(_file(data))
@@ -302,8 +311,8 @@ class Sandbox:
         self.pid, self.control, self._lines, self.statuses = self.process.pid, ours, b"", {}
         self.begun = self.begun or time.monotonic()
         threading.Thread(target=self._watch, args=(self.process,), daemon=True).start()
-        if self._told("ready", START) is None:
-            why = self.ended or _words(self.process)
+        if self._receive("ready", START_TIMEOUT) is None:
+            why = self.ended or _failure(self.process)
             self.close()
             raise RuntimeError(f"the sandbox could not be started: {why}")
         self.ready = self.process
@@ -319,14 +328,14 @@ class Sandbox:
         """A user of its own, where the grader is root."""
         return 60_000 + os.getpid() % 5_000 if self.kind != "none" and not find()[1] else 0
 
-    def kernel(self, key, sockets, doors):
-        """Fork a kernel. sockets: {port name: listening socket}. doors: sockets for hidden inputs. Returns its pid."""
+    def kernel(self, key, sockets, channels):
+        """Fork a kernel and return its pid. sockets: {port name: listening socket}. channels: remote ends."""
         self.start()
         line = json.dumps({"kernel": {"key": key, "ports": list(sockets)}}).encode() + b"\n"
-        descriptors = [s.fileno() for s in (*sockets.values(), *doors)]
+        descriptors = [s.fileno() for s in (*sockets.values(), *channels)]
         with self._lock:
             socket.send_fds(self.control, [line], descriptors)
-            pid = self._told("pid", START)
+            pid = self._receive("pid", START_TIMEOUT)
         if pid is None:
             raise RuntimeError(self.ended or "the sandbox has ended")
         self.used = True
@@ -346,10 +355,10 @@ class Sandbox:
         """How a kernel has ended, as os.waitpid gives it; None as long as it runs."""
         if self.process is None or self.process.poll() is not None:
             return self.statuses.get(pid, signal.SIGKILL)
-        self._told(None, 0)
+        self._receive(None, 0)
         return self.statuses.get(pid)
 
-    def _told(self, wanted, seconds):
+    def _receive(self, wanted, seconds):
         """Read what the process inside says until it says `wanted`; None where it does not in time."""
         deadline = time.monotonic() + seconds
         with self._lock:
@@ -358,11 +367,11 @@ class Sandbox:
                     return None
                 while b"\n" in self._lines:
                     line, self._lines = self._lines.split(b"\n", 1)
-                    said = _parsed(line)
-                    if "ended" in said:
-                        self.statuses[said["ended"]] = said.get("status", 0)
-                    if wanted in said:
-                        return said[wanted]
+                    message = _parsed(line)
+                    if "ended" in message:
+                        self.statuses[message["ended"]] = message.get("status", 0)
+                    if wanted in message:
+                        return message[wanted]
                 try:
                     self.control.settimeout(max(1e-3, deadline - time.monotonic()))
                     data = self.control.recv(4096)
@@ -394,8 +403,8 @@ class Sandbox:
             except (psutil.Error, OSError):
                 pass
             for _ in range(5):
-                time.sleep(LOOK / 5)
-                if grader.memory_info().rss - before > GROWN * 2**20:
+                time.sleep(WATCH_INTERVAL / 5)
+                if grader.memory_info().rss - before > MAX_GRADER_GROWTH * 2**20:
                     self._end(process, "the submission sent more than the grader takes in")
 
     def _end(self, process, why):
@@ -440,13 +449,13 @@ def _file(data):
 
 def _parsed(line):
     try:
-        said = json.loads(line)
-        return said if isinstance(said, dict) and isinstance(said.get("ended", 0), int) else {}
+        message = json.loads(line)
+        return message if isinstance(message, dict) and isinstance(message.get("ended", 0), int) else {}
     except ValueError:
         return {}
 
 
-def _words(process):
+def _failure(process):
     process.kill()
     lines = process.stderr.read().decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else f"it ended with status {process.wait()}"
@@ -467,8 +476,8 @@ def _of(process, asked, name):
 
 def _files(pid):
     """How many files lie in the temporary folders of the sandbox in which the process runs."""
-    found = [os.statvfs(f"/proc/{pid}/root{path}") for path in WATCHED]
-    return sum(it.f_files - it.f_ffree for it in found)
+    file_systems = [os.statvfs(f"/proc/{pid}/root{path}") for path in WRITABLE_FOLDERS]
+    return sum(it.f_files - it.f_ffree for it in file_systems)
 
 
 def _sockets(pid):
@@ -519,9 +528,9 @@ class Provisioner(KernelProvisionerBase):
             if name != "hb":
                 sockets[name] = _listening(folder, f"k-{number}")
         try:
-            self.pid = opened.sandbox.kernel(km.session.key.decode(), sockets, opened.doors)
+            self.pid = opened.sandbox.kernel(km.session.key.decode(), sockets, opened.channels)
         finally:
-            for each in (*sockets.values(), *opened.doors):
+            for each in (*sockets.values(), *opened.channels):
                 each.close()
         self.connection_info = km.get_connection_info()
         return self.connection_info
@@ -569,10 +578,10 @@ def _listening(folder, name):
 
 @dataclass
 class Opened:
-    """A sandbox in which a kernel is wanted, and the far ends of its doors."""
+    """A sandbox in which a kernel is to be started, and the remote ends of its channels."""
 
     sandbox: Sandbox
-    doors: list
+    channels: list
 
 
 OPEN = {}  # {key: Opened}: a provisioner is made by jupyter_client, from words alone

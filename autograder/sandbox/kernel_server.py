@@ -1,11 +1,11 @@
-"""What runs inside a sandbox: one warm process that forks a kernel for each notebook.
+"""The process inside a sandbox: it preloads what a kernel needs and forks a kernel for each notebook.
 
 It is started by bubblewrap.py in an environment of its own, with the standard library, NumPy and the kernel, and with
 protocol.py beside it. It imports what a kernel needs once and forks; a fork is ready sooner than an interpreter. The
 grader asks by lines of JSON on a socket, and hands over listening sockets with them, so that no folder is shared:
 
     {"kernel": {"key", "ports"}}     fork a kernel; -> {"pid": pid}. With the line come the sockets of its ports, then
-                                     those of its doors
+                                     those of its channels
     {"signal": number, "pid": pid}   send a signal, to whatever in here has that pid
     -> {"ended": pid, "status": as os.waitpid gives it}, when a kernel has ended
 
@@ -14,8 +14,9 @@ ends with it. Before a line of a student's code is read it hides the mount table
 itself and all its forks unreadable to each other: to look into another process's /proc/<pid>/environ, mem, root, fd or
 maps takes the right to trace it, which nobody in here has.
 
-A door is for hidden inputs. At a grade cell the kernel forks once more, and the fork waits behind the cell's door with
-all that the cells so far have defined. It is asked only after the kernel has ended, when nothing is shown any more.
+A channel carries hidden inputs. At a grade cell the kernel forks once more; the fork keeps everything that the cells so
+far have defined, and waits at the cell's channel. The grader calls functions in it only after the kernel has ended,
+when no output is recorded any more.
 """
 
 import contextlib
@@ -56,7 +57,7 @@ WARM = (  # what a kernel imports by its first cell
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 1, 4, 47, 4  # linux/prctl.h
 CLONE_NEWNS = 0x00020000
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
-doors = []  # of this process, if it is a kernel
+channels = []  # of this process, if it is a kernel
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -186,7 +187,7 @@ def _fork(control, asked, descriptors):
         signal.signal(signal.SIGINT, signal.default_int_handler)
         control.close()
         ports = descriptors[: len(asked["ports"])]
-        doors.extend(socket.socket(fileno=descriptor) for descriptor in descriptors[len(ports) :])
+        channels.extend(socket.socket(fileno=descriptor) for descriptor in descriptors[len(ports) :])
         _kernel(asked["key"], dict(zip(asked["ports"], ports, strict=True)))
     finally:
         os._exit(0)
@@ -242,31 +243,31 @@ def _kernel(key, ports):
     app.start()
 
 
-def keep(number, functions):
-    """Fork: what the notebook has defined so far waits behind door `number`, and is asked when the kernel has ended."""
+def fork_snapshot(number, functions):
+    """Fork the kernel. The fork keeps what the notebook has defined and answers calls at channel `number`."""
     if os.fork():
         return
     try:
         gc.freeze()
-        mine = doors[number]
-        for door in doors:
-            if door is not mine:
-                door.close()
+        own_channel = channels[number]
+        for channel in channels:
+            if channel is not own_channel:
+                channel.close()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _silence()
-        protocol.send(mine, str(os.getpid()))
-        while (asked := protocol.receive(mine)) is not None:
+        protocol.send(own_channel, str(os.getpid()))
+        while (asked := protocol.receive(own_channel)) is not None:
             asked = json.loads(asked)
             with _clock(asked["seconds"]):
                 ask = protocol.watch if asked.get("watch") else protocol.run
                 answer = ask(functions, asked["name"], asked["given"])
-            protocol.send(mine, answer)
+            protocol.send(own_channel, answer)
     finally:
         os._exit(0)
 
 
-def tell(number, namespace, question, cell, others):
-    """Send the formula that answers a question through door `number`: a string, bounded. Nobody waits behind that door.
+def send_formula(number, namespace, question, cell, others):
+    """Send the formula that answers a question through channel `number`: a string, bounded. No fork is made.
 
     Args:
         namespace: the notebook's.
@@ -274,7 +275,7 @@ def tell(number, namespace, question, cell, others):
         cell: the id of the request that ran the question's own cell, or None where it did not run.
         others: those of the other questions' cells.
     """
-    protocol.send(doors[number], protocol.told(_formula_of(namespace, question, cell, others)))
+    protocol.send(channels[number], protocol.formula_message(_formula_of(namespace, question, cell, others)))
 
 
 def _formula_of(namespace, question, cell, others):
@@ -300,7 +301,7 @@ def _is_written(formula):
 
 
 def _silence():
-    """Nothing is shown any more, and the thread that would send it is not here: who prints or logs must not wait."""
+    """Discard all output: the fork has no thread that sends it, and printing must not block."""
     from ipykernel.iostream import IOPubThread, OutStream
 
     OutStream.write = lambda self, text: len(text)

@@ -1,7 +1,7 @@
-"""Arrays in, arrays out: how inputs travel to a student's function, and what it returns travels back.
+"""The protocol between the grader and the sandbox: arguments to a student's function, and its return value back.
 
-This file is at both ends, in the grader and in the sandbox, so it needs NumPy and the standard library alone. Arrays go
-in NumPy's own format inside JSON. Nothing is unpickled on either side, and no array is made larger than what came.
+Both sides import this file, so it uses NumPy and the standard library only. Arrays are sent in NumPy's .npy format
+inside JSON. Neither side unpickles anything, and no array is larger than the message that held it.
 """
 
 import base64
@@ -18,11 +18,13 @@ import traceback
 import numpy as np
 
 PORTS = ("shell", "iopub", "stdin", "hb", "control")  # of a kernel, in the order of their numbers
-LIMIT = 16 * 2**20  # bytes of one answer; the course's own are a few thousand, and 3 million where cost is measured
+MAX_ANSWER_BYTES = (
+    16 * 2**20
+)  # bytes of one answer; the course's own are a few thousand, and 3 million where cost is measured
 
 
-FORMULA = 10_001  # characters of a formula that are sent: one more than are read
-TOLD = 12 * FORMULA + 100  # bytes of it as JSON
+MAX_FORMULA_CHARACTERS = 10_001  # characters of a formula that are sent: one more than are read
+MAX_FORMULA_BYTES = 12 * MAX_FORMULA_CHARACTERS + 100  # bytes of it as JSON
 
 
 class Stopped(BaseException):
@@ -33,34 +35,34 @@ class Unsendable(Exception):
     """A value that cannot travel."""
 
 
-def send(door, text):
+def send(channel, text):
     """Send a text through a stream socket, its length before it."""
     data = text.encode()
-    door.sendall(len(data).to_bytes(8, "big") + data)
+    channel.sendall(len(data).to_bytes(8, "big") + data)
 
 
-def receive(door, deadline=None, most=None):
+def receive(channel, deadline=None, most=None):
     """The next text from a stream socket, or None where it is closed.
 
     Raises:
         TimeoutError: it is not whole at `deadline` (of time.monotonic).
         ValueError: it is longer than `most` or LIMIT, or no UTF-8.
     """
-    head = _exactly(door, 8, deadline)
+    head = _exactly(channel, 8, deadline)
     if head is None:
         return None
-    if (size := int.from_bytes(head, "big")) > (most or LIMIT):
+    if (size := int.from_bytes(head, "big")) > (most or MAX_ANSWER_BYTES):
         raise ValueError(f"an answer of {size:,} bytes")
-    body = _exactly(door, size, deadline)
+    body = _exactly(channel, size, deadline)
     return None if body is None else body.decode()
 
 
-def _exactly(door, size, deadline):
+def _exactly(channel, size, deadline):
     data = bytearray()
     while len(data) < size:
         if deadline is not None:
-            door.settimeout(max(1e-3, deadline - time.monotonic()))
-        if not (part := door.recv(min(size - len(data), 2**20))):
+            channel.settimeout(max(1e-3, deadline - time.monotonic()))
+        if not (part := channel.recv(min(size - len(data), 2**20))):
             return None
         data += part
     return bytes(data)
@@ -120,7 +122,7 @@ def _header(data):
 
 
 def run(functions, name, given):
-    """Call a function twice, where it lives, and say what came of it.
+    """Call a function twice in the student's namespace, and return the results as JSON text.
 
     Args:
         functions: where to look for it, the student's namespace.
@@ -167,13 +169,13 @@ def watched(function, given):
 
 
 def _called(functions, name, given, work):
-    """What work(function, arguments) returns as JSON text, or why there is nothing."""
+    """What work(function, arguments) returns, as JSON text, or the failure."""
     if not callable(functions.get(name)):
         return json.dumps({"absent": True})
     try:
         with contextlib.redirect_stdout(_Nowhere()), contextlib.redirect_stderr(_Nowhere()):
             answer = json.dumps(work(functions[name], unpack(json.loads(given))))
-        return answer if len(answer) <= LIMIT else json.dumps({"unsendable": f"{len(answer):,} bytes"})
+        return answer if len(answer) <= MAX_ANSWER_BYTES else json.dumps({"unsendable": f"{len(answer):,} bytes"})
     except Unsendable as error:
         return json.dumps({"unsendable": str(error)})
     except Stopped:
@@ -194,8 +196,12 @@ class Watch:
     A complex array is a complex step.
     """
 
-    EVENTS, BASES, SIZE = 100_000, 60, 20_000  # lines that are watched; arrays of a shape; entries of an array
-    SMALL = 1e-2  # of the largest entry: a step
+    MAX_EVENTS, MAX_BASES, MAX_ARRAY_SIZE = (
+        100_000,
+        60,
+        20_000,
+    )  # lines that are watched; arrays of a shape; entries of an array
+    MAX_STEP = 1e-2  # of the largest entry: a step
 
     def __init__(self):
         self.known, self.bases, self.events, self.complex, self.off = set(), {}, 0, 0, False
@@ -205,14 +211,19 @@ class Watch:
         return self
 
     def __exit__(self, *_):
-        self.off = sys.gettrace() != self._event and self.events < self.EVENTS
+        self.off = sys.gettrace() != self._event and self.events < self.MAX_EVENTS
         sys.settrace(None)
 
     def counts(self):
         """{"moved": entries or slices of one array that were moved, "of": how many it has, of the array of which most
         were; "complex": complex arrays; "off": whether the code has stopped the watch}."""
         best = max(
-            ((len(places), total) for bases in self.bases.values() for _, moved in bases for total, places in moved),
+            (
+                (len(positions), total)
+                for bases in self.bases.values()
+                for _, moved in bases
+                for total, positions in moved
+            ),
             key=lambda pair: (2 * pair[0] >= pair[1], pair[0]),
             default=(0, 0),
         )
@@ -220,7 +231,7 @@ class Watch:
 
     def _event(self, frame, event, argument):
         self.events += 1
-        if self.events >= self.EVENTS:
+        if self.events >= self.MAX_EVENTS:
             sys.settrace(None)
             return None
         library = "site-packages" in frame.f_code.co_filename or frame.f_code.co_filename.startswith(sys.base_prefix)
@@ -230,7 +241,7 @@ class Watch:
 
     def _look(self, value, handed, deep=True):
         kind = type(value)
-        if kind is np.ndarray and 1 < value.size <= self.SIZE:
+        if kind is np.ndarray and 1 < value.size <= self.MAX_ARRAY_SIZE:
             self._array(value, handed)
         elif kind in (complex, np.complex128) and value.imag:
             self.complex += 1
@@ -250,8 +261,8 @@ class Watch:
                 for part in array:
                     any(_moved(base, part, handed, moved) for base, moved in bases)
         bases = self.bases.setdefault(array.shape, [])
-        found = [_moved(base, array, handed, moved) for base, moved in bases]
-        if not any(found) and len(bases) < self.BASES and array.min() < array.max():
+        moves = [_moved(base, array, handed, moved) for base, moved in bases]
+        if not any(moves) and len(bases) < self.MAX_BASES and array.min() < array.max():
             axes = [(size, set()) for size in array.shape] if array.ndim > 1 else []
             bases.append((array.copy(), [(array.size, set()), *axes]))
 
@@ -263,24 +274,24 @@ def _moved(base, array, handed, moved):
     count = np.count_nonzero(different)
     if not count or count > base.size // min(base.shape) or (base.ndim == 1 and count > 1):
         return not count
-    if not handed and np.abs(array - base).max() > Watch.SMALL * np.abs(base).max():
+    if not handed and np.abs(array - base).max() > Watch.MAX_STEP * np.abs(base).max():
         return False
     if count == 1:
         moved[0][1].add(int(different.argmax()))
         return True
-    for axis, (_, places) in enumerate(moved[1:]):
+    for axis, (_, positions) in enumerate(moved[1:]):
         others = tuple(other for other in range(base.ndim) if other != axis)
         (where,) = np.nonzero(different.any(axis=others))
         if len(where) == 1:
-            places.add(int(where[0]))
+            positions.add(int(where[0]))
             return True
     return False
 
 
-def told(formula):
+def formula_message(formula):
     """A formula as JSON text: {"formula": the string}, of at most FORMULA characters; {} where it is none."""
     text = issubclass(type(formula), str)  # nothing is asked of the object itself, which may lie, or never answer
-    return json.dumps({"formula": str.__getitem__(formula, slice(FORMULA))} if text else {})
+    return json.dumps({"formula": str.__getitem__(formula, slice(MAX_FORMULA_CHARACTERS))} if text else {})
 
 
 class _Nowhere(io.TextIOBase):

@@ -1,4 +1,4 @@
-"""What a student's cells may leave behind: text, errors and real pictures, of bounded size.
+"""Reduce the outputs of a student's cells to text, errors and real pictures of bounded size.
 
 Formgrader shows a notebook to the teacher, with the rights of the teacher's own Jupyter server, and the feedback shows
 it to its student. So HTML, scripts, SVG, widgets and whatever else a browser would act on are left out, and so is what
@@ -16,23 +16,23 @@ from pathlib import Path
 from nbformat.v4 import new_output
 from nbgrader.utils import is_grade
 
-TEXT = 20_000  # characters of text that one cell may leave
-OUTPUTS = 100  # outputs of one cell
-PICTURE = 2 * 2**20  # bytes of the pictures of one cell
-PIXELS = 16_000_000  # a picture of few bytes can have more pixels than a browser's memory
-SOURCE = 200_000  # characters of one cell
+MAX_TEXT_CHARACTERS = 20_000  # characters of text that one cell may leave
+MAX_OUTPUTS = 100  # outputs of one cell
+MAX_PICTURE_BYTES = 2 * 2**20  # bytes of the pictures of one cell
+MAX_PIXELS = 16_000_000  # a picture of few bytes can have more pixels than a browser's memory
+MAX_SOURCE_CHARACTERS = 200_000  # characters of one cell
 PICTURES = ("image/png", "image/jpeg")
-NEITHER = "[an output that is neither text nor a picture that can be shown]"
+REMOVED_OUTPUT = "[an output that is neither text nor a picture that can be shown]"
 
 ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])?")
-UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 PATH = re.compile(r"(?:\bfile://|(?<![\w.:/~]))(?:/[^\s/:'\"<>]+)+/(?=[^\s/:'\"<>])")
 FOLDER = re.compile(rf"(?<![\w.:/~])(?:{re.escape(str(Path.home()))}|{re.escape(sys.prefix)})(?![\w/-])")
 
 
-def clean(cell, limit=TEXT):
-    """Take out of a cell what may not be kept. The cell is changed, and returned.
+def sanitize_cell(cell, limit=MAX_TEXT_CHARACTERS):
+    """Remove from a cell whatever is unsafe to store or show. The cell is changed, and returned.
 
     The outputs of a grade cell are the grader's own and stay as they are.
 
@@ -40,11 +40,11 @@ def clean(cell, limit=TEXT):
         cell: a notebook cell; nothing that a kernel put into it is believed.
         limit: characters of text that its outputs may hold; what is over is cut, and a sentence says so.
     """
-    cell.source = plain(cell.source)[:SOURCE]
+    cell.source = plain(cell.source)[:MAX_SOURCE_CHARACTERS]
     if cell.cell_type != "code":
-        kept = {plain(name): _pictures(bundle) for name, bundle in _dict(cell.pop("attachments", None)).items()}
-        if kept := {name: bundle for name, bundle in kept.items() if bundle}:
-            cell.attachments = kept
+        attachments = {plain(name): _pictures(bundle) for name, bundle in _dict(cell.pop("attachments", None)).items()}
+        if attachments := {name: bundle for name, bundle in attachments.items() if bundle}:
+            cell.attachments = attachments
         return cell
     count = cell.get("execution_count")
     cell.execution_count = count if type(count) is int and 0 < count < 10**6 else None  # stands in the page as it is
@@ -53,13 +53,13 @@ def clean(cell, limit=TEXT):
     return cell
 
 
-def clean_notebook(notebook, limit=TEXT):
-    """`clean` for each cell, and nothing in the notebook's own metadata but the name of its language and kernel."""
+def sanitize_notebook(notebook, limit=MAX_TEXT_CHARACTERS):
+    """`sanitize_cell` for each cell; of the notebook's metadata only its language and kernel are kept."""
     kernel = notebook.metadata.get("kernelspec")
     notebook.metadata.clear()
     notebook.metadata.update({"kernelspec": kernel} if kernel else {}, language_info={"name": "python"})
     for cell in notebook.cells:
-        clean(cell, limit)
+        sanitize_cell(cell, limit)
     return notebook
 
 
@@ -69,7 +69,7 @@ def plain(text):
         text = "".join(line for line in text if isinstance(line, str))
     if not isinstance(text, str):
         return ""
-    return SURROGATE.sub("\ufffd", UNSEEN.sub("", ESCAPE.sub("", text)))
+    return SURROGATE.sub("\ufffd", CONTROL.sub("", ESCAPE.sub("", text)))
 
 
 def without_paths(text):
@@ -84,31 +84,31 @@ def picture(mime, text):
         width, height = (_png_size if mime == "image/png" else _jpeg_size)(data)
     except (binascii.Error, ValueError, struct.error, IndexError):
         return None
-    fits = len(data) <= PICTURE and 0 < width * height <= PIXELS
+    fits = len(data) <= MAX_PICTURE_BYTES and 0 < width * height <= MAX_PIXELS
     return base64.b64encode(data).decode() if fits else None
 
 
 def _outputs(outputs, limit):
-    kept, left, room = [], limit, PICTURE * 4 // 3
-    for output in outputs[:OUTPUTS]:
-        made = _output(output)
-        size = sum(len(made.data.get(mime, "")) for mime in PICTURES) if "data" in made else 0
+    result, left, room = [], limit, MAX_PICTURE_BYTES * 4 // 3
+    for output in outputs[:MAX_OUTPUTS]:
+        output_copy = _output(output)
+        size = sum(len(output_copy.data.get(mime, "")) for mime in PICTURES) if "data" in output_copy else 0
         if size > room:
-            made.data = {"text/plain": made.data.get("text/plain", NEITHER)}
+            output_copy.data = {"text/plain": output_copy.data.get("text/plain", REMOVED_OUTPUT)}
         else:
             room -= size
-        left = _cut(made, left)
-        kept.append(made)
+        left = _cut(output_copy, left)
+        result.append(output_copy)
         if left < 0:
             break
-    if left < 0 or len(outputs) > OUTPUTS:
-        what = f"{limit:,} characters" if left < 0 else f"{OUTPUTS} outputs"
-        kept.append(new_output("stream", name="stderr", text=f"[cut after {what}]\n"))
-    return kept
+    if left < 0 or len(outputs) > MAX_OUTPUTS:
+        what = f"{limit:,} characters" if left < 0 else f"{MAX_OUTPUTS} outputs"
+        result.append(new_output("stream", name="stderr", text=f"[cut after {what}]\n"))
+    return result
 
 
 def _output(output):
-    """An output made anew of what is believed of it."""
+    """A copy of an output that holds only what is safe."""
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
@@ -125,7 +125,7 @@ def _output(output):
     data = _pictures(given)
     if isinstance(given.get("text/plain"), str | list):
         data["text/plain"] = without_paths(plain(given["text/plain"]))
-    return new_output("display_data", data or {"text/plain": NEITHER})
+    return new_output("display_data", data or {"text/plain": REMOVED_OUTPUT})
 
 
 def _cut(output, left):
@@ -147,8 +147,8 @@ def _cut(output, left):
 
 def _pictures(bundle):
     """{mime: base64 text} of the real pictures in a bundle of mime types."""
-    found = {mime: picture(mime, _dict(bundle).get(mime)) for mime in PICTURES}
-    return {mime: text for mime, text in found.items() if text}
+    pictures = {mime: picture(mime, _dict(bundle).get(mime)) for mime in PICTURES}
+    return {mime: text for mime, text in pictures.items() if text}
 
 
 def _dict(value):

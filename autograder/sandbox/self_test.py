@@ -1,4 +1,4 @@
-"""`autograder doctor`: what the sandbox of this machine is, what it allows, and whether it holds under attack."""
+"""`autograder doctor`: describe this machine's sandbox and its limits, and attack it."""
 
 import os
 import secrets
@@ -11,11 +11,12 @@ import psutil
 from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder.sandbox import temporary_folder
-from autograder.sandbox.bubblewrap import KERNEL, UNSAFE, Limits, Sandbox, find, require
+from autograder.sandbox.bubblewrap import UNSAFE, Limits, Sandbox, find, require
+from autograder.sandbox.kernel_environment import find_kernel
 from autograder.sandbox.notebook_runner import run
 
-OTHERS = "others = [p for p in os.listdir('/proc') if p.isdigit() and int(p) != os.getpid()]\n"
-READS = """
+FIND_THEM = "others = [p for p in os.listdir('/proc') if p.isdigit() and int(p) != os.getpid()]\n"
+DEFINE_READ = """
 def read(place):
     try:
         return os.readlink(place) if os.path.islink(place) else open(place, 'rb').read(99)
@@ -41,16 +42,17 @@ ATTEMPTS = [
     ("see a process of the teacher's", "assert {command!r} in open('/proc/{pid}/cmdline').read()"),
     (
         "look into another process",
-        f"{OTHERS}{READS}assert any(read(f'/proc/{{{{p}}}}/{{{{name}}}}') for p in others for name in {TRACED!r})",
+        f"{FIND_THEM}{DEFINE_READ}"
+        f"assert any(read(f'/proc/{{{{p}}}}/{{{{name}}}}') for p in others for name in {TRACED!r})",
     ),
     (
         "write another process's memory",
-        f"{OTHERS}made = []\nfor p in others:\n    try:\n        made.append(open(f'/proc/{{{{p}}}}/mem', 'r+b'))\n"
+        f"{FIND_THEM}made = []\nfor p in others:\n    try:\n        made.append(open(f'/proc/{{{{p}}}}/mem', 'r+b'))\n"
         "    except OSError:\n        pass\nassert made",
     ),
     (
         "see what is mounted, and from where",
-        f"{READS}import glob\nassert any(read(p) for p in glob.glob('/proc/[0-9]*/mount*'))",
+        f"{DEFINE_READ}import glob\nassert any(read(p) for p in glob.glob('/proc/[0-9]*/mount*'))",
     ),
     ("change the system's settings", "open('/proc/sys/kernel/core_pattern', 'r+').close()"),
     ("change the programs that it runs", "open(json.__file__, 'a').close()"),
@@ -74,17 +76,18 @@ ATTEMPTS = [
         "    except BaseException:\n        pass",
     ),
 ]
-SMALL = Limits(wall=60, memory=1024, processes=48, disk=8)
-SEEN = 20  # seconds in which the watch must see what is held, on a machine that has other work too
+SMALL_LIMITS = Limits(wall=60, memory=1024, processes=48, disk=8)
+WATCH_TIMEOUT = 20  # seconds in which the watch must see what is held, on a machine that has other work too
 TOLD_TO_STOP = 2  # seconds after which the attempt that goes on is told to stop; the others have time to be made
 
 
-def examine(kind="bubblewrap", attempts=ATTEMPTS):
+def examine(kind="bubblewrap", attempts=ATTEMPTS, kernel=None):
     """Try to break out of a sandbox.
 
     Args:
         kind: "bubblewrap" or "none".
         attempts: which ones, of ATTEMPTS.
+        kernel: the folder of the environment that submissions run in; None: that of a checkout of the engine.
 
     Yields:
         (what was tried, whether it was held, a word on how), for each of them; last, whether something was left behind.
@@ -92,22 +95,22 @@ def examine(kind="bubblewrap", attempts=ATTEMPTS):
     Raises:
         ValueError: no sandbox of this kind can be had.
     """
-    require(kind)
+    require(kind, kernel)
     inside, folders = [], []
     with _Bait() as bait:
         for what, code in attempts:
-            source = f"import json, os, socket, time\n{code.format(**bait.words)}\nprint('got out')"
-            with Sandbox(bait.public, kind=kind, limits=SMALL) as sandbox:
-                seconds = TOLD_TO_STOP if what == GOES_ON else SEEN * 2
-                found = run(new_notebook(cells=[new_code_cell(source)]), sandbox, seconds)
+            source = f"import json, os, socket, time\n{code.format(**bait.values)}\nprint('got out')"
+            with Sandbox(bait.public, kind=kind, limits=SMALL_LIMITS, kernel=kernel) as sandbox:
+                seconds = TOLD_TO_STOP if what == GOES_ON else WATCH_TIMEOUT * 2
+                result = run(new_notebook(cells=[new_code_cell(source)]), sandbox, seconds)
                 with suppress(psutil.NoSuchProcess):  # the watch has ended it
                     whole = psutil.Process(sandbox.process.pid)
                     inside += [whole, *whole.children(recursive=True)]
                 folders.append(sandbox.folder)
-            outputs = found.outputs[0] or []
+            outputs = result.outputs[0] or []
             out = any("got out" in output.get("text", "") for output in outputs)
             error = next((output["ename"] for output in outputs if output.get("output_type") == "error"), "")
-            yield what, not out, "" if out else found.lost or error
+            yield what, not out, "" if out else result.aborted_reason or error
     time.sleep(0.5)
     alive = [process for process in inside if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
     gone = not alive and not any(folder.exists() for folder in folders)
@@ -133,8 +136,8 @@ class _Bait:
         self.abstract.listen()
         parents = [str(parent) for parent in file.parents]
         process = {"pid": os.getpid(), "command": psutil.Process().cmdline()[0]}
-        self.words = {"file": str(file), "parents": parents, "name": self.public.name, "abstract": address}
-        self.words |= process | {"port": self.port.getsockname()[1], "seen": SEEN} | asdict(SMALL)
+        self.values = {"file": str(file), "parents": parents, "name": self.public.name, "abstract": address}
+        self.values |= process | {"port": self.port.getsockname()[1], "seen": WATCH_TIMEOUT} | asdict(SMALL_LIMITS)
         return self
 
     def __exit__(self, *_):
@@ -142,12 +145,16 @@ class _Bait:
             pass
 
 
-def report(kind="bubblewrap", say=print):
-    """Print what there is, and a line for each attempt to break out. Returns whether all were held."""
-    say(f"submissions run in  {KERNEL}")
+def report(kind="bubblewrap", say=print, kernel=None):
+    """Print what there is, and a line for each attempt to break out. Returns whether all were held.
+
+    kernel: the folder of the environment that submissions run in; None: that of a checkout of the engine.
+    """
+    kernel = kernel or find_kernel()
+    say(f"submissions run in  {kernel}")
     if kind == "none":
         say(UNSAFE)
-    require(kind)
+    require(kind, kernel)
     if kind == "bubblewrap":
         program, user_namespace = find()
         where = "in a user namespace" if user_namespace else "as root, with a user of its own inside"
@@ -155,7 +162,7 @@ def report(kind="bubblewrap", say=print):
     say("limits              " + ", ".join(f"{name} {value:g}" for name, value in asdict(Limits()).items()))
     say("")
     all_held = True
-    for what, held, how in examine(kind):
+    for what, held, how in examine(kind, kernel=kernel):
         say(f"  {'held   ' if held else 'GOT OUT'}  {what:<46}{how}".rstrip())
         all_held &= held
     say("")

@@ -34,8 +34,8 @@ SUPPRESSING = {"Exception", "BaseException", "ImportError", "ModuleNotFoundError
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 DEFERRED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 FAILS_AT_HOME_TOO = {"SyntaxError", "IndentationError", "TabError"}
-ENDS = {"exit", "quit"}
-ASK = """
+EXIT_NAMES = {"exit", "quit"}
+ENVIRONMENT_PROGRAM = """
 import json, sys, tempfile
 from ipykernel.zmqshell import ZMQInteractiveShell
 from traitlets.config import Config
@@ -82,7 +82,9 @@ class Environment:
 @lru_cache
 def kernel_environment(python, own=frozenset()):
     """The Environment of a Python interpreter. own: the modules that lie beside the notebook."""
-    done = subprocess.run([python, "-I", "-c", ASK], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [python, "-I", "-c", ENVIRONMENT_PROGRAM], capture_output=True, text=True, check=True, timeout=60
+    )
     answer = json.loads(done.stdout.splitlines()[-1])
     return Environment(tuple(answer["path"]), frozenset(answer["builtin"]), frozenset(answer["magics"]), own)
 
@@ -102,8 +104,8 @@ def transformed(source):
 @lru_cache(maxsize=4096)
 def parse(source):
     """The syntax tree of a cell's source, or None where it is no Python. A cell magic around it is looked through."""
-    if found := re.match(r"\s*%%(\w+).*\n", source):
-        source = "" if found[1] in NOT_PYTHON else source[found.end() :]
+    if magic := re.match(r"\s*%%(\w+).*\n", source):
+        source = "" if magic[1] in NOT_PYTHON else source[magic.end() :]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a "\\m" in a student's string
@@ -200,11 +202,12 @@ def stops_early(source):
 
 @dataclass
 class Prepared:
-    """Cells as they are run. sources: of each cell. notes: what was left out. doubts: what may cost points thereby."""
+    """Cells as they are run. sources: of each cell. repairs: what was left out. uncertainties: where that may cost
+    points."""
 
     sources: list
-    notes: list = field(default_factory=list)
-    doubts: list = field(default_factory=list)
+    repairs: list = field(default_factory=list)
+    uncertainties: list = field(default_factory=list)
 
 
 def prepare(cells, environment):
@@ -216,23 +219,25 @@ def prepare(cells, environment):
     """
     prepared, missing, everything = Prepared([]), {}, "\n".join(source or "" for _, source in cells)
     known = set()
-    for place, source in cells:
-        cell = _Preparation(place, environment, missing, known, everything)
+    for label, source in cells:
+        cell = _Preparation(label, environment, missing, known, everything)
         try:
             prepared.sources.append(source if source is None else cell.run(source))
         except RecursionError:  # an expression too deep to be looked through: it is run as it stands
             prepared.sources.append(source)
             continue
         if cell.left_out:
-            listed = ", ".join(f"`{words}`" for words in cell.left_out[:5]) + (" …" if len(cell.left_out) > 5 else "")
-            prepared.notes.append(f"{listed} {_was(cell.left_out)} left out of {place}: {cell.reasons()}")
-        prepared.doubts += cell.doubts
-    for (place, _), source in zip(cells, prepared.sources, strict=True):
+            listed = ", ".join(f"`{message}`" for message in cell.left_out[:5]) + (
+                " …" if len(cell.left_out) > 5 else ""
+            )
+            prepared.repairs.append(f"{listed} {_was(cell.left_out)} left out of {label}: {cell.reasons()}")
+        prepared.uncertainties += cell.uncertainties
+    for (label, _), source in zip(cells, prepared.sources, strict=True):
         for node in parse(source).body if missing and source and parse(source) else ():
             if isinstance(node, DEFINITIONS):
                 for name in sorted(names_used(node) & missing.keys()):
-                    words = f"{node.name} in {place} uses `{name}`, which was left out: {missing[name]}"
-                    prepared.doubts.append(words)
+                    message = f"{node.name} in {label} uses `{name}`, which was left out: {missing[name]}"
+                    prepared.uncertainties.append(message)
     return prepared
 
 
@@ -240,10 +245,10 @@ class _Preparation:
     """One cell on its way. missing: {name: why it is not there}, and known: the names that are there, both of the cells
     so far; they are changed."""
 
-    def __init__(self, place, environment, missing, known, everything):
-        self.place, self.environment, self.everything = place, environment, everything
+    def __init__(self, label, environment, missing, known, everything):
+        self.label, self.environment, self.everything = label, environment, everything
         self.missing, self.known = missing, known
-        self.left_out, self.why, self.doubts = [], [], []
+        self.left_out, self.why, self.uncertainties = [], [], []
 
     def reasons(self):
         return "; ".join(dict.fromkeys(self.why))
@@ -284,8 +289,8 @@ class _Preparation:
     def _environment(self):
         return self.environment()
 
-    def _leave(self, words, why):
-        self.left_out.append(words if len(words) <= 100 else f"{words[:100]}…")
+    def _leave(self, code, why):
+        self.left_out.append(code if len(code) <= 100 else f"{code[:100]}…")
         self.why.append(why)
 
     def _statement(self, node):
@@ -331,18 +336,20 @@ class _Preparation:
         if not gone:
             return node
         why = f"there is no module {module} when graded"
-        kept = [alias for alias in node.names if alias not in gone]
-        lost = ast.ImportFrom(node.module, gone, node.level) if isinstance(node, ast.ImportFrom) else ast.Import(gone)
-        self._leave(ast.unparse(lost), why)
+        present = [alias for alias in node.names if alias not in gone]
+        removed = (
+            ast.ImportFrom(node.module, gone, node.level) if isinstance(node, ast.ImportFrom) else ast.Import(gone)
+        )
+        self._leave(ast.unparse(removed), why)
         self._miss(map(_bound, gone), why)
-        return ast.Import(kept) if kept else None
+        return ast.Import(present) if present else None
 
     def _line_magic(self, node, name, arguments):
         if name is not None and self._environment().has_magic(name, arguments):
             return node
-        words = f"%{name} {arguments}".strip() if name is not None else f"!{arguments}".strip()
+        code = f"%{name} {arguments}".strip() if name is not None else f"!{arguments}".strip()
         what = f"%{name} does nothing" if name is not None else "no other program is run"
-        self._leave(words, f"{what} when graded")
+        self._leave(code, f"{what} when graded")
         self._miss(names_bound(node), f"{what} when graded")
         return None
 
@@ -359,8 +366,8 @@ class _Preparation:
             modules = [node.module or "."] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
             for module in modules:
                 if not self._exists(module):
-                    self.doubts.append(
-                        f"{function.name} in {self.place} imports {module}, and there is no such module when graded"
+                    self.uncertainties.append(
+                        f"{function.name} in {self.label} imports {module}, and there is no such module when graded"
                     )
 
     def _function(self, node):
@@ -379,9 +386,9 @@ class _Preparation:
         if returns:
             new.returns = None
         for decorator in gone:
-            words = f"@{ast.unparse(decorator)}"
-            self._leave(words, self.missing[min(_names(decorator) & self.missing.keys())])
-            self.doubts.append(f"{words} was left out above {node.name} in {self.place}")
+            code = f"@{ast.unparse(decorator)}"
+            self._leave(code, self.missing[min(_names(decorator) & self.missing.keys())])
+            self.uncertainties.append(f"{code} was left out above {node.name} in {self.label}")
         if not gone:
             self._leave(f"the annotations of {node.name}", "what they name does not exist when graded")
         return new
@@ -405,8 +412,8 @@ def _without(source, body, changes):
             new += lines[first - 1 : last]
             continue
         new += [f"# left out: {line}" for line in lines[first - 1 : last]]
-        kept = [changes.get(index, body[index]) for index in indices]
-        new += [ast.unparse(ast.fix_missing_locations(node)) for node in kept if node is not None]
+        statements = [changes.get(index, body[index]) for index in indices]
+        new += [ast.unparse(ast.fix_missing_locations(node)) for node in statements if node is not None]
     return "\n".join(new + lines[at:])
 
 
@@ -466,12 +473,12 @@ def _magic(node):
     owner = value.func.value
     if not (isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "get_ipython"):
         return None
-    words = [a.value for a in value.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-    if len(words) != len(value.args):
+    arguments = [a.value for a in value.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    if len(arguments) != len(value.args):
         return None
-    if value.func.attr == "run_line_magic" and len(words) == 2:
-        return words[0], words[1]
-    return (None, words[0]) if value.func.attr in ("system", "getoutput") and words else None
+    if value.func.attr == "run_line_magic" and len(arguments) == 2:
+        return arguments[0], arguments[1]
+    return (None, arguments[0]) if value.func.attr in ("system", "getoutput") and arguments else None
 
 
 def _ends(node):
@@ -481,8 +488,8 @@ def _ends(node):
     if not isinstance(node, ast.Expr):
         return False
     called = node.value.func if isinstance(node.value, ast.Call) else node.value
-    return ast.unparse(called) in {*ENDS, "sys.exit"} and (
-        isinstance(node.value, ast.Call) or ast.unparse(called) in ENDS
+    return ast.unparse(called) in {*EXIT_NAMES, "sys.exit"} and (
+        isinstance(node.value, ast.Call) or ast.unparse(called) in EXIT_NAMES
     )
 
 

@@ -1,4 +1,4 @@
-"""This process's own temporary folder, and who takes it away when the process is gone, however it went."""
+"""This process's own temporary folder, removed when the process ends for whatever reason."""
 
 import atexit
 import os

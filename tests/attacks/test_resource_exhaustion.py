@@ -64,10 +64,10 @@ def test_a_message_without_end_does_not_fill_the_graders_memory(attacked):
     endless = Attack("endless", what, first=resource_exhaustion.ENDLESS_MESSAGE, deserves={})
     record, grown = graded_apart(attacked, endless)
     assert grown < 250
-    assert record.needs
+    assert record.needs_attention
 
 
 def test_who_prints_and_logs_while_asked_loses_nothing(attacked):
     record, _ = graded_apart(attacked, Attack("logs", "", {"softmax_jacobian": resource_exhaustion.LOGS}, deserves={}))
     assert {question_id: found["score"] for question_id, found in record.questions.items()} == FULL
-    assert record.needs == []
+    assert record.needs_attention == []

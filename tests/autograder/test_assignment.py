@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from traitlets.config import Config
 
+import autograder
 from autograder import cli
 from autograder.assignment.cell_names import bare_name, check_cell, formula_cell, is_check_of_formula, is_formula
 from autograder.assignment.load import INSTALLED, find_assignment, find_course, load_assignment
@@ -119,7 +120,7 @@ def bare_calls(tree):
     return [ast.unparse(node) for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
 
 
-ENGINE = Path(cli.__file__).parent
+ENGINE = Path(autograder.__file__).parent
 MODULES = sorted(path for path in ENGINE.rglob("*.py") if path.stem != "__main__")
 
 

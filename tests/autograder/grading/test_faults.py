@@ -47,10 +47,14 @@ def graded(tmp_path, folder, verbose=False):
     ("broken", "lost"),
     [
         (
-            [(execute, "look", "1-2"), (formula_grading, "look", "1-3, written"), (private, "_pictures", None)],
+            [
+                (execute, "grade_public", "1-2"),
+                (formula_grading, "grade_public", "1-3, written"),
+                (private, "_pictures", None),
+            ],
             {"1-2", "1-3-written"},
         ),
-        ([(execute, "judge", "1-2"), (formula_grading, "judge", "1-3, written")], {"1-2", "1-3-written"}),
+        ([(execute, "grade_hidden", "1-2"), (formula_grading, "grade_hidden", "1-3, written")], {"1-2", "1-3-written"}),
         ([(execute, "diagnose", "1-2"), (formula_grading, "shown", "1-3, written"), (execute, "html", None)], set()),
         ([(execute, "looks_numeric", None), (formula_grading, "share", None)], {"every formula"}),
     ],
@@ -115,7 +119,7 @@ def test_what_an_earlier_run_could_not_merge_is_logged_where_it_fails_again(cour
 
 
 def test_nothing_is_exported_while_a_fault_left_a_question_open(submit, tmp_path, monkeypatch, capsys):
-    break_for(monkeypatch, execute, "judge", "1-2")
+    break_for(monkeypatch, execute, "grade_hidden", "1-2")
     course, _, _ = graded(tmp_path, submit("ada", {}))
     (tmp_path / "roster.csv").write_text("login,Full name,Email address\nada,Ada,ada@example.org\n")
     command = ["export", "--out", str(course.out), "--to", "moodle", "--roster", str(tmp_path / "roster.csv")]
@@ -137,7 +141,9 @@ def test_nothing_is_exported_while_a_fault_left_a_question_open(submit, tmp_path
         (lambda: markdown.mathml(r"\begin{nothing} x"), "a formula could not be typeset"),
         (lambda: markdown.markdown2html({"cell": None}, "x"), "a cell's Markdown could not be rendered"),
         (
-            lambda: cells.Cells.process_message(type("Client", (), {"said": 0, "most": 9})(), {}, {}, 0),
+            lambda: cells.SandboxClient.process_message(
+                type("Client", (), {"printed": 0, "max_output": 9})(), {}, {}, 0
+            ),
             "a message of the kernel's could not be read",
         ),
     ],

@@ -101,7 +101,7 @@ def test_a_name_is_no_path(course, name):
 
 
 def test_a_student_who_has_an_extension_is_told_of(fresh):
-    from autograder.course.late_policy import FILE
+    from autograder.course.course_config import FILE
     from autograder.grading.forget import forget
 
     path = fresh.root / FILE

@@ -1,4 +1,4 @@
-"""A written formula, from what comes through its door to the points that a repair leaves it."""
+"""A written formula, from what comes through its channel to the points that a repair leaves it."""
 
 import json
 import os
@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from assignments.hw1 import formula_verdicts as judge
+from autograder.course import course_config
 from autograder.course import folder as course
-from autograder.course import late_policy
-from autograder.course.late_policy import read_policy
+from autograder.course.course_config import read_config
 from autograder.formula.tokens import MAX_CHARACTERS
 from autograder.formula.verdict import FormulaVerdict
 from autograder.grading import formula_grading
@@ -33,11 +33,11 @@ GAMMA = r"\frac1m \sum_i \theta_{2B}^T (\hat y_{b,i} - y_{b,i}) \circ \hat x_i"
 # What comes
 
 
-class Door:
+class Channel:
     def __init__(self, text):
         self.text = text
 
-    def told(self):
+    def receive_formula(self):
         return self.text
 
 
@@ -55,40 +55,40 @@ class Door:
     ],
 )
 def test_a_string_comes_as_it_is_and_bounded_and_nothing_else_comes(formula, latex):
-    assert formula_grading.received(Door(protocol.told(formula))) == latex
-    assert len(protocol.told(formula)) <= protocol.TOLD
+    assert formula_grading.received(Channel(protocol.formula_message(formula))) == latex
+    assert len(protocol.formula_message(formula)) <= protocol.MAX_FORMULA_BYTES
 
 
 def test_what_is_sent_is_one_character_more_than_is_read():
-    assert protocol.FORMULA == MAX_CHARACTERS + 1
+    assert protocol.MAX_FORMULA_CHARACTERS == MAX_CHARACTERS + 1
 
 
 @pytest.mark.parametrize(
     "text", [None, "", "3", "[]", "{}", '{"formula": ["x"]}', '{"formula": 1}', "[" * 99_999, "\ud800"]
 )
 def test_whatever_else_a_kernel_sends_is_no_formula(text):
-    assert formula_grading.received(Door(text)) is None
+    assert formula_grading.received(Channel(text)) is None
 
 
 def test_a_door_takes_no_more_than_a_formula_and_does_not_wait_for_ever():
-    near, far = socket.socketpair()
-    with near, far:
-        far.sendall((protocol.TOLD + 1).to_bytes(8, "big"))
+    local, remote = socket.socketpair()
+    with local, remote:
+        remote.sendall((protocol.MAX_FORMULA_BYTES + 1).to_bytes(8, "big"))
         with pytest.raises(ValueError, match="an answer of"):
-            cells.Door(near, None).told()
+            cells.Channel(local, None).receive_formula()
         begun = time.monotonic()
         with pytest.raises(TimeoutError):
-            cells.Door(near, None).told()
+            cells.Channel(local, None).receive_formula()
         assert time.monotonic() - begun < 2 * cells.GRACE + 1
-        far.close()
-        assert cells.Door(near, None).told() is None
+        remote.close()
+        assert cells.Channel(local, None).receive_formula() is None
 
 
 def test_a_string_that_is_sent_arrives():
-    near, far = socket.socketpair()
-    with near, far:
-        protocol.send(far, protocol.told("\ud83d\u202e" * 20_000))
-        assert formula_grading.received(cells.Door(near, None)) == ("\ud83d\u202e" * 20_000)[: MAX_CHARACTERS + 1]
+    local, remote = socket.socketpair()
+    with local, remote:
+        protocol.send(remote, protocol.formula_message("\ud83d\u202e" * 20_000))
+        assert formula_grading.received(cells.Channel(local, None)) == ("\ud83d\u202e" * 20_000)[: MAX_CHARACTERS + 1]
 
 
 # Which formula answers a question
@@ -125,7 +125,7 @@ def scores(record):
 def test_each_question_gets_the_formula_that_was_made_for_it(course, submit, write):
     record = grade_submission(submit("s", {cells.formula_cell(name): write(name) for name in FORMULA}), course)
     assert scores(record) == dict.fromkeys(FORMULA, 1)
-    assert record.status == "graded" and not record.notes
+    assert record.status == "graded" and not record.repairs
 
 
 @pytest.mark.parametrize("sources", [FORMULA, {name: f"f = {source}" for name, source in UNNAMED.items()}])
@@ -142,7 +142,7 @@ def test_formulas_above_the_imports_or_after_a_dead_kernel_are_read_from_their_c
     answers = {cells.formula_cell(name): source for name, source in sources.items()}
     record = grade_submission(submit("above", answers, move_all), course)
     assert scores(record) == dict.fromkeys(FORMULA, 1) and record.status == "graded"
-    assert any('"written-2-2-beta"' in note and "put back where released" in note for note in record.notes)
+    assert any('"written-2-2-beta"' in note and "put back where released" in note for note in record.repairs)
 
     def die(name, notebook):
         notebook.cells.insert(2, nbformat.v4.new_code_cell("import os; os._exit(1)"))
@@ -168,8 +168,8 @@ def test_what_is_written_and_cannot_be_read_is_for_a_person(course, submit, sour
     record = grade_submission(submit("s", cell_of("2-2 beta", source)), course)
     assert scores(record) == dict.fromkeys(FORMULA, 1) | {"2-2 beta": 0}
     other = 'problem2: the formula in the cell "written-2-2-beta" names the question "2-2 gamma"'
-    (need,) = (need for need in record.needs if need != other)
-    assert (other in record.needs) == ("2-2 gamma" in source)
+    (need,) = (need for need in record.needs_attention if need != other)
+    assert (other in record.needs_attention) == ("2-2 gamma" in source)
     assert need.startswith("problem2: 2-2 beta, written: its cell is not empty, but no formula came of it")
     assert "A person will look at it" in record.questions["2-2 beta, written"]["parts"][0]["words"][0]
 
@@ -181,7 +181,7 @@ def test_the_released_cell_is_no_answer_and_no_other_formula_is_taken_for_it(cou
     record = grade_submission(submit("s", others | cell_of("2-2 beta", source)), course)
     assert scores(record) == dict.fromkeys(FORMULA, 1) | {"2-2 beta": 0}
     assert record.status == "graded"
-    assert record.questions["2-2 beta, written"]["parts"][0]["words"] == [formula_grading.NONE]
+    assert record.questions["2-2 beta, written"]["parts"][0]["words"] == [formula_grading.NO_FORMULA]
 
 
 def test_a_formula_in_a_cell_below_the_released_one_counts(course, submit):
@@ -199,7 +199,7 @@ def test_a_formula_in_a_cell_below_the_released_one_counts(course, submit):
 def test_a_misspelt_question_is_read_in_its_own_cell_and_noted(course, submit):
     record = grade_submission(submit("s", cell_of("2-2 beta", FORMULA["2-2 beta"].replace("beta", "bta"))), course)
     assert scores(record) == dict.fromkeys(FORMULA, 1)
-    assert sorted(record.notes) == [
+    assert sorted(record.repairs) == [
         'problem2: the formula in the cell "written-2-2-beta" names the question "2-2 bta"',
         "problem2: the formula of 2-2 beta was read from its cell's source: the cell ended with ValueError",
     ]
@@ -239,18 +239,20 @@ def test_a_string_in_quotes_is_read_from_a_cell(source, own, elsewhere):
 
 
 def test_the_hidden_draws_decide_and_the_public_ones_are_shown():
-    seen = formula_grading.look(FORMULAS, QUESTION.replace("theta_2a", "gamma"), GAMMA)
+    seen = formula_grading.grade_public(FORMULAS, QUESTION.replace("theta_2a", "gamma"), GAMMA)
     assert (seen.verdict, seen.error < 1e-12) == ("right", True)
-    assert formula_grading.judge(FORMULAS, "2-2 gamma, written", GAMMA, seen, 5) == seen
+    assert formula_grading.grade_hidden(FORMULAS, "2-2 gamma, written", GAMMA, seen, 5) == seen
     hidden = FormulaVerdict("2-2 gamma", "wrong", 0.123, words=("a hidden number: 0.123",))
-    found = formula_grading.judge(replace(FORMULAS, judge=lambda *a: hidden), "2-2 gamma, written", GAMMA, seen, 5)
+    found = formula_grading.grade_hidden(
+        replace(FORMULAS, judge=lambda *a: hidden), "2-2 gamma, written", GAMMA, seen, 5
+    )
     assert (found.verdict, found.error) == ("wrong", seen.error)
     assert "0.123" not in " ".join(found.words)
 
 
 def test_public_draws_are_those_that_a_student_has():
     for family, draws in every_number()["formulas"].items():
-        graded = [judge.drawn(seed, False, family)[0] for seed in judge.seeds_of(formula_grading.PUBLIC)]
+        graded = [judge.drawn(seed, False, family)[0] for seed in judge.seeds_of(formula_grading.PUBLIC_SEED)]
         assert len(draws) == len(graded) == 2
         for draw, other in zip(draws.values(), graded, strict=True):
             assert all(np.array_equal(draw[name], value) for name, value in other.items())
@@ -276,7 +278,7 @@ def test_a_repair_costs_nothing_unless_course_toml_says_so(course, submit):
     folder = submit("mender", {"written-2-2-theta_2a": REPAIRED})
     found = grade_submission(folder, course).questions[QUESTION]
     assert (found["score"], found["parts"][0]["verdict"]) == (1, "repaired")
-    late_policy.write_defaults(course.root)
+    course_config.write_defaults(course.root)
     rules = course.root / "course.toml"
     before = rules.read_text()
     try:
@@ -323,10 +325,10 @@ def test_what_a_grade_depends_on_has_the_reader_the_judge_and_the_cost_of_a_repa
 def test_a_cost_that_cannot_be_is_said(tmp_path, value):
     (tmp_path / "course.toml").write_text(f"[formulas]\nrepair_percent = {value}\n")
     with pytest.raises(ValueError, match=r"formulas\.repair_percent is expected to be a number from 0 to 100"):
-        read_policy(tmp_path)
+        read_config(tmp_path / "course.toml")
     (tmp_path / "course.toml").write_text("[formulas]\nrepairs = 3\n")
     with pytest.raises(ValueError, match=r"formulas\.repairs is not known here. Known: repair_percent"):
-        read_policy(tmp_path)
+        read_config(tmp_path / "course.toml")
 
 
 # What is shown
@@ -334,14 +336,14 @@ def test_a_cost_that_cannot_be_is_said(tmp_path, value):
 
 def page_of(latex, points):
     """What is shown of an answer to 2-2 gamma."""
-    seen = formula_grading.look(FORMULAS, "2-2 gamma, written", latex)
+    seen = formula_grading.grade_public(FORMULAS, "2-2 gamma, written", latex)
     return formula_grading.shown(ASSIGNMENT, "2-2 gamma, written", seen, latex, points)
 
 
 def test_what_is_shown_is_escaped_and_bounded():
     evil = "<script>alert(1)</script>&\u202e\x00\ud800" + "@" * 9_000
     page = formula_grading.shown(
-        ASSIGNMENT, "2-2 gamma, written", formula_grading.look(FORMULAS, "2-2 gamma, written", evil), evil, 0.0
+        ASSIGNMENT, "2-2 gamma, written", formula_grading.grade_public(FORMULAS, "2-2 gamma, written", evil), evil, 0.0
     )
     assert "<script" not in page and "&lt;script&gt;" in page
     assert r"\u202e\u0000\ud800" in page and "@ …</pre>" in page
@@ -353,7 +355,11 @@ def test_what_is_shown_is_escaped_and_bounded():
 def test_a_definition_is_shown_typeset_with_its_shape():
     latex = "g_i = \\theta_{2B}^T (\\hat y_{b,i} - y_{b,i})\n\\frac1m \\sum_i g_i \\circ \\hat x_i"
     page = formula_grading.shown(
-        ASSIGNMENT, "2-2 gamma, written", formula_grading.look(FORMULAS, "2-2 gamma, written", latex), latex, 1.0
+        ASSIGNMENT,
+        "2-2 gamma, written",
+        formula_grading.grade_public(FORMULAS, "2-2 gamma, written", latex),
+        latex,
+        1.0,
     )
     assert page.count('display="block"') == 2
     assert page.count("a column of n_h") == 2
@@ -363,7 +369,11 @@ def test_a_definition_is_shown_typeset_with_its_shape():
 def test_a_named_mistake_has_its_words_and_its_place_in_the_book():
     latex = GAMMA.replace(r"\hat x", "c")
     page = formula_grading.shown(
-        ASSIGNMENT, "2-2 gamma, written", formula_grading.look(FORMULAS, "2-2 gamma, written", latex), latex, 0.0
+        ASSIGNMENT,
+        "2-2 gamma, written",
+        formula_grading.grade_public(FORMULAS, "2-2 gamma, written", latex),
+        latex,
+        0.0,
     )
     assert "<b>∂L/∂γ from the output.</b>" in page
     assert "off by" in page
@@ -371,11 +381,11 @@ def test_a_named_mistake_has_its_words_and_its_place_in_the_book():
 
 
 def test_without_a_formula_it_says_why():
-    assert formula_grading.look(FORMULAS, "1-2, written", None).words == (formula_grading.NONE,)
-    assert formula_grading.look(FORMULAS, "1-2, written", None, "the kernel ended itself").words == (
+    assert formula_grading.grade_public(FORMULAS, "1-2, written", None).words == (formula_grading.NO_FORMULA,)
+    assert formula_grading.grade_public(FORMULAS, "1-2, written", None, "the kernel ended itself").words == (
         "It could not be read: the kernel ended itself. A person will look at it.",
     )
-    assert formula_grading.look(FORMULAS, "1-2, written", "").words == ("There is no formula.",)
+    assert formula_grading.grade_public(FORMULAS, "1-2, written", "").words == ("There is no formula.",)
 
 
 def test_a_formula_that_is_infinitely_wrong_is_json(course, submit):

@@ -147,7 +147,7 @@ def test_the_page_on_the_class(graded):
 
 def needing(course, student, *reasons):
     record = Record.load(record_file(course, student))
-    record.needs = list(reasons)
+    record.needs_attention = list(reasons)
     record.save(record_file(course, student))
 
 
@@ -197,7 +197,7 @@ def test_what_a_person_has_looked_at_is_ticked_off_and_a_new_reason_shows(graded
     assert detail["needs"] == [] and detail["status"] == "graded"
     (resolution,) = detail["resolved"]
     assert resolution["by"] == "Grace" and resolution["because"] == "ran it at home: it ends"
-    assert resolution["needs"] == [loop] and resolution["when"].startswith("20")
+    assert resolution["needs_attention"] == [loop] and resolution["when"].startswith("20")
 
 
 def test_what_cannot_be_resolved_is_told(graded, capsys):

@@ -86,7 +86,7 @@ BOTH = {"ada/hw1/problem1.ipynb": P1, "ada/hw1/problem2.ipynb": P2}
 )
 def test_each_layout(tmp_path, pack, names):
     done = collect(pack(tmp_path, dict(zip(names, (P1, P2), strict=True))), ROSTER, tmp_path / "out")
-    assert (done.needs, done.notes, done.absent) == ([], [], ["emmy", "eve"])
+    assert (done.needs_attention, done.notes, done.absent) == ([], [], ["emmy", "eve"])
     assert done.students == {"ada": ["problem1", "problem2"]}
     assert collected(tmp_path / "out") == BOTH
 
@@ -96,7 +96,7 @@ def test_one_student_alone_in_a_folder_is_no_wrapper(tmp_path):
     done = collect(
         folder(tmp_path, {f"{name}/problem1.ipynb": P1, f"{name}/problem2.ipynb": P2}), ROSTER, tmp_path / "o"
     )
-    assert done.needs == []
+    assert done.needs_attention == []
 
 
 def test_twice_is_as_good_as_once(tmp_path):
@@ -111,10 +111,10 @@ def test_what_was_collected_before_is_not_overwritten_unsaid(tmp_path):
     collect(folder(tmp_path, {"ada/problem1.ipynb": P1, "ada/problem2.ipynb": P2}), ROSTER, out)
     download = folder(tmp_path, {"ada/problem1.ipynb": OTHER_P1})
     done = collect(download, ROSTER, out)
-    assert "problem1.ipynb differs from what was collected before" in done.needs[0]
+    assert "problem1.ipynb differs from what was collected before" in done.needs_attention[0]
     assert collected(out) == BOTH
     done = collect(download, ROSTER, out, replacing=True)
-    assert done.needs == []
+    assert done.needs_attention == []
     assert done.notes == ["ada: problem1.ipynb took the place of a different one that was collected before"]
     assert collected(out) == BOTH | {"ada/hw1/problem1.ipynb": OTHER_P1}
 
@@ -124,14 +124,14 @@ def test_what_was_collected_before_is_not_overwritten_unsaid(tmp_path):
 )
 def test_a_renamed_notebook_is_known_by_its_cells(tmp_path, name):
     done = collect(folder(tmp_path, {f"ada/{name}": P1, "ada/problem2.ipynb": P2}), ROSTER, tmp_path / "out")
-    assert done.needs == []
+    assert done.needs_attention == []
     assert done.notes == [f'ada: "{name}" answers problem1']
     assert collected(tmp_path / "out") == BOTH
 
 
 def test_swapped_names_are_mended_and_reported(tmp_path):
     done = collect(folder(tmp_path, {"ada/problem1.ipynb": P2, "ada/problem2.ipynb": P1}), ROSTER, tmp_path / "out")
-    assert done.needs == [
+    assert done.needs_attention == [
         'ada: "problem1.ipynb" holds the cells of problem2; taken for that',
         'ada: "problem2.ipynb" holds the cells of problem1; taken for that',
     ]
@@ -152,15 +152,17 @@ def test_swapped_names_are_mended_and_reported(tmp_path):
 )
 def test_a_notebook_that_leaves_doubts_is_a_persons(tmp_path, data, words, kept):
     done = collect(folder(tmp_path, {"ada/problem1.ipynb": data, "ada/problem2.ipynb": P2}), ROSTER, tmp_path / "out")
-    assert done.needs[0] == f'ada: "problem1.ipynb" {words}'
+    assert done.needs_attention[0] == f'ada: "problem1.ipynb" {words}'
     assert ("ada/hw1/problem1.ipynb" in collected(tmp_path / "out")) == kept
 
 
 def test_what_no_name_and_no_cell_tells_is_left_alone(tmp_path):
     files = {"ada/a.ipynb": b"{", "ada/b.ipynb": notebook("x"), "ada/hw1.zip": b"PK", "ada/problem2.ipynb": P2}
     done = collect(folder(tmp_path, files), ROSTER, tmp_path / "out")
-    assert len(done.needs) == 3
-    assert done.needs[2] == 'ada: no notebook answers problem1; beside it came "a.ipynb", "b.ipynb", "hw1.zip"'
+    assert len(done.needs_attention) == 3
+    assert (
+        done.needs_attention[2] == 'ada: no notebook answers problem1; beside it came "a.ipynb", "b.ipynb", "hw1.zip"'
+    )
     assert list(collected(tmp_path / "out")) == ["ada/hw1/problem2.ipynb"]
 
 
@@ -184,7 +186,7 @@ TAKEN = 'ada: two notebooks answer problem1: "{}" taken, "{}" is older'
 def test_of_two_the_newer_is_taken_and_said(tmp_path, old, new):
     done = collect(zipped(tmp_path, {new: OTHER_P1, old: P1}), ROSTER, tmp_path / "out")
     own = [name.split("problem1")[1] for name in (new, old)]
-    assert TAKEN.format(*(f"problem1{end}" for end in own)) in done.needs
+    assert TAKEN.format(*(f"problem1{end}" for end in own)) in done.needs_attention
     assert collected(tmp_path / "out")["ada/hw1/problem1.ipynb"] == OTHER_P1
 
 
@@ -194,7 +196,7 @@ def test_in_a_plain_folder_the_time_of_the_file_tells(tmp_path):
     )
     os.utime(download / "ada/problem1.ipynb", (2e9, 2e9))
     done = collect(download, ROSTER, tmp_path / "out")
-    assert done.needs == [TAKEN.format("problem1.ipynb", "problem1 (1).ipynb")]
+    assert done.needs_attention == [TAKEN.format("problem1.ipynb", "problem1 (1).ipynb")]
     assert collected(tmp_path / "out")["ada/hw1/problem1.ipynb"] == OTHER_P1
 
 
@@ -202,7 +204,7 @@ def test_where_nothing_tells_the_newer_none_is_taken(tmp_path):
     start = "Ada Lovelace_9001_assignsubmission_file"
     files = {f"{start}/a/problem1.ipynb": P1, f"{start}/b/problem1.ipynb": OTHER_P1, f"{start}/problem2.ipynb": P2}
     done = collect(zipped(tmp_path, files), ROSTER, tmp_path / "out")
-    assert "nothing tells which is newer, and none was taken" in done.needs[0]
+    assert "nothing tells which is newer, and none was taken" in done.needs_attention[0]
     assert list(collected(tmp_path / "out")) == ["ada/hw1/problem2.ipynb"]
 
 
@@ -216,14 +218,14 @@ def test_the_same_notebook_twice_is_one(tmp_path):
     with pytest.warns(UserWarning, match="Duplicate name"):
         download = zipped(tmp_path, files)
     done = collect(download, ROSTER, tmp_path / "out")
-    assert done.needs == []
+    assert done.needs_attention == []
     assert collected(tmp_path / "out") == BOTH
 
 
 def test_one_name_twice_in_a_zip_file_is_two_notebooks(tmp_path):
     with pytest.warns(UserWarning, match="Duplicate name"):
         download = zipped(tmp_path, [("ada/problem1.ipynb", P1), ("ada/problem1.ipynb", OTHER_P1)])
-    assert "ada: two notebooks answer problem1" in collect(download, ROSTER, tmp_path / "out").needs[0]
+    assert "ada: two notebooks answer problem1" in collect(download, ROSTER, tmp_path / "out").needs_attention[0]
 
 
 @pytest.mark.parametrize(
@@ -241,7 +243,7 @@ def test_one_name_twice_in_a_zip_file_is_two_notebooks(tmp_path):
 )
 def test_who_is_not_in_the_roster_is_reported(tmp_path, name, words):
     done = collect(zipped(tmp_path, {name: P1}), ROSTER, tmp_path / "out")
-    assert words in done.needs[0]
+    assert words in done.needs_attention[0]
     assert done.absent == list(ROSTER)
     assert collected(tmp_path / "out") == {}
 
@@ -254,7 +256,7 @@ def test_a_name_that_fits_two_is_nobodys(tmp_path):
         "Ada Lovelace/x.ipynb",
     ):
         done = collect(zipped(tmp_path, {name: P1}), roster, tmp_path / "out")
-        assert "fits ada1 and ada2 of the roster" in done.needs[0]
+        assert "fits ada1 and ada2 of the roster" in done.needs_attention[0]
         assert collected(tmp_path / "out") == {}
 
 
@@ -264,7 +266,7 @@ def test_a_name_alone_will_do_where_the_roster_tells_no_numbers(tmp_path):
     assert collect(zipped(tmp_path, files), roster, tmp_path / "out").students == {"ada": ["problem1", "problem2"]}
     files = {"lovelaceada_1_2_problem1.ipynb": P1, "lovelaceada_9_3_problem2.ipynb": P2}
     done = collect(zipped(tmp_path, files), roster, tmp_path / "out2")
-    assert done.needs == ['ada: "lovelaceada_1" and "lovelaceada_9" both fit; nothing was taken']
+    assert done.needs_attention == ['ada: "lovelaceada_1" and "lovelaceada_9" both fit; nothing was taken']
 
 
 def test_nobody_hands_in_for_another(tmp_path):
@@ -277,7 +279,7 @@ def test_nobody_hands_in_for_another(tmp_path):
     roster = ROSTER | {"eve": Student("eve", "eve", "Muller, Eve", canvas_id="103")}
     done = collect(zipped(tmp_path, files), roster, tmp_path / "out")
     assert collected(tmp_path / "out") == BOTH | {"eve/hw1/problem1.ipynb": OTHER_P1}
-    assert any(need.startswith('"evemuller_101" fits nobody') for need in done.needs)
+    assert any(need.startswith('"evemuller_101" fits nobody') for need in done.needs_attention)
 
 
 @pytest.mark.parametrize(
@@ -293,7 +295,7 @@ def test_nobody_hands_in_for_another(tmp_path):
 )
 def test_a_zip_file_writes_nowhere_else(tmp_path, name):
     done = collect(zipped(tmp_path, {name: P1, "emmy/problem1.ipynb": P1}), ROSTER, tmp_path / "in" / "out")
-    assert "points out of the zip file" in done.needs[0]
+    assert "points out of the zip file" in done.needs_attention[0]
     assert list(collected(tmp_path / "in" / "out")) == ["emmy/hw1/problem1.ipynb"]
     assert {path.name for path in tmp_path.iterdir()} == {"download.zip", "in"}
 
@@ -307,7 +309,7 @@ def test_no_link_is_followed(tmp_path):
     (download / "emmy").symlink_to(secret)
     os.mkfifo(download / "ada/pipe.ipynb")
     done = collect(download, ROSTER, tmp_path / "out")
-    assert sum("is a link, or no file at all" in need for need in done.needs) == 3
+    assert sum("is a link, or no file at all" in need for need in done.needs_attention) == 3
     assert list(collected(tmp_path / "out")) == ["ada/hw1/problem2.ipynb"]
 
     link = zipfile.ZipInfo("ada/problem1.ipynb")
@@ -315,18 +317,18 @@ def test_no_link_is_followed(tmp_path):
     with zipfile.ZipFile(tmp_path / "link.zip", "w") as archive:
         archive.writestr(link, str(secret / "problem1.ipynb"))
     done = collect(tmp_path / "link.zip", ROSTER, tmp_path / "out2")
-    assert done.needs == ['"ada/problem1.ipynb" is a link, or no file at all; it was not followed']
+    assert done.needs_attention == ['"ada/problem1.ipynb" is a link, or no file at all; it was not followed']
 
 
 def test_a_bomb_is_unpacked_up_to_a_size(tmp_path, monkeypatch):
-    monkeypatch.setattr("autograder.lms.archive.LARGEST", 10_000)
-    monkeypatch.setattr("autograder.lms.collect.LARGEST", 10_000)
+    monkeypatch.setattr("autograder.lms.archive.MAX_FILE_BYTES", 10_000)
+    monkeypatch.setattr("autograder.lms.collect.MAX_FILE_BYTES", 10_000)
     files = {"ada/problem1.ipynb": bytes(5_000_000), "ada/problem2.ipynb": P2}
     read = []
     original = zipfile.ZipExtFile.read
     monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda file, n=-1: read.append(n) or original(file, n))
     done = collect(zipped(tmp_path, files), ROSTER, tmp_path / "out")
-    assert 'ada: "problem1.ipynb" is larger than 10,000 bytes; left alone' in done.needs
+    assert 'ada: "problem1.ipynb" is larger than 10,000 bytes; left alone' in done.needs_attention
     assert set(read) == {10_001}
     assert list(collected(tmp_path / "out")) == ["ada/hw1/problem2.ipynb"]
 
@@ -334,7 +336,7 @@ def test_a_bomb_is_unpacked_up_to_a_size(tmp_path, monkeypatch):
 def test_a_student_with_too_many_files_stops_nobody_else(tmp_path):
     files = {f"ada/{i}.ipynb": P1 for i in range(51)} | {"emmy/problem1.ipynb": P1, "emmy/problem2.ipynb": P2}
     done = collect(zipped(tmp_path, files), ROSTER, tmp_path / "out")
-    assert done.needs == ["ada: 51 files came, and at most 50 are looked at; nothing was taken"]
+    assert done.needs_attention == ["ada: 51 files came, and at most 50 are looked at; nothing was taken"]
     assert done.students["emmy"] == ["problem1", "problem2"]
 
 
@@ -356,30 +358,33 @@ def test_names_in_other_encodings(tmp_path):
     done = collect(os.fsdecode(odd), ROSTER, tmp_path / "out2")
     assert done.students == {"ada": ["problem1"]}
     assert done.notes == ['ada: "\\xff.ipynb" answers problem1']
-    assert '"\\xff\\xfe" fits nobody' in done.needs[0]
+    assert '"\\xff\\xfe" fits nobody' in done.needs_attention[0]
 
 
 def test_a_folder_named_like_a_notebook(tmp_path):
     download = folder(tmp_path, {"ada/problem2.ipynb": P2, "ada/problem1.ipynb/x.txt": b"x"})
     done = collect(download, ROSTER, tmp_path / "out")
-    assert '"ada/problem1.ipynb" is a folder, no notebook' in done.needs
+    assert '"ada/problem1.ipynb" is a folder, no notebook' in done.needs_attention
     assert list(collected(tmp_path / "out")) == ["ada/hw1/problem2.ipynb"]
     (tmp_path / "out/ada/hw1/problem1.ipynb").mkdir()
     done = collect(folder(tmp_path, {"ada/p1.ipynb": P1}), ROSTER, tmp_path / "out")
-    assert any("problem1.ipynb cannot be written" in need for need in done.needs)
+    assert any("problem1.ipynb cannot be written" in need for need in done.needs_attention)
 
 
 def test_a_folder_named_like_a_notebook_in_a_zip_file(tmp_path):
     done = collect(zipped(tmp_path, {"ada/problem1.ipynb/": b"", "ada/problem2.ipynb": P2}), ROSTER, tmp_path / "out")
-    assert done.needs == ['"ada/problem1.ipynb" is a folder, no notebook', "ada: no notebook answers problem1"]
+    assert done.needs_attention == [
+        '"ada/problem1.ipynb" is a folder, no notebook',
+        "ada: no notebook answers problem1",
+    ]
 
 
 def test_what_no_file_system_would_hold_is_left_in_the_zip_file(tmp_path, monkeypatch):
     files = {f"ada/{'x' * 300}.ipynb": P1, f"ada/{'d/' * 30}problem1.ipynb": P1, "ada/problem2.ipynb": P2}
     done = collect(zipped(tmp_path, files), ROSTER, tmp_path / "out")
-    assert sum("has too long a name; it was left there" in need for need in done.needs) == 2
+    assert sum("has too long a name; it was left there" in need for need in done.needs_attention) == 2
     assert done.students == {"ada": ["problem2"]}
-    monkeypatch.setattr("autograder.lms.archive.MOST", 2)
+    monkeypatch.setattr("autograder.lms.archive.MAX_ENTRIES", 2)
     with pytest.raises(ValueError, match="has 3 entries; at most 2 are looked at"):
         collect(tmp_path / "download.zip", ROSTER, tmp_path / "out")
 
@@ -387,7 +392,7 @@ def test_what_no_file_system_would_hold_is_left_in_the_zip_file(tmp_path, monkey
 def test_folders_are_followed_to_a_depth(tmp_path):
     files = {f"ada/{'d/' * 30}problem1.ipynb": P1, "ada/problem2.ipynb": P2}
     done = collect(folder(tmp_path, files), ROSTER, tmp_path / "out")
-    assert "lies too deep; it was not looked into" in done.needs[0]
+    assert "lies too deep; it was not looked into" in done.needs_attention[0]
     assert done.students == {"ada": ["problem2"]}
 
 
@@ -395,7 +400,7 @@ def test_an_unusual_compression_is_not_undone(tmp_path):
     with zipfile.ZipFile(tmp_path / "download.zip", "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("ada/problem1.ipynb", P1)
     done = collect(tmp_path / "download.zip", ROSTER, tmp_path / "out")
-    assert done.needs[0] == 'ada: "problem1.ipynb" cannot be read (ValueError)'
+    assert done.needs_attention[0] == 'ada: "problem1.ipynb" cannot be read (ValueError)'
 
 
 def test_litter_is_no_submission(tmp_path):
@@ -407,7 +412,7 @@ def test_litter_is_no_submission(tmp_path):
     }
     files |= {"ada/.ipynb_checkpoints/problem1-checkpoint.ipynb": OTHER_P1}
     for pack in (folder, zipped):
-        assert collect(pack(tmp_path, files), ROSTER, tmp_path / "out").needs == []
+        assert collect(pack(tmp_path, files), ROSTER, tmp_path / "out").needs_attention == []
 
 
 def test_times_of_the_roster(tmp_path):
@@ -415,20 +420,22 @@ def test_times_of_the_roster(tmp_path):
     roster = {"ada": Student("ada", "ada", submitted=told)}
     download = folder(tmp_path, {"ada/problem1.ipynb": P1, "ada/problem2.ipynb": P2})
     done = collect(download, roster, tmp_path / "out")
-    assert done.needs == [f'ada: the time "{told}" does not say its zone; name that, as in --timezone Europe/Paris']
-    assert collect(download, roster, tmp_path / "out", timezone="Europe/Paris").needs == []
+    assert done.needs_attention == [
+        f'ada: the time "{told}" does not say its zone; name that, as in --timezone Europe/Paris'
+    ]
+    assert collect(download, roster, tmp_path / "out", timezone="Europe/Paris").needs_attention == []
     assert (tmp_path / "out/ada/hw1/timestamp.txt").read_text() == "2026-11-24 17:50:00 UTC\n"
     for text, words in {"11/12/2026 10:00": "can be read in two ways", "Dienstag": "cannot be read"}.items():
         done = collect(download, {"ada": Student("ada", "ada", submitted=text)}, tmp_path / "x", timezone="UTC")
-        assert words in done.needs[0]
-    assert collect(download, {"ada": Student("ada", "ada", submitted="-")}, tmp_path / "y").needs == []
+        assert words in done.needs_attention[0]
+    assert collect(download, {"ada": Student("ada", "ada", submitted="-")}, tmp_path / "y").needs_attention == []
     with pytest.raises(ValueError, match="no time zone 'Mars'"):
         collect(download, roster, tmp_path / "out", timezone="Mars")
 
 
 def test_a_timestamp_counts_in_a_plain_folder_alone(tmp_path):
     files = {"ada/problem1.ipynb": P1, "ada/problem2.ipynb": P2, "ada/hw1/timestamp.txt": b"2026-12-01 10:00:00 +0100"}
-    assert collect(folder(tmp_path, files), ROSTER, tmp_path / "out").needs == []
+    assert collect(folder(tmp_path, files), ROSTER, tmp_path / "out").needs_attention == []
     assert (tmp_path / "out/ada/hw1/timestamp.txt").read_text() == "2026-12-01 09:00:00 UTC\n"
     start = "Ada Lovelace_9001_assignsubmission_file"
     for name in ("ada/mine/timestamp.txt", f"{start}/timestamp.txt", "lovelaceada_101_7_timestamp.txt"):
@@ -447,9 +454,9 @@ def test_late_without_a_time_is_a_persons(tmp_path):
     files = {"lovelaceada_LATE_101_7001_problem1.ipynb": P1, "lovelaceada_LATE_101_7002_problem2.ipynb": P2}
     download = zipped(tmp_path, files)
     done = collect(download, ROSTER, tmp_path / "out")
-    assert done.needs[0].startswith("ada: is marked LATE, but the download tells no time")
+    assert done.needs_attention[0].startswith("ada: is marked LATE, but the download tells no time")
     (tmp_path / "out/ada/hw1/timestamp.txt").write_text("2026-12-01 10:00:00 UTC\n")
-    assert collect(download, ROSTER, tmp_path / "out").needs == []
+    assert collect(download, ROSTER, tmp_path / "out").needs_attention == []
     assert (tmp_path / "out/ada/hw1/timestamp.txt").exists()
 
 
@@ -471,5 +478,5 @@ def test_a_damaged_entry_harms_nobody_else(tmp_path):
             archive.writestr(name, data)
     path.write_bytes(path.read_bytes().replace(b"check-1-1", b"check-1-X", 1))
     done = collect(path, ROSTER, tmp_path / "out")
-    assert 'ada: "problem1.ipynb" cannot be read (BadZipFile)' in done.needs
+    assert 'ada: "problem1.ipynb" cannot be read (BadZipFile)' in done.needs_attention
     assert done.students["emmy"] == ["problem1", "problem2"]

@@ -24,7 +24,7 @@ def test_canvas_reads_what_it_writes(tmp_path):
         ["Lovelace, Ada", "101", "S-1", "ada", "BP-1", "70.12"],
         ["Noether, Emmy", "102", "S-2", "emmy", "BP-2", "100.00"],
     ]
-    assert (table.needs, table.advice) == ([], [])
+    assert (table.needs_attention, table.advice) == ([], [])
     assert table.text().startswith("Student,ID,")  # no mark of a byte order before it
     assert list(csv.reader(table.text().splitlines())) == table.rows
     (tmp_path / "canvas.csv").write_text(table.text(), encoding="utf8")
@@ -62,9 +62,9 @@ def test_points_are_scaled_and_moodle_s_maximum_is_told():
 def test_who_cannot_be_written_is_said(make):
     rows = [row("ada", status="not graded"), row("zoe"), row("emmy", status="needs a person")]
     table = make(rows, ROSTER, "hw1 (1)")
-    assert table.needs == ["ada: was not graded; left out", "zoe: is not in the roster; left out"]
+    assert table.needs_attention == ["ada: was not graded; left out", "zoe: is not in the roster; left out"]
     assert len(table.rows) == (3 if make is canvas else 2)
-    assert make([], ROSTER, "hw1 (1)").needs == []
+    assert make([], ROSTER, "hw1 (1)").needs_attention == []
 
 
 def test_a_name_is_no_formula_and_an_identifier_is_none_or_left_out():
@@ -78,8 +78,8 @@ def test_a_name_is_no_formula_and_an_identifier_is_none_or_left_out():
     table = canvas(rows, roster, "hw1 (1)")
     assert [cells[0] for cells in table.rows[2:]] == ["'=cmd|' /C calc'!A0", "'+1"]
     assert table.rows[3][3] == "'-b"
-    assert [need.split(":")[0] for need in table.needs] == ["c", "d"]
+    assert [need.split(":")[0] for need in table.needs_attention] == ["c", "d"]
     table = moodle(rows, roster, "hw1")
     assert [cells[0] for cells in table.rows[1:]] == ["a@example.org", "c@example.org"]
     assert table.rows[1][1].startswith("'=")
-    assert [need.split(":")[0] for need in table.needs] == ["b", "d"]
+    assert [need.split(":")[0] for need in table.needs_attention] == ["b", "d"]

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 from assignments.hw1.mistakes import MISTAKES
-from autograder.course.late_policy import Policy
+from autograder.course.course_config import LatePolicy
 from autograder.grading.submission import Record
 from autograder.reports.class_report import book_pages, named_mistakes, page
 from tests.hw1 import ASSIGNMENT
@@ -15,7 +15,7 @@ CELLS = [
     {"short": "1-1", "kind": "manual", "points": 6.0, "question": None},
 ]
 BATCH = "statistics over the whole array"
-NOBODY_LATE = Policy()
+NOBODY_LATE = LatePolicy()
 
 
 def row(student, first, second, by_hand=0.0, **other):
@@ -84,7 +84,7 @@ def test_every_mistake_of_the_bank_has_its_page():
 
 
 def test_late_ones_and_those_without_a_time():
-    policy = Policy(datetime(2026, 12, 1, tzinfo=UTC), extensions={"zoe": 2, "c": 1})
+    policy = LatePolicy(datetime(2026, 12, 1, tzinfo=UTC), extensions={"zoe": 2, "c": 1})
     records = {
         "a": record("a", timestamp="2026-12-02 01:00:00 UTC"),
         "b": record("b"),
@@ -99,7 +99,7 @@ def test_late_ones_and_those_without_a_time():
 
 def test_nothing_of_a_stranger_is_html():
     evil = "<script>alert(1)</script><img src=x onerror=alert(1)>\x1b[2J\u202e"
-    policy = Policy(datetime(2026, 12, 1, tzinfo=UTC), extensions={f"{evil}z": 1})
+    policy = LatePolicy(datetime(2026, 12, 1, tzinfo=UTC), extensions={f"{evil}z": 1})
     records = {evil: record(evil, evil, timestamp="2027-01-01"), f"{evil}b": record(f"{evil}b")}
     _, html = text([row(evil, 4, 8, needs=evil), row(f"{evil}b", 4, 8)], records, policy)
     assert html.count("&lt;script&gt;") == 6

@@ -86,7 +86,7 @@ def test_who_takes_too_long_is_named_and_the_others_have_their_pages(fresh, rele
     for student in ("ada", "eve", "kim"):
         graded(fresh, released, student)
     monkeypatch.setattr(feedback, "write_pages", slow_for_eve)
-    monkeypatch.setattr(feedback, "SECONDS", 20)
+    monkeypatch.setattr(feedback, "STUDENT_TIMEOUT", 20)
     assert cli.main(["feedback", "--out", str(fresh.out)]) == cli.NEEDS_A_PERSON
     printed = capsys.readouterr().out
     assert "no feedback for eve: its pages could not be made: no answer in 20 s; its process was ended" in printed

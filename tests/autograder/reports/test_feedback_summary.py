@@ -55,8 +55,8 @@ def test_what_could_not_be_read_is_not_called_wrong():
 
 def test_a_fault_is_told_without_the_exception_which_could_hold_a_hidden_input():
     fault = Fault("check-1-2 could not be judged", "ValueError: 0.8731 is hidden", "Traceback 0.8731")
-    made = summary(Record("ada", faults=[fault], needs=[fault.need]), [fault.need])
-    assert made.needs == ("check-1-2 could not be judged, through no fault of yours",)
+    made = summary(Record("ada", faults=[fault], needs_attention=[fault.need]), [fault.need])
+    assert made.needs_attention == ("check-1-2 could not be judged, through no fault of yours",)
     resolved = [Resolution("ada", (fault.need,), "seen", "Grace", "2030-01-01")]
     assert "0.8731" not in str(summary(Record("ada", faults=[fault]), (), resolved))
 
@@ -73,8 +73,8 @@ def test_a_fault_is_told_without_the_exception_which_could_hold_a_hidden_input()
     ],
 )
 def test_a_sentence_stands_on_the_page_of_its_notebook(sentence, shown):
-    assert summary(Record("ada", notes=[sentence]), [sentence]).needs == shown
-    assert summary(Record("ada", notes=[sentence])).notes == shown
+    assert summary(Record("ada", repairs=[sentence]), [sentence]).needs_attention == shown
+    assert summary(Record("ada", repairs=[sentence])).repairs == shown
 
 
 def test_a_mistake_is_named_once_with_every_place_where_it_was_made():

@@ -19,9 +19,9 @@ from traitlets.config import Config
 
 from autograder.reports.feedback import FeedbackExporter, configure
 from autograder.reports.safe_markdown import (
-    LONGEST,
-    MAX_NOTEBOOK,
-    MAX_PIECE,
+    MAX_CELL_CHARACTERS,
+    MAX_NOTEBOOK_CHARACTERS,
+    MAX_PIECE_CHARACTERS,
     Renderer,
     _pieces,
     highlighted,
@@ -171,7 +171,9 @@ def test_the_statement_s_own_picture_stays():
     assert '<img alt="The network of two branches" width="900" src="data:image/svg+xml;base64,' in page(cell.source)
 
 
-@pytest.mark.parametrize("source", ["x" * (LONGEST + 1), "> " * 9000 + "<b onclick=x>", "<!--" * 2000, "a\ud800\x00b"])
+@pytest.mark.parametrize(
+    "source", ["x" * (MAX_CELL_CHARACTERS + 1), "> " * 9000 + "<b onclick=x>", "<!--" * 2000, "a\ud800\x00b"]
+)
 def test_markdown_that_breaks_or_stops_the_parser_is_shown_as_it_was_typed(source):
     assert "onclick=x>" not in page(source)
     page(source).encode("utf8")
@@ -229,14 +231,14 @@ PIECES += [
 PATTERNS = [*PIECES, "\\\\[ ", *map("".join, itertools.product(PIECES[:14], PIECES[14:]))]
 
 
-@pytest.mark.parametrize("size", [LONGEST // 2, LONGEST])
+@pytest.mark.parametrize("size", [MAX_CELL_CHARACTERS // 2, MAX_CELL_CHARACTERS])
 def test_the_parser_never_reads_more_than_a_piece_at_once_and_all_of_it_once(size, monkeypatch):
     read = []
     monkeypatch.setattr(MarkdownWithMath, "render", lambda self, text: read.append(text) or "")
     for pattern in PATTERNS:
         read.clear()
         page((pattern * size)[:size])
-        assert max(map(len, read), default=0) <= MAX_PIECE
+        assert max(map(len, read), default=0) <= MAX_PIECE_CHARACTERS
         assert sum(map(len, read)) <= size
 
 
@@ -244,8 +246,8 @@ def test_no_repeated_pattern_keeps_the_parser_busy():
     """In a process of its own with 90 s of the processor for all of them; the first one alone took 28 s once."""
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_CPU, (90, 90))\n"
-        "from tests.autograder.reports.test_safe_markdown import LONGEST, PATTERNS, page\n"
-        "for pattern in ['\\\\\\\\[ ', *PATTERNS[::3]]: page((pattern * LONGEST)[:LONGEST])\n"
+        "from tests.autograder.reports.test_safe_markdown import MAX_CELL_CHARACTERS, PATTERNS, page\n"
+        "for pattern in ['\\\\\\\\[ ', *PATTERNS[::3]]: page((pattern * MAX_CELL_CHARACTERS)[:MAX_CELL_CHARACTERS])\n"
         "for pattern in PATTERNS[1::3]: page('\\n\\n'.join([(pattern * 2000)[:2000]] * 14))\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -260,22 +262,22 @@ def test_a_notebook_has_a_bound_of_its_own():
     resources, text = {}, "**a** b\n\n" * 2_000
     shown = [markdown2html({"cell": {}, "resources": resources}, text) for _ in range(20)]
     rendered = [html for html in shown if "<strong>a</strong>" in html]
-    assert len(rendered) == MAX_NOTEBOOK // len(text) and shown[-1].startswith("<pre>**a** b")
+    assert len(rendered) == MAX_NOTEBOOK_CHARACTERS // len(text) and shown[-1].startswith("<pre>**a** b")
 
 
 def test_a_long_derivation_is_shown_as_a_short_one_is():
     step = "The gradient of $x_{ij}$ is\n\n$$\n\\frac{1}{m}\n\n+ 1\n$$\n\n```\ncode\n\n\ncode\n```\n\n- a **b**\n"
     text = "\n".join([step] * 100)
-    assert len(text) > 2 * MAX_PIECE
+    assert len(text) > 2 * MAX_PIECE_CHARACTERS
     assert BeautifulSoup(page(text), "html.parser") == BeautifulSoup(page(step) * 100, "html.parser")
     assert "".join(_pieces(text)) == text
     assert page(text).count("<mfrac>") == page(text).count("<strong>b</strong>") == page(text).count("<code>") == 100
 
 
 def test_what_is_longer_than_a_piece_and_cannot_be_cut_is_shown_as_it_was_typed():
-    html = page("**before**\n\n```\n" + "code\n\n" * MAX_PIECE + "```\n\n")
+    html = page("**before**\n\n```\n" + "code\n\n" * MAX_PIECE_CHARACTERS + "```\n\n")
     assert "<strong>before</strong>" in html and "<pre>" in html
-    assert page("**a** " * MAX_PIECE).startswith("<pre>**a** ")
+    assert page("**a** " * MAX_PIECE_CHARACTERS).startswith("<pre>**a** ")
 
 
 def test_one_picture_does_not_fill_the_page():
@@ -289,7 +291,7 @@ def test_cleaning_a_source_of_any_characters_is_linear():
     patterns = ["\x1b", "\x1b[", "\x1b]", "\x1b[0 ", "/", "/a", "/a-", "/a:", "file://", "file:///a", "//"]
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_CPU, (60, 60))\n"
-        "from autograder.sandbox.sanitize import SOURCE, plain, without_paths\n"
+        "from autograder.sandbox.sanitize import MAX_SOURCE_CHARACTERS as SOURCE, plain, without_paths\n"
         f"for pattern in {patterns!r}:\n"
         "    text = (pattern * SOURCE)[:SOURCE]\n    plain(text), without_paths(text)"
     )
@@ -309,7 +311,7 @@ def test_code_that_keeps_the_highlighter_busy_is_shown_as_it_was_typed(source, m
 def test_code_is_shown_in_colours_in_python_alone():
     assert '<span class="k">def</span>' in highlighted({}, "def f(): pass")
     assert "<span" in page("```python\ndef f(): pass\n```") and "<span" not in page("```java\nclass A {}\n```")
-    resources = {"markdown_characters": MAX_NOTEBOOK}
+    resources = {"markdown_characters": MAX_NOTEBOOK_CHARACTERS}
     assert "<span" not in highlighted({"resources": resources}, "def f(): pass")
 
 

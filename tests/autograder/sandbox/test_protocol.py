@@ -154,7 +154,7 @@ def test_a_function_that_is_not_there_is_said_to_be_absent():
 
 
 def test_what_is_too_large_is_not_sent(monkeypatch):
-    monkeypatch.setattr(protocol, "LIMIT", 1000)
+    monkeypatch.setattr(protocol, "MAX_ANSWER_BYTES", 1000)
     assert "bytes" in ran(lambda: np.ones(1000))["unsendable"]
 
 

@@ -13,7 +13,15 @@ import pytest
 from nbconvert.filters import ansi2html
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from autograder.sandbox.sanitize import NEITHER, PICTURE, clean, clean_notebook, picture, plain, without_paths
+from autograder.sandbox.sanitize import (
+    MAX_PICTURE_BYTES,
+    REMOVED_OUTPUT,
+    picture,
+    plain,
+    sanitize_cell,
+    sanitize_notebook,
+    without_paths,
+)
 
 
 def png(width=3, height=2):
@@ -31,7 +39,7 @@ def jpeg():
 def shown(*outputs, limit=1000):
     cell = new_code_cell("x")
     cell.outputs = list(outputs)
-    return clean(cell, limit).outputs
+    return sanitize_cell(cell, limit).outputs
 
 
 def display(**data):
@@ -71,7 +79,7 @@ def test_what_a_browser_would_act_on_goes_and_a_word_says_so(mime):
     (kept,) = shown(
         new_output("display_data", {mime: "<script>alert(1)</script>"}, metadata={mime: {"isolated": True}})
     )
-    assert kept.data == {"text/plain": NEITHER}
+    assert kept.data == {"text/plain": REMOVED_OUTPUT}
     assert kept.metadata == {}
     (beside,) = shown(new_output("display_data", {mime: "<script>", "text/plain": "a table"}))
     assert beside.data == {"text/plain": "a table"}
@@ -86,16 +94,16 @@ def test_a_forged_count_does_not_reach_the_page():
     for forged in ("<script>", 10**5000, -1, 1.5, True, None):
         cell = new_code_cell("x")
         cell.execution_count = forged
-        assert clean(cell).execution_count is None
+        assert sanitize_cell(cell).execution_count is None
     cell.execution_count = 7
-    assert clean(cell).execution_count == 7
+    assert sanitize_cell(cell).execution_count == 7
 
 
 def test_an_output_of_a_kind_that_does_not_exist_is_shown_as_none():
     odd = nbformat.from_dict({"output_type": "stream", "name": "<b>", "text": {"a": 1}})
     assert shown(odd) == [{"output_type": "stream", "name": "stdout", "text": ""}]
     (kept,) = shown(nbformat.from_dict({"output_type": ["x"], "data": "y"}))
-    assert kept.data == {"text/plain": NEITHER}
+    assert kept.data == {"text/plain": REMOVED_OUTPUT}
     (kept,) = shown(nbformat.from_dict({"output_type": "error", "ename": 3, "traceback": "x"}))
     assert (kept.ename, kept.evalue, kept.traceback) == ("", "", [])
 
@@ -126,14 +134,14 @@ def test_a_picture_of_few_bytes_and_many_pixels_is_none():
 
 
 def test_the_pictures_of_one_cell_have_one_limit():
-    large = base64.b64encode(base64.b64decode(png()) + bytes(PICTURE * 2 // 3)).decode()
+    large = base64.b64encode(base64.b64decode(png()) + bytes(MAX_PICTURE_BYTES * 2 // 3)).decode()
     kept = shown(*[display(image_png=large, text_plain="p")] * 3)
     assert ["image/png" in output.data for output in kept] == [True, False, False]
     assert [output.data["text/plain"] for output in kept] == ["p"] * 3
-    huge = base64.b64encode(base64.b64decode(png()) + bytes(PICTURE)).decode()
-    assert shown(display(image_png=huge))[0].data == {"text/plain": NEITHER}
+    huge = base64.b64encode(base64.b64decode(png()) + bytes(MAX_PICTURE_BYTES)).decode()
+    assert shown(display(image_png=huge))[0].data == {"text/plain": REMOVED_OUTPUT}
     assert picture("image/png", huge) is None
-    assert shown(*[display(image_png=large)] * 2)[1].data == {"text/plain": NEITHER}
+    assert shown(*[display(image_png=large)] * 2)[1].data == {"text/plain": REMOVED_OUTPUT}
 
 
 def test_text_is_cut_where_it_is_too_long_and_a_sentence_says_so():
@@ -197,7 +205,7 @@ def test_a_cleaned_notebook_can_be_saved_whatever_was_in_it(tmp_path):
             "widgets": {"application/vnd.jupyter.widget-state+json": {"x": "</script>"}},
         }
     )
-    clean_notebook(notebook)
+    sanitize_notebook(notebook)
     assert notebook.metadata.keys() == {"kernelspec", "language_info"}
     assert notebook.metadata.language_info == {"name": "python"}
     nbformat.validate(notebook)
@@ -209,7 +217,7 @@ def test_a_cleaned_notebook_can_be_saved_whatever_was_in_it(tmp_path):
 def test_a_grade_cell_s_own_output_stays_and_a_student_s_markdown_keeps_its_pictures():
     check = new_code_cell('check("1-1")', metadata={"nbgrader": {"grade": True, "solution": False}})
     check.outputs = [new_output("execute_result", {"text/plain": "1.0", "text/html": "<b>ours</b>"})]
-    assert clean(check).outputs[0].data["text/html"] == "<b>ours</b>"
+    assert sanitize_cell(check).outputs[0].data["text/html"] == "<b>ours</b>"
     written = new_markdown_cell("$x$ ![](attachment:photo.png)", metadata={"nbgrader": {"grade": True}})
     written.attachments = {
         "photo.png": {"image/png": png(), "text/html": "<script>"},
@@ -217,11 +225,11 @@ def test_a_grade_cell_s_own_output_stays_and_a_student_s_markdown_keeps_its_pict
         "forged.png": {"image/png": "<script>"},
         "odd": 3,
     }
-    clean(written)
+    sanitize_cell(written)
     assert written.attachments == {"photo.png": {"image/png": png()}}
     bare = new_markdown_cell("x")
     bare.attachments = "none"
-    assert "attachments" not in clean(bare)
+    assert "attachments" not in sanitize_cell(bare)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assignments.hw1 import own
+from assignments.hw1 import examples
 from autograder.questions import public
 from autograder.questions.model import by_id
 from tests import hw1 as questions
@@ -62,7 +62,7 @@ def central(forward, step=1e-6, **params):
 def layer_norm_numeric(dout, cache):
     x_hat, std, gamma = cache
     eps = (std**2 * (1 - (x_hat**2).mean(axis=1, keepdims=True))).mean()
-    forward = own.layer_norm.layer_norm_forward
+    forward = examples.layer_norm.layer_norm_forward
     return central(
         lambda x, gamma, beta: (dout * forward(x, gamma, beta, eps)[0]).sum(),
         x=x_hat * std,
@@ -73,14 +73,14 @@ def layer_norm_numeric(dout, cache):
 
 def label_smoothing_numeric(dout, cache):
     log_y_hat, y, alpha = cache
-    forward = own.label_smoothing.label_smoothing_forward
+    forward = examples.label_smoothing.label_smoothing_forward
     return central(lambda z, alpha: dout * forward(z, y, alpha)[0], z=log_y_hat, alpha=alpha)
 
 
 def multiplied_branches_numeric(dout, cache):
     names = ("theta_a", "theta_b", "theta_c", "gamma", "beta")
     held = {name: cache[name] for name in ("x", "y", "eps")}
-    forward = own.multiplied_branches.multiplied_branches_forward
+    forward = examples.multiplied_branches.multiplied_branches_forward
     return central(lambda **moved: dout * forward(**held, **moved)[0], **{name: cache[name] for name in names})
 
 
@@ -105,7 +105,7 @@ def both(question_id, backward):
 
 
 def test_there_are_three():
-    assert [question.id for question in own.QUESTIONS] == [
+    assert [question.id for question in examples.QUESTIONS] == [
         "label smoothing",
         "layer norm",
         "multiplied branches",
@@ -159,9 +159,9 @@ def test_ask_refuses_what_cannot_be_a_question():
         return x, ()
 
     with pytest.raises(ValueError, match="name ends in _forward"):
-        public.ask("new", forward, own.layer_norm.draw, {"x": 1})
+        public.ask("new", forward, examples.layer_norm.draw, {"x": 1})
     with pytest.raises(ValueError, match="points for inputs that are drawn"):
-        public.ask("new", own.layer_norm.layer_norm_forward, own.layer_norm.draw, {"y": 1})
-    taken = public.ask("1-1", own.layer_norm.layer_norm_forward, own.layer_norm.draw, {"x": 1})
+        public.ask("new", examples.layer_norm.layer_norm_forward, examples.layer_norm.draw, {"y": 1})
+    taken = public.ask("1-1", examples.layer_norm.layer_norm_forward, examples.layer_norm.draw, {"x": 1})
     with pytest.raises(ValueError, match="'1-1' needs a new id"):
         by_id([*QUESTIONS.values(), taken])
