@@ -1247,7 +1247,7 @@ class Kinds(Sweep):
             for kind, rank, what, wrong in kinds:
                 yield Change(
                     ("jacobian", kind, self._key(upper), self._key(lower)),
-                    rank,
+                    rank + 1e-5 * lower.index,  # of values that come to the same the first
                     what,
                     f"A change of one entry of {names[1]} moves several entries of {names[0]}.",
                     adjoints={lower.index: lambda total, wrong=wrong, through=through: total - through + wrong},

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from assignments.hw1 import own
+from assignments.hw1 import examples
 from autograder.gradcheck import numerical_gradient
 from autograder.mistakes.derivation import DerivedBank
 from autograder.mistakes.trace import NotTraceable, trace
@@ -357,7 +357,7 @@ def test_anything_may_come_back(banks, value):
     assert explained(banks["gelu"], lambda g, dout, c: dict(dx=value)) in ({}, {"dx": None})
 
 
-@pytest.mark.parametrize("module", own.MODULES, ids=lambda module: module.__name__.split(".")[-1])
+@pytest.mark.parametrize("module", examples.MODULES, ids=lambda module: module.__name__.split(".")[-1])
 def test_every_question_of_a_teachers_own_has_its_bank(module):
     question = module.QUESTION
     draws = [question.inputs.draw(np.random.default_rng(seed)) for seed in (0, 1)]

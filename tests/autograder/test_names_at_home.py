@@ -160,7 +160,7 @@ def test_numbers_and_zeros_have_no_mark():
 
 def test_what_is_derived_at_home():
     """A teacher's own question: names from its forward pass, on the draws of a check."""
-    from tests.autograder.test_own import layer_norm
+    from tests.autograder.test_examples import layer_norm
 
     def backward(dout, cache):
         x_hat, std, gamma = cache
