@@ -460,6 +460,15 @@ def test_one_mistake_in_two_shares_is_not_told_as_two(name, dz_2a_of):
         assert named("2-2 branch a", answered("2-2 branch a", branch_a(dz_2a_of), seed), seed) == {"dz_2a": name}
 
 
+def test_a_pair_of_which_one_mistake_undoes_the_other_is_not_told(monkeypatch):
+    """What the bank does not hold is not told as 2 (own + share / 2), halved."""
+    known = [entry for entry in bank("2-2 branch a") if BY_NAME["½ in branch B's share"] not in entry]
+    monkeypatch.setattr(diagnosis, "entries_of", lambda bank, question_id: tuple(known))
+    functions = branch_a(lambda own, share, m: own + share / 2)
+    for seed in range(5):
+        assert named("2-2 branch a", answered("2-2 branch a", functions, seed), seed) == {"dz_2a": None}
+
+
 def test_two_mistakes_in_the_head_are_told_in_every_part():
     """No 1/m and a flipped sign, in the head alone and in all gradients of the whole."""
     flipped = dict(scores_back=lambda dout, c: dout * (c["y_b"] - c["y_hat_b"]))
