@@ -14,6 +14,7 @@ Mistakes that a question cannot tell apart are one entry, with all their names. 
 searched for: gradcheck.symptoms says what the numbers show (a factor, a sign, a place) in any case.
 """
 
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -22,7 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from autograder.faults import LOG
 from autograder.steps import Evaluation, Steps
 
 from .at_home import DERIVED_FROM, Told
@@ -85,7 +85,7 @@ def derived_bank(bank: Bank, question_id: str) -> DerivedBank | None:
     try:
         return DerivedBank(question.forward, wanted, [bank.draw(question_id, seed) for seed in DERIVED_FROM])
     except NotTraceable as reason:
-        LOG.info(f"{question_id}: no mistakes could be derived, {reason}")
+        logging.getLogger("autograder").info(f"{question_id}: no mistakes could be derived, {reason}")
         return None
 
 
