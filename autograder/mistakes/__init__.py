@@ -1,1 +1,1 @@
-"""Which mistake is in a wrong answer: banks of mistakes, written or derived from a forward pass, and the search in them."""
+"""Which mistake is in a wrong answer: banks of mistakes, written or derived from a forward pass, and the search."""
