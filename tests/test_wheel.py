@@ -160,6 +160,7 @@ def teach(teacher, kernel):
         "checks.py",
         "formulas.py",
         "gradcheck.py",
+        "mistake_names.py",
         "problem1.ipynb",
         "rms_norm.py",
     }
