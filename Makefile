@@ -55,7 +55,7 @@ soak: $(READY) $(KERNEL) ## the long tests
 
 book: $(DONE)/book-$(EDITION) ## the book; EDITION=full (default) or student, without answers
 
-pdf: book ## the book as one PDF, printed by Chromium, in _build/ (EDITION=student: in _build/student/)
+pdf: book ## the book as one PDF, printed by Chromium, beside its pages in _build/html (EDITION=student: in _build/student/html)
 	$(call step,Printing the book: a minute)
 	@$(BIN)/python -m book._tools.print_pdf $(HTML_$(EDITION)) $(PDF_$(EDITION))
 	@echo $(PDF_$(EDITION))
@@ -133,8 +133,8 @@ $(PEERS)/.ready: benchmarks/peers.txt
 HTML_full := _build/html
 HTML_student := _build/student/html
 OPTIONS_student := --path-output _build/student
-PDF_full := _build/backprop-by-hand.pdf
-PDF_student := _build/student/backprop-by-hand.pdf
+PDF_full := $(HTML_full)/backprop-by-hand.pdf
+PDF_student := $(HTML_student)/backprop-by-hand.pdf
 CACHES := _build/.jupyter_cache _build/student/_build/.jupyter_cache
 
 $(DONE)/imported: $(READY) $(IMPORTED)
