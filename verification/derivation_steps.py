@@ -624,33 +624,33 @@ def cost_backward(v):
 
 # Of each equation's TeX, without white space: the check sum of what these steps, and the definitions, were written for.
 _SEALS = """
-chain-rule 82b3b80c
+chain-rule 9e1f37de
 batch-norm-forward 7516d768  jac-batch-norm-gamma 258b03c2  jac-batch-norm-beta 195ea2cd
 grad-batch-norm-gamma fbf7aba4  grad-batch-norm-beta e3a99d43  batch-norm-pieces d5a06aca
 batch-norm-stage-x-hat b7166fce  batch-norm-stage-w 174979f6  batch-norm-stage-var bed41584
-batch-norm-stage-u ac94f3c9  batch-norm-stage-mu 8209c647  batch-norm-stage-x 4fc92db5
-batch-norm-close-variance 1651e6e3  grad-batch-norm-x cb8267f4
+batch-norm-stage-u ac94f3c9  batch-norm-stage-mu 8209c647  batch-norm-stage-x 9c840298
+batch-norm-close-variance 2bce461c  grad-batch-norm-x 8d057a58
 dropout-forward 273976e9  dropout-mean c7ecc9c5  jac-dropout bce5ae25  grad-dropout 1d8dcb12
-softmax-forward 60910979  softmax-shift f9b4518c  softmax-sum-slope 4b71165e  softmax-own a355ee6d
-softmax-other f76f2ea8  jac-softmax 7ef3b4cd  softmax-apply 17cc1e2b  grad-softmax 55decb5c
-grad-squared-error 4d063f71  delta-a 8fc995f9  grad-z-2a 3f71d1b9  grad-theta-2a 4d69422c  grad-d c1dc976c
-branch-a-entry f75cb1be  branch-a-one-term 69f60cc3  grad-z-1a fb22a6f6  grad-theta-1a 7f842d6f
-jac-z-2b-c 4756080a  grad-c b17a62ef  grad-beta 532d4a26  grad-gamma ad74ef5d  branch-b-lines 93679160
-branch-b-means 104d9724
-grad-a-1b ef978f21  grad-relu aa510fa4  grad-z-1b cd8cc074  grad-theta-1b de6326bf
+softmax-forward 60910979  softmax-shift f9b4518c  softmax-sum-slope 4b71165e  softmax-own 01a80055
+softmax-other 76f78f5e  jac-softmax 7ef3b4cd  softmax-apply 17cc1e2b  grad-softmax 55decb5c
+grad-squared-error 96d23740  delta-a 8fc995f9  grad-z-2a 3f71d1b9  grad-theta-2a ff50f5e1  grad-d 2d89b6ad
+branch-a-entry f75cb1be  branch-a-one-term 69f60cc3  grad-z-1a fb22a6f6  grad-theta-1a a7c8a510
+jac-z-2b-c 4756080a  grad-c e26c37fe  grad-beta 78984527  grad-gamma 67de8bb7  branch-b-lines 93679160
+branch-b-means ab309e86
+grad-a-1b c2bce3ec  grad-relu aa510fa4  grad-z-1b cd8cc074  grad-theta-1b 645d3305
 linear-forward b92e53ff  relu-forward 41e2765c  z-1a 6f58e866  a-1a b2d581ad  mask 3f3d1703  d c3982336
 z-2a bc58f95d  z-1b b7b3b516  a-1b 88300df9  mu-b 3dae1673  var-b 8a18b834  x-hat 67a8de9e  c e0c125e9
-s 4024e8b6  z-2b bed1f3dc  y-hat-b 8e050bf1  squared-error b7e3c9d0  cross-entropy c1edbb95  loss 4d5eca69
+s 4024e8b6  z-2b bed1f3dc  y-hat-b bd351bb0  squared-error b7e3c9d0  cross-entropy c1edbb95  loss 4d5eca69
 linear-entry cd86deef  linear-input-entry 45d2dce5  grad-linear-x a00bb665  linear-weight-entry 81c434eb
 grad-linear-theta dbc0d84e  head-one-term 534f5ce2  grad-y-hat-b 0e974245  head-jacobian-entry d016a2e0
 jac-y-hat-b bec821e2  head-chain a86abed2  head-any-labels 27266d2b  grad-z-2b ef1f7a46  delta-b 9175f59c
-grad-theta-2b a66ee9cd
-grad-summary 442fe10a  grad-summary-batch ed80a39f
+grad-theta-2b fb3e8b3f
+grad-summary 8a3914ab  grad-summary-batch 53425b32
 taylor abd50e0f  central-difference d70d9a91  two-errors 27b2a41b  complex-step 068b4b89
-difference-root 8555d0a1  difference-rule 10b17590  difference-linear 030f4ecc  difference-relu ab23ff5e
-difference-variance 29ab3821  difference-inverse-root 43b3344e  difference-batch-norm 9f9e00d1
-difference-log-sum-exp cd71f9de  difference-softmax e9487fd2  difference-squared-error 3d41b1c0
-exact-difference 533570ee  difference-rank-one 33cb1937
+difference-root 8555d0a1  difference-rule 10b17590  difference-linear 5986de8a  difference-relu ab23ff5e
+difference-variance 29ab3821  difference-inverse-root 3c6fb652  difference-batch-norm 0fdd466c
+difference-log-sum-exp deba7f80  difference-softmax 3261f7d4  difference-squared-error 3d41b1c0
+exact-difference 533570ee  difference-rank-one b2975669
 tape e6741e4b  cost-forward 1164730d  cost-backward 4866b6a6
 """
 SEALS = dict(zip(_SEALS.split()[::2], _SEALS.split()[1::2], strict=True))
