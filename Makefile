@@ -25,6 +25,9 @@ BOOK := _config.yml _toc.yml $(call files,book)
 IMPORTED := $(SOLUTIONS) $(AUTOGRADER) $(call files,verification) $(call files,book,-name '*.py') \
   book/_lib/source_formulas.txt benchmarks/results.json
 
+# The engine is installed; solutions, assignments, book and verification are plain folders, which .venv finds by this file.
+BESIDE := import site; open(site.getsitepackages()[0] + '/backprop_by_hand_checkout.pth', 'w').write('$(CURDIR)\n')
+
 step = @printf '\n== %s\n' "$(1)"
 done = @mkdir -p $(DONE) && touch $@
 # The autograder's exit status 3: all is graded, and some of it wants a person's eye.
@@ -91,9 +94,9 @@ clean: ## remove what was made, but for the environments
 
 lock: ## resolve the dependencies anew (needs uv)
 	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --universal --generate-hashes --python-version 3.11 \
-	  --no-config --upgrade --quiet pyproject.toml -o requirements.lock
-	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --universal --generate-hashes --python-version 3.11 \
-	  --no-config --upgrade --quiet --constraint requirements.lock kernel.in -o kernel.lock
+	  --no-config --upgrade --quiet --all-extras pyproject.toml -o requirements.lock
+	cd autograder/sandbox && UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --universal --generate-hashes --python-version 3.11 \
+	  --no-config --upgrade --quiet --constraint ../../requirements.lock kernel.in -o kernel.lock
 
 # The environment
 
@@ -108,13 +111,12 @@ $(READY): requirements.lock pyproject.toml
 	  awk '/^Collecting/ { printf "\r  %d packages found ", ++n; fflush() } /^Installing/ { print "\n  installing them" }' ; \
 	  exit $${PIPESTATUS[0]}
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c "$(BESIDE)"
 	@touch $@
 
-$(KERNEL): kernel.lock $(READY)
+$(KERNEL): autograder/sandbox/kernel.lock $(READY)
 	$(call step,Setting up .venv-kernel: all that a submission's code can see)
-	@$(PYTHON) -m venv --clear .venv-kernel
-	@.venv-kernel/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r kernel.lock
-	@.venv-kernel/bin/python -m compileall -q .venv-kernel/lib > /dev/null || true
+	@AUTOGRADER_KERNEL=$(CURDIR)/.venv-kernel $(BIN)/autograder kernel
 	@touch $@
 
 _build/pyodide/pyodide.js: book/_tools/pyodide_copy.py | $(READY)

@@ -218,8 +218,8 @@ def _assignments(module, name):
 
 def _check_values(modules, values):
     for name in values:
-        found = [statement for module in modules for statement in _assignments(module, name)]
-        if len(found) != 1 or not isinstance(found[0], ast.Assign) or len(_names_of(found[0])) != 1:
+        assignments = [statement for module in modules for statement in _assignments(module, name)]
+        if len(assignments) != 1 or not isinstance(assignments[0], ast.Assign) or len(_names_of(assignments[0])) != 1:
             raise AssemblyError(f"{', '.join(m.name for m in modules)} must hold an assignment to {name} exactly once")
 
 
@@ -259,7 +259,7 @@ def _body(module, values):
     for name, source in values.items():
         for statement in _assignments(module, name):
             _replace(lines, statement.value, source, module)
-    return "\n".join(line for kept in lines for line in kept).strip("\n")
+    return "\n".join(line for chunk in lines for line in chunk).strip("\n")
 
 
 def _cut(lines, statement, module):

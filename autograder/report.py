@@ -26,8 +26,8 @@ FORMULAS = {
     "unread": ("var(--wrong,#a3260f)", "not read"),
 }
 ERROR = 'style="fill:var(--wrong,#a3260f)"'  # a page that has a dark form sets the variables
-SQUARE, LARGEST = 15, 24  # pixels of an entry in a picture; entries along a side
-TELLING = 0.25  # a clue is shown where the error on one side of it is at most this much of that on the other
+SQUARE, MAX_PICTURE_SIDE = 15, 24  # pixels of an entry in a picture; entries along a side
+MAX_CLUE_RATIO = 0.25  # a clue is shown where the error on one side of it is at most this much of that on the other
 EQUATION = re.compile(r'<cite data-equation="([a-z0-9-]+)">(.*?)</cite>', re.DOTALL)
 
 
@@ -41,38 +41,38 @@ def html(result, names=None, pictures=None):
     told = set()
     parts = () if all(part.status == "missing" for part in result.parts) else result.parts
     rows = "".join(_row(part, names.get(part.name), pictures.get(part.name), told) for part in parts)
-    words = "".join(f"<p style='margin:6px 0'>{escape(sentence)}</p>" for sentence in result.words)
+    sentences = "".join(f"<p style='margin:6px 0'>{escape(sentence)}</p>" for sentence in result.words)
     return (
         f'<div style="font-size:14px"><p><b>{escape(result.id)}</b> &nbsp; {functions} &nbsp; '
         f"<b>{result.points:g} of {result.maximum}</b></p>"
-        f'<table style="border:0;border-collapse:collapse;margin:0">{rows}</table>{words}</div>'
+        f'<table style="border:0;border-collapse:collapse;margin:0">{rows}</table>{sentences}</div>'
     )
 
 
-def formula_html(question_id, found, source, points, maximum, mathml, places=()):
+def formula_html(question_id, verdict, source, points, maximum, mathml, references=()):
     """The verdict on a written formula as HTML.
 
     Args:
-        found: a FormulaVerdict. source: the formula as it was written. mathml: a function, LaTeX -> MathML or "".
-        places: from `place`, where the book has what the named mistake is about.
+        verdict: a FormulaVerdict. source: the formula as it was written. mathml: a function, LaTeX -> MathML or "".
+        references: from `equation_reference`, where the book has what the named mistake is about.
     """
-    colour, status = FORMULAS[found.verdict]
-    exact = found.verdict in ("right", "repaired") and math.isfinite(found.error)
-    status += (f", to {found.error:.0e}" if found.error else ", exactly") if exact else ""
-    status += f", off by {found.error:.2g}" if found.name and math.isfinite(found.error) else ""
-    lines = map(mathml, found.typeset.split(", \\\\\n"))
+    colour, status = FORMULAS[verdict.verdict]
+    exact = verdict.verdict in ("right", "repaired") and math.isfinite(verdict.error)
+    status += (f", to {verdict.error:.0e}" if verdict.error else ", exactly") if exact else ""
+    status += f", off by {verdict.error:.2g}" if verdict.name and math.isfinite(verdict.error) else ""
+    lines = map(mathml, verdict.typeset.split(", \\\\\n"))
     typeset = f'<div style="overflow-x:auto">{"".join(lines)}</div>'
     shapes = "".join(
         f"<tr><td {CELL}>{mathml(name, block=False) or escape(name) if name else 'the formula'}</td>"
         f"<td {CELL}>{escape(shape)}</td></tr>"
-        for name, shape in found.shapes
+        for name, shape in verdict.shapes
     )
-    name = [f"<b>{escape(capital(found.name))}.</b>"] if found.name else []
-    words = []
-    for said in found.words:
+    name = [f"<b>{escape(capital(verdict.name))}.</b>"] if verdict.name else []
+    sentences = []
+    for said in verdict.words:
         sentence, _, place_in_it = said.partition("\n")
-        words.append(escape(sentence) + (f"<pre>{escape(place_in_it)}</pre>" if place_in_it else ""))
-    told = "".join(f"<div style='margin:6px 0'>{said}</div>" for said in [*name, *words, *places])
+        sentences.append(escape(sentence) + (f"<pre>{escape(place_in_it)}</pre>" if place_in_it else ""))
+    told = "".join(f"<div style='margin:6px 0'>{said}</div>" for said in [*name, *sentences, *references])
     return (
         f'<div style="font-size:14px"><p><b>{escape(question_id)}</b> &nbsp; '
         f'<span style="color:{colour}">{status}</span> &nbsp; <b>{points:g} of {maximum}</b></p>{typeset}'
@@ -87,10 +87,10 @@ def linked(page, book_url):
     if not book_url:
         return page
 
-    def link(found):
-        label, words = found.groups()
+    def link(match):
+        label, text = match.groups()
         at = f"{book_url.rstrip('/')}/{equations()[label][0]}.html#equation-{label}" if label in equations() else ""
-        return f'<a href="{escape(at)}">{words}</a>' if at else words
+        return f'<a href="{escape(at)}">{text}</a>' if at else text
 
     return EQUATION.sub(link, page)
 
@@ -103,7 +103,7 @@ def equations():
         return {}
     parts = yaml.safe_load(contents.read_text(encoding="utf8"))["parts"]
     numbered = [chapter["file"] for part in parts if part.get("numbered") for chapter in part["chapters"]]
-    found = {}
+    equations_by_label = {}
     for chapter, page in enumerate(numbered, 1):
         count, heading, code = 0, "", False
         for line in (ROOT / f"{page}.md").read_text(encoding="utf8").splitlines():
@@ -112,12 +112,12 @@ def equations():
                 heading = title[1]
             elif not code and (label := re.search(r"\$\$ \(([a-z0-9-]+)\)$", line)):
                 count += 1
-                found[label[1]] = (page, heading, f"{chapter}.{count}")
-    return found
+                equations_by_label[label[1]] = (page, heading, f"{chapter}.{count}")
+    return equations_by_label
 
 
 def _row(part, named, picture, told):
-    colour, words = STATUS[part.status]
+    colour, status = STATUS[part.status]
     verdict = part.verdict
     shape = "×".join(map(str, verdict.shape)) or "a number" if verdict else ""
     lines = _mistake(named, told) if named else []
@@ -130,7 +130,7 @@ def _row(part, named, picture, told):
     shown = _picture(picture) if picture else ""
     return (
         f"<tr><td {CELL}><code>{escape(part.name)}</code></td><td {CELL}>{shape}</td>"
-        f'<td {CELL}><span style="color:{colour}">{words}</span></td>'
+        f'<td {CELL}><span style="color:{colour}">{status}</span></td>'
         f"<td {CELL}>{part.points:g} of {part.maximum}</td><td {WIDE}>{'<br>'.join(lines)}{shown}</td></tr>"
     )
 
@@ -146,11 +146,11 @@ def _mistake(named, told):
     for mistake, *_ in named.entries:
         if mistake.what not in told:
             told.add(mistake.what)
-            lines.append(f"{escape(mistake.what)} {escape(mistake.look)} {place(mistake.equation)}")
+            lines.append(f"{escape(mistake.what)} {escape(mistake.look)} {equation_reference(mistake.equation)}")
     return lines
 
 
-def place(label):
+def equation_reference(label):
     """Where the book has an equation; `linked` makes a link of it."""
     if label not in equations():
         return f"In the book: equation <code>{escape(label)}</code>."
@@ -166,7 +166,7 @@ def _picture(picture):
     """The error over a part's entries as an inline SVG, darker where it is larger; and where something holds."""
     error = picture.error.max(axis=0) if picture.error.ndim == 3 else picture.error
     error = error[None] if error.ndim == 1 else error
-    if error.ndim != 2 or max(error.shape) > LARGEST:
+    if error.ndim != 2 or max(error.shape) > MAX_PICTURE_SIDE:
         return ""
     height, width = (side * SQUARE for side in error.shape)
     squares = "".join(
@@ -194,15 +194,15 @@ def _shade(error):
 
 
 def _bars(clue):
-    if not clue or min(clue[1:]) > TELLING:
+    if not clue or min(clue[1:]) > MAX_CLUE_RATIO:
         return ""
-    words, inside, outside = clue
+    condition, inside, outside = clue
     bars = "".join(
         f'<rect x="0" y="{y}" width="{max(1, round(100 * size))}" height="{SQUARE - 4}" {ERROR}/>'
         f'<text x="{max(1, round(100 * size)) + 6}" y="{y + SQUARE - 6}" font-size="12">{escape(label)}</text>'
-        for y, size, label in ((2, inside, f"where {words}"), (2 + SQUARE, outside, "elsewhere"))
+        for y, size, label in ((2, inside, f"where {condition}"), (2 + SQUARE, outside, "elsewhere"))
     )
-    label = escape(f"mean error where {words}: {inside:.1f}; elsewhere: {outside:.1f}")
+    label = escape(f"mean error where {condition}: {inside:.1f}; elsewhere: {outside:.1f}")
     return (
         f'<svg role="img" aria-label="{label}" width="230" height="{2 * SQUARE + 4}" '
         f'style="vertical-align:top;margin-left:28px;fill:currentColor">{bars}</svg>'

@@ -20,8 +20,8 @@ from pathlib import Path
 import nbformat
 
 from autograder.assignment.load import find_assignment, load_assignment
+from autograder.course.folder import Course
 from autograder.demo import answers, fill, write
-from autograder.grading.course import Course
 
 from .__main__ import KEPT, machine
 

@@ -20,7 +20,7 @@ HW1 = tuple(REFERENCES)  # the ids of the homework's own questions; QUESTIONS al
 draw, graded_draw, truth, stored_numbers = GRADED.draw, GRADED.graded_draw, GRADED.truth, GRADED.stored_numbers
 look, judge, watched, looks_numeric, drawn = (
     partial(function, GRADED)
-    for function in (private.look, private.judge, private.watched, private.looks_numeric, private._drawn)
+    for function in (private.grade_public, private.grade_hidden, private.watched, private.looks_numeric, private._drawn)
 )
 right_answers, answers, write_class = (
     partial(function, ASSIGNMENT) for function in (demo.right_answers, demo.answers, demo.write_class)

@@ -29,7 +29,7 @@ GIVEN = {name: getattr(solutions, name) for name in ("linear_forward", "relu_for
 GIVEN |= {name: getattr(solutions, name) for name in ("batch_norm_forward", "softmax_forward")}
 
 diagnose = partial(diagnosis.diagnose, BANK)
-judge = partial(private.judge, GRADED, diagnose=diagnose)
+judge = partial(private.grade_hidden, GRADED, diagnose=diagnose)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from pathlib import Path
 import solutions
 from autograder.assignment.model import Assignment, FormulaQuestions
 
-from . import own
+from . import examples
 from .demo_class import DEMO
 from .formula_verdicts import judge_formula, judge_sheet, seeds_of, stored_draws
 from .mistakes import BANK
@@ -20,7 +20,7 @@ ASSIGNMENT = Assignment(
     folder=FOLDER,
     graded=GRADED,
     questions_module=FOLDER / "questions.py",
-    own={module.QUESTION.id: Path(module.__file__) for module in own.MODULES},
+    own={module.QUESTION.id: Path(module.__file__) for module in examples.MODULES},
     formulas=FormulaQuestions(
         points=WRITTEN,
         targets=TARGETS,

@@ -106,7 +106,7 @@ GRADIENTS = (
     _gradient("z_1a", "2-2 branch a", 3, ("dd",)),
     _gradient("theta_1a", "2-2 branch a", 2, ("dz_1a",)),
 )
-WHOLE = 2  # points of each parameter's gradient in 2-2, the whole backward pass
+FULL_BACKWARD_POINTS = 2  # points of each parameter's gradient in 2-2, the whole backward pass
 
 NAMES = {
     place: tuple(q.name for q in QUANTITIES if q.place == place) for place in ("input", "parameter", "a", "b", "head")

@@ -22,7 +22,7 @@ from autograder.questions.model import (
     unpack_pair,
 )
 
-from .network import BRANCH_A, BRANCH_B, CACHE, GRADIENTS, PARAMS, QUANTITIES, WHOLE, asked_in
+from .network import BRANCH_A, BRANCH_B, CACHE, FULL_BACKWARD_POINTS, GRADIENTS, PARAMS, QUANTITIES, asked_in
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Inputs that hide nothing: sizes all different, gamma of both signs and away from 1, beta away from 0, p away from 1/2,
@@ -281,7 +281,7 @@ _QUESTIONS = (
     _of_network(
         "2-2",
         _backward("two_branch_backward", "dout", "cache"),
-        tuple(Part(f"d{name}", WHOLE) for name in PARAMS),
+        tuple(Part(f"d{name}", FULL_BACKWARD_POINTS) for name in PARAMS),
         _loss_slopes,
     ),
 )

@@ -26,7 +26,7 @@ from solutions import (
     two_branch_forward,
 )
 
-from . import own
+from . import examples
 from .network import INTERMEDIATES, PARAMS
 from .questions import QUESTIONS
 from .steps import STEPS
@@ -144,4 +144,4 @@ REFERENCES: dict[str, dict[str, Reference]] = {
 # which take ReLU's slope by z's real part.
 DRAWS = {"network": TrustedDraw(run, _is_informative, {"kink": True})}
 COST = Cost("2-2", PARAMS, loss, sizes=((16, 32, 64, 10), (16, 64, 128, 10)))
-GRADED = GradedQuestions(by_id((*QUESTIONS.values(), *own.QUESTIONS)), DRAWS, REFERENCES, COST)
+GRADED = GradedQuestions(by_id((*QUESTIONS.values(), *examples.QUESTIONS)), DRAWS, REFERENCES, COST)

@@ -20,13 +20,13 @@ import nbformat
 import numpy as np
 
 from autograder.assemble import assemble
-from autograder.grading import scratch
+from autograder.sandbox import temporary_folder
 
 from .cell_names import is_formula
 from .model import Assignment
 
 HERE = Path(__file__).parents[1]
-PUBLIC = 0  # the seed of the draws that a formula is judged on at home
+PUBLIC_SEED = 0  # the seed of the draws that a formula is judged on at home
 STUBS = {"code_stub": {"python": "# YOUR CODE HERE\npass"}, "text_stub": "YOUR DERIVATION HERE"}
 ERRORS_AND_LABELS = re.compile(
     r"\n\n    Raises:(\n {8}.*)+|[,:]?\s+equations?\s+([a-z0-9-]+(,\s+|\s+and\s+|\s+to\s+)?)+(?=[.:])"
@@ -164,7 +164,7 @@ def every_number(assignment: Assignment) -> dict:
     """Every number that checks.py is given."""
     numbers = assignment.graded.stored_numbers()
     if assignment.formulas:
-        draws = assignment.formulas.stored_draws(PUBLIC)
+        draws = assignment.formulas.stored_draws(PUBLIC_SEED)
         numbers["formulas"] = {family: dict(enumerate(of_family)) for family, of_family in draws.items()}
     return numbers
 
@@ -197,7 +197,7 @@ def find_alembic():
         os.environ["PATH"] = os.pathsep.join([ours, *filter(None, folders)])
 
 
-def course_config(course: Path, name: str):
+def nbgrader_config(course: Path, name: str):
     """nbgrader's configuration of a course folder, for the assignment of this name."""
     from traitlets.config import Config
 
@@ -233,13 +233,13 @@ def generate(assignment: Assignment, course: Path, db: str | None = None) -> Pat
     }
     for name, text in (own_sources(assignment) | files).items():
         (source / name).write_text(text, encoding="utf8")
-    config = course_config(course, assignment.name)
+    config = nbgrader_config(course, assignment.name)
     if db:
         config.CourseDirectory.db_url = db
         config.CourseDirectory.course_id = "default_course"  # as Gradebook calls it; no other has its row in PostgreSQL
     make = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config, force=True)
     make.preprocessors = [_stubs() if step.__name__ == "ClearSolutions" else step for step in make.preprocessors]
-    with scratch.holding_temporary_files():
+    with temporary_folder.holding_temporary_files():
         make.start()
     return release
 
@@ -263,7 +263,7 @@ def _stubs():
 def release(assignment: Assignment, out: Path) -> Path:
     """Write the students' version to out/NAME, and return that path. What was there is replaced."""
     target = Path(out) / assignment.name
-    with tempfile.TemporaryDirectory(dir=scratch.folder()) as course:
+    with tempfile.TemporaryDirectory(dir=temporary_folder.folder()) as course:
         made = generate(assignment, course)
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(made, target)

@@ -1,6 +1,1 @@
-"""Grading: submissions in, verdicts, grades and feedback out."""
-
-import sys
-
-# jsonschema would compile grammars with it at every start (0.8 s), for formats that no notebook has
-sys.modules.setdefault("rfc3987_syntax", None)
+"""Grading: a submission in, a record of verdicts and points out."""

@@ -1,4 +1,4 @@
-"""Many submissions: what is to be graded, who grades it, and the one writer at the end of the line."""
+"""Grade a batch: find what is new or has changed, distribute it to workers, and merge the records one by one."""
 
 import hashlib
 import itertools
@@ -12,17 +12,16 @@ from functools import partial
 from pathlib import Path
 
 from autograder.assignment.cell_names import check_cell
+from autograder.course.roster import shown
 from autograder.faults import LOG, Fault, write_faults
+from autograder.grading.executors import WorkerPool, WorkerTimedOut, dask, quietly
+from autograder.grading.gradebook import export, light, load_records, merge, record_file
+from autograder.grading.notebook_file import MAX_FILE_BYTES, may_be_notebook
+from autograder.grading.submission import Record, grade_submission, student_of
+from autograder.sandbox.bubblewrap import UNSAFE, Limits, require
 
-from .gradebook import export, light, load_records, merge, record_file
-from .notebook_file import MAX_FILE_BYTES, may_be_notebook
-from .pool import Processes, Unanswered, dask, quietly
-from .roster import shown
-from .sandbox import UNSAFE, Limits, require
-from .submission import Record, grade_submission, student_of
-
-MOST = 1_000  # files of a submission that its key is made of
-MARGIN = 60  # seconds after a submission's own wall clock in which its grading must have ended
+MAX_KEY_FILES = 1_000  # files of a submission that its key is made of
+TIMEOUT_MARGIN = 60  # seconds after a submission's own wall clock in which its grading must have ended
 
 
 def _visible(submitted, course):
@@ -48,14 +47,14 @@ def submissions(submitted, course):
     if not submitted.is_dir():
         kind = "is a file; the folder that holds the students' folders is expected"
         raise ValueError(f"{submitted} {kind}." if submitted.exists() else f"There is no folder {submitted}.")
-    found = [path / course.name for path in _visible(submitted, course) if path.is_dir()]
-    if not any(folder.is_dir() for folder in found):
+    folders = [path / course.name for path in _visible(submitted, course) if path.is_dir()]
+    if not any(folder.is_dir() for folder in folders):
         notebooks = " and ".join(f"{path.stem}.ipynb" for path in course.assignment.notebooks)
         raise ValueError(
             f"No submission was found in {submitted}.\n"
             f"A folder a student is expected: <student>/{course.name}/{notebooks}."
         )
-    return {student_of(folder): folder for folder in found}
+    return {student_of(folder): folder for folder in folders}
 
 
 def submission_key(folder, fingerprint, options):
@@ -71,7 +70,9 @@ def submission_key(folder, fingerprint, options):
 
 def _files(folder):
     """A submission's files, those in its folders too; so many and no more."""
-    return sorted(itertools.islice((Path(top, name) for top, _, names in os.walk(folder) for name in names), MOST))
+    return sorted(
+        itertools.islice((Path(top, name) for top, _, names in os.walk(folder) for name in names), MAX_KEY_FILES)
+    )
 
 
 def _content(path):
@@ -83,11 +84,11 @@ def _content(path):
         return str(error).encode()
 
 
-def _answers(calls, pool, patience):
+def _results(calls, pool, timeout):
     """Yield (student, Record or the exception that came instead) in the order in which they come.
 
-    Whose process ended is tried once more, alone, after all the others. When for `patience` seconds nobody answers, no
-    one is waited for any longer.
+    A submission whose process ended is tried once more, alone, after all the others. When no result arrives for
+    `timeout` seconds, the remaining submissions are given up.
 
     Args:
         calls: {student: a function without arguments}.
@@ -97,13 +98,13 @@ def _answers(calls, pool, patience):
     for students in rounds:  # it grows
         waiting = {_submit(pool, calls[student]): student for student in students}
         while waiting:
-            done, _ = wait(waiting, timeout=patience, return_when=FIRST_COMPLETED)
+            done, _ = wait(waiting, timeout=timeout, return_when=FIRST_COMPLETED)
             for future in [each for each in waiting if each in done] or list(waiting):
                 student = waiting.pop(future)
                 try:
                     if not done:
                         future.cancel()
-                        raise Unanswered(f"no answer from anywhere in {patience:g} s")
+                        raise WorkerTimedOut(f"no answer from anywhere in {timeout:g} s")
                     answer = future.result()
                 except BrokenExecutor as error:
                     answer = error
@@ -130,9 +131,9 @@ def _record(student, answer, assignment):
         return answer
     if isinstance(answer, BrokenExecutor):
         where = "the grader's own process ended while grading it, twice"
-        return Record(student, assignment, needs=[f"{where}: {answer}"], faults=[Fault.of(where, answer)])
+        return Record(student, assignment, needs_attention=[f"{where}: {answer}"], faults=[Fault.of(where, answer)])
     fault = Fault.of("grading broke down", answer)
-    return Record(student, assignment, needs=[fault.need], faults=[fault])
+    return Record(student, assignment, needs_attention=[fault.need], faults=[fault])
 
 
 def only(questions, record, before):
@@ -192,7 +193,7 @@ def _keep(record, course):
             step()
         except Exception as error:
             LOG.exception("%s: could not be kept", record.student)
-            record.needs.append(f"could not be kept: {type(error).__name__}: {error}")
+            record.needs_attention.append(f"could not be kept: {type(error).__name__}: {error}")
             break
 
 
@@ -208,16 +209,16 @@ def _finish(course):
 
 @contextmanager
 def _pool(course, fingerprint, options, jobs, executor, address):
-    """Whoever grades, and the seconds after which it is given up where nothing comes from there."""
-    patience = options["limits"].wall + MARGIN
+    """The executor that grades, and after how many seconds without a result it is given up."""
+    timeout = options["limits"].wall + TIMEOUT_MARGIN
     if executor:
-        yield executor, 3 * patience
+        yield executor, 3 * timeout
     elif address:  # there a submission whose worker is lost is begun anew elsewhere
         with dask(address, course, fingerprint, options["sandbox"]) as pool:
-            yield pool, 3 * patience
+            yield pool, 3 * timeout
     else:
-        with Processes(jobs, patience) as pool:
-            yield pool, 3 * patience
+        with WorkerPool(jobs, timeout) as pool:
+            yield pool, 3 * timeout
 
 
 def grade_all(
@@ -238,7 +239,7 @@ def grade_all(
 ):
     """Grade what is new or has changed, merge it into the gradebook, write grades.csv and grades.json.
 
-    Whatever ends this process, the same call once more goes on: what is kept is not graded again, and nobody is lost.
+    Safe to rerun after a crash: the same call continues where it ended, and nothing that was saved is graded again.
 
     Args:
         submitted: the folder of <student>/<assignment>/<notebook>.ipynb.
@@ -265,41 +266,41 @@ def grade_all(
     begun = time.monotonic()
     quietly()
     options = {"timeout": timeout, "sandbox": sandbox, "limits": limits or Limits()}
-    require(sandbox)
+    require(sandbox, course.kernel_folder)
     if sandbox == "none":
         say(UNSAFE)
-    found = submissions(submitted, course)
-    chosen = _known(students, found, f"no student in {submitted}") or list(found)
+    folders = submissions(submitted, course)
+    chosen = _known(students, folders, f"no student in {submitted}") or list(folders)
     _known(questions, course.assignment.known, "no question")
     fingerprint = course.prepare()
     _finish(course)
     before = load_records(course)
-    keys = {student: submission_key(found[student], fingerprint, options) for student in chosen}
+    keys = {student: submission_key(folders[student], fingerprint, options) for student in chosen}
     asked = (again or students or questions) and not resume
-    todo = [s for s in chosen if asked or s not in before or before[s].key != keys[s]]
-    if len(todo) < len(chosen):
-        say(f"{len(chosen) - len(todo)} of {len(chosen)} submissions have not changed since they were graded.")
-    kept = {}
-    if todo:
-        apart = replace(course, db=None)
-        calls = {s: partial(grade_submission, found[s], apart, key=keys[s], **options) for s in todo}
-        jobs = min(jobs or (os.cpu_count() or 1) + 1, len(todo))
+    pending = [s for s in chosen if asked or s not in before or before[s].key != keys[s]]
+    if len(pending) < len(chosen):
+        say(f"{len(chosen) - len(pending)} of {len(chosen)} submissions have not changed since they were graded.")
+    saved = {}
+    if pending:
+        without_gradebook = replace(course, db=None)
+        calls = {s: partial(grade_submission, folders[s], without_gradebook, key=keys[s], **options) for s in pending}
+        jobs = min(jobs or (os.cpu_count() or 1) + 1, len(pending))
         try:
-            with _pool(apart, fingerprint, options, jobs, executor, dask_address) as (pool, patience):
-                for student, answer in _answers(calls, pool, patience):
+            with _pool(without_gradebook, fingerprint, options, jobs, executor, dask_address) as (pool, timeout):
+                for student, answer in _results(calls, pool, timeout):
                     record, old = _record(student, answer, course.name), before.get(student)
                     if questions and old and old.cells and record.cells and _same_submission(record.key, old.key):
                         record = only(questions, record, Record.load(record_file(course, student)))
                     write_faults(student, record.faults)
                     _keep(record, course)
-                    kept[student] = record = light(record)
-                    say(_progress(kept, len(todo), record, time.monotonic() - begun))
+                    saved[student] = record = light(record)
+                    say(_progress(saved, len(pending), record, time.monotonic() - begun))
         except KeyboardInterrupt:
-            export(course, kept)
-            done = f"{len(chosen) - len(todo) + len(kept)} of {len(chosen)}"
-            words = f"stopped; {done} are graded and kept; run the same command again to go on"
-            raise KeyboardInterrupt(words) from None
-    return export(course, kept), len(todo), time.monotonic() - begun
+            export(course, saved)
+            done = f"{len(chosen) - len(pending) + len(saved)} of {len(chosen)}"
+            message = f"stopped; {done} are graded and kept; run the same command again to go on"
+            raise KeyboardInterrupt(message) from None
+    return export(course, saved), len(pending), time.monotonic() - begun
 
 
 def _known(names, known, what):
@@ -314,16 +315,16 @@ def _same_submission(key, other):
     return key.partition("-")[0] == other.partition("-")[0]
 
 
-def _progress(kept, total, record, seconds):
+def _progress(saved, total, record, seconds):
     automatic = [cell for cell in record.cells if cell["kind"] == "automatic"]
     score = (
         f"{sum(cell['auto_score'] or 0 for cell in automatic):g} of {sum(cell['max_score'] for cell in automatic):g}"
     )
-    count, need = len(kept), sum(bool(record.needs) for record in kept.values())
+    count, need = len(saved), sum(bool(record.needs_attention) for record in saved.values())
     left = seconds / count * (total - count)
     parts = [f"{count:>4}/{total}  {record.student:<24}{score:>10}", f"{count / seconds * 60:.0f} a minute"]
     parts += [f"{minutes(left)} left"] + ([f"{need} need you"] if need else [])
-    return shown("   ".join(parts + [f"needs you: {need}" for need in record.needs[:1]]))
+    return shown("   ".join(parts + [f"needs you: {need}" for need in record.needs_attention[:1]]))
 
 
 def minutes(seconds):

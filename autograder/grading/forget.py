@@ -10,13 +10,11 @@ from pathlib import Path
 
 from nbgrader.api import MissingEntry
 
+from autograder.course.folder import write_whole
 from autograder.faults import FILE as FAULTS
 from autograder.faults import printable
-
-from . import late
-from .course import write_whole
-from .gradebook import export, record_file
-from .resolutions import read_resolutions, undo
+from autograder.grading.gradebook import export, record_file
+from autograder.grading.resolutions import read_resolutions, undo
 
 EXPORTS = ("for_canvas.csv", "for_moodle.csv", "report.html")  # made anew by the next export or report
 
@@ -51,7 +49,7 @@ def forget(student, course, submitted=None):
     for path in _record_files(student, course):
         path.unlink()
         done.removed.append(f"the record {path}")
-    if _leave_gradebook(student, course):
+    if _remove_from_gradebook(student, course):
         done.removed.append("the student, the scores and the comments in the gradebook")
     folders = [course.root / step / student for step in ("autograded", "feedback", "submitted", "release")]
     folders += [course.out / "feedback" / student] + ([Path(submitted).resolve() / student] if submitted else [])
@@ -60,10 +58,10 @@ def forget(student, course, submitted=None):
             done.removed.append(f"the folder {folder}")
     if not done.removed:
         raise ValueError(f"Nothing is known of a student called {student!r} in {course.root}.")
-    _leave_files(student, course, done)
+    _remove_from_files(student, course, done)
     export(course)
     done.removed.append(f"the rows in {course.out / 'grades.csv'} and grades.json")
-    done.left = _left(student, course, submitted)
+    done.left = _not_removed(student, course, submitted)
     return done
 
 
@@ -75,7 +73,7 @@ def _record_files(student, course):
     return sorted(path for folder in folders for path in folder.iterdir() if beside.fullmatch(path.name))
 
 
-def _leave_gradebook(student, course):
+def _remove_from_gradebook(student, course):
     """Remove a student from the gradebook; True where there was one. SQLite then writes over what it deleted."""
     try:
         with course.open() as gradebook:
@@ -99,13 +97,13 @@ def _remove(folder):
     return True
 
 
-def _leave_files(student, course, done):
+def _remove_from_files(student, course, done):
     """Take the student out of the files that hold several, and remove exports, which are made anew."""
     stamps = course.root / "feedback.json"
     if stamps.is_file():
-        kept = json.loads(stamps.read_text(encoding="utf8"))
-        if kept.pop(student, None):
-            write_whole(stamps, json.dumps(kept))
+        entries = json.loads(stamps.read_text(encoding="utf8"))
+        if entries.pop(student, None):
+            write_whole(stamps, json.dumps(entries))
             done.removed.append(f"an entry in {stamps}")
     for name in EXPORTS:
         if (course.out / name).is_file():
@@ -115,29 +113,29 @@ def _leave_files(student, course, done):
         undo(course, [student])
         done.removed.append("what was ticked off with `autograder resolve`")
     for log in (course.root / ".nbgrader.log", course.out / FAULTS):
-        if count := _leave_log(student, log):
+        if count := _remove_from_log(student, log):
             done.removed.append(f"{count} entries of {log}")
 
 
-def _leave_log(student, log):
+def _remove_from_log(student, log):
     """Remove the entries of a log that name a student, with their tracebacks, which are indented. Returns how many."""
     if not log.is_file():
         return 0
     names = {student, printable(student)}
     named = re.compile("|".join(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])" for name in names))
     entries = re.split(r"(?m)^(?! )", log.read_text(encoding="utf8", errors="replace"))
-    kept = [entry for entry in entries if not named.search(entry)]
-    if len(kept) < len(entries):
-        write_whole(log, "".join(kept))
-    return len(entries) - len(kept)
+    remaining = [entry for entry in entries if not named.search(entry)]
+    if len(remaining) < len(entries):
+        write_whole(log, "".join(remaining))
+    return len(entries) - len(remaining)
 
 
-def _left(student, course, submitted):
+def _not_removed(student, course, submitted):
     """What this command does not reach."""
     again = "with it there, the next `autograder grade` grades the student again"
     left = [] if submitted else [f"the folder that you grade from, unless --submitted names it; {again}"]
-    if student in late.read_policy(course.root).extensions:
-        left.append(f"the student's line under [late.extensions] in {course.root / late.FILE}")
+    if student in course.rules.late.extensions:
+        left.append(f"the student's line under [late.extensions] in {course.rules_file}")
     left.append("the roster and what was downloaded from the learning platform, and the grades imported there")
     left.append("copies of feedback that were handed out, backups, and what a disk keeps of deleted files")
     if course.db and (course.root / "gradebook.db").exists():

@@ -1,6 +1,12 @@
-"""The one writer: records into nbgrader's gradebook and its folder of autograded notebooks, and grades out of it.
+"""Merge records into nbgrader's gradebook, and export grades from the two.
 
-Whoever merges or exports holds `course.lock()`. grades.csv and grades.json are described at `export`.
+A record file is authoritative for everything automatic: scores, verdicts, repaired notebooks, reasons for a person. The
+gradebook is authoritative for what a person enters: manual scores and comments. Every automatic score in the gradebook
+is derived from the record and is written again by `merge`, so a gradebook that is lost or new is filled from the
+records (`_catch_up`), and only manual work would be missing. Grades are read from the gradebook, because a manual score
+may replace an automatic one; the sentences beside them come from the records.
+
+The caller of `merge` and `export` holds `course.lock()`. grades.csv and grades.json are described at `export`.
 """
 
 import csv
@@ -28,18 +34,17 @@ from nbgrader.utils import is_grade
 from sqlalchemy.orm import load_only
 
 from autograder.assignment.cell_names import short_name
+from autograder.course import late_policy
+from autograder.course.folder import write_whole
+from autograder.course.roster import shown
 from autograder.faults import LOG
-
-from . import late
-from .course import write_whole
-from .execute import question_of
-from .resolutions import read_resolutions, split_needs
-from .roster import shown
-from .submission import Record
+from autograder.grading.grader import question_of
+from autograder.grading.resolutions import read_resolutions, split_needs
+from autograder.grading.submission import Record
 
 
 def merge(record, course):
-    """Write one record into the gradebook. Twice is as good as once, and half of it is mended by once more.
+    """Write one record into the gradebook. Idempotent; safe to rerun after a crash.
 
     Manual scores and comments stay. Where a manual score was given to another version of a notebook (what the student
     wrote differs from what lies in the folder of autograded notebooks), nbgrader's flag asks for a second look.
@@ -77,8 +82,8 @@ def merge(record, course):
             if grade.auto_score is None and grade.manual_score is None:
                 grade.needs_manual_grade = True
         comments = _by_cell(gradebook, course.name, Comment, record.student, Comment.auto_comment)
-        for found in record.comments:
-            comments[found["notebook"], found["name"]].auto_comment = found["auto_comment"]
+        for comment in record.comments:
+            comments[comment["notebook"], comment["name"]].auto_comment = comment["auto_comment"]
         gradebook.db.commit()
     folder.mkdir(parents=True, exist_ok=True)  # after the flags: what is compared above is replaced last
     for name, path in paths.items():
@@ -120,7 +125,7 @@ def load_records(course, whole=False):
 
     A file that is damaged is set aside, under a new name, and that is said; without it the submission is graded again.
     """
-    found = {}
+    records = {}
     for path in sorted(course.records.glob("*.json")):
         try:
             record = Record.load(path)
@@ -128,13 +133,13 @@ def load_records(course, whole=False):
         except Exception as error:
             LOG.info("the record %s is damaged", path.name, exc_info=True)
             aside = _set_aside(path)
-            words = (
+            message = (
                 f"The record {shown(path.name)} is damaged ({type(error).__name__}). It is kept as {shown(aside.name)}"
             )
-            print(f"{words}, and the submission is graded again the next time.", file=sys.stderr, flush=True)
+            print(f"{message}, and the submission is graded again the next time.", file=sys.stderr, flush=True)
         else:
-            found[record.student] = record if whole else light(record)
-    return found
+            records[record.student] = record if whole else light(record)
+    return records
 
 
 def light(record):
@@ -166,16 +171,16 @@ def _set_aside(path):
 def graded_cells(course):
     """The assignment's graded cells in their order: dicts of notebook, name, short (the name that grades.csv has),
     kind ("auto" or "manual"), points, and question, the id of what a check asks, else None."""
-    found, known = [], course.assignment.known
+    cells, known = [], course.assignment.known
     for path in sorted(course.release.glob("*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             if is_grade(cell):
                 name, code = cell.metadata.nbgrader.grade_id, cell.cell_type == "code"
                 short = short_name(name)
-                place = {"notebook": path.stem, "name": name, "short": short, "kind": "auto" if code else "manual"}
+                entry = {"notebook": path.stem, "name": name, "short": short, "kind": "auto" if code else "manual"}
                 question = question_of(cell.source, known) if code else None
-                found.append(place | {"points": float(cell.metadata.nbgrader.points), "question": question})
-    return found
+                cells.append(entry | {"points": float(cell.metadata.nbgrader.points), "question": question})
+    return cells
 
 
 def grades(course, records=None):
@@ -194,7 +199,7 @@ def grades(course, records=None):
 
 
 def _rows(course, records, scores):
-    policy, cells, resolutions = late.read_policy(course.root), graded_cells(course), read_resolutions(course)
+    policy, cells, resolutions = course.rules.late, graded_cells(course), read_resolutions(course)
     return [_row(record, cells, scores.get(record.student, {}), policy, resolutions) for record in records.values()]
 
 
@@ -203,17 +208,17 @@ def _scores(gradebook, assignment):
 
     The score is None where there is none yet: nobody has read a derivation, or a fault of ours left a check open.
     """
-    found, columns = {}, (Grade.score, Grade.needs_manual_grade, Grade.auto_score, Grade.manual_score)
+    scores, columns = {}, (Grade.score, Grade.needs_manual_grade, Grade.auto_score, Grade.manual_score)
     for student, notebook, cell, score, waits, automatic, manual in _query(gradebook, assignment, Grade, *columns):
         none = waits and automatic is None and manual is None
-        found.setdefault(student, {})[notebook, cell] = (None if none else score, waits)
-    return found
+        scores.setdefault(student, {})[notebook, cell] = (None if none else score, waits)
+    return scores
 
 
 def _by_cell(gradebook, assignment, kind, student, *columns):
     """{(notebook, cell): Grade or Comment} of a student, with these columns."""
     query = _query(gradebook, assignment, kind, kind).filter(SubmittedAssignment.student_id == student)
-    return {(notebook, cell): found for _, notebook, cell, found in query.options(load_only(*columns))}
+    return {(notebook, cell): row for _, notebook, cell, row in query.options(load_only(*columns))}
 
 
 def _query(gradebook, assignment, kind, *wanted):
@@ -230,7 +235,7 @@ def _query(gradebook, assignment, kind, *wanted):
 
 def open_needs(record, resolutions):
     """The reasons for a person to look at a submission that are open, and the Resolutions of the others."""
-    needs = record.needs
+    needs = record.needs_attention
     if record.timestamp and not _time(record):
         needs = [*needs, f"the time {record.timestamp!r} cannot be read; it is taken for in time"]
     return split_needs(record.student, needs, resolutions)
@@ -249,7 +254,7 @@ def _row(record, cells, scores, policy, resolutions):
         row["manual_waiting"] += bool(waits)
         row[f"{cell['kind']} {cell['short']}"] = score if cell["kind"] == "auto" else score or 0.0
     earned = row["auto_score"] + row["manual_score"]
-    row["late_penalty"] = late.penalty(policy, record.student, _time(record), earned)
+    row["late_penalty"] = late_policy.penalty(policy, record.student, _time(record), earned)
     row["score"] = earned - row["late_penalty"]
     row["max_score"] = row["auto_max"] + row["manual_max"]
     row |= {"seconds": record.seconds, "needs": "; ".join(needs)}
@@ -259,7 +264,7 @@ def _row(record, cells, scores, policy, resolutions):
 def _time(record):
     """When it was handed in, or None where nobody knows."""
     try:
-        return late.moment(record.timestamp) if record.timestamp else None
+        return late_policy.moment(record.timestamp) if record.timestamp else None
     except (ValueError, OverflowError):
         return None
 
@@ -310,19 +315,21 @@ def _catch_up(course, records):
             merge(Record.load(record_file(course, student)), course)
         except Exception as error:
             LOG.exception("%s: could not be put into the gradebook", student)
-            records[student].needs.append(f"could not be put into the gradebook: {error}")
+            records[student].needs_attention.append(f"could not be put into the gradebook: {error}")
 
 
 def _copy_penalties(gradebook, course, records, scores):
-    policy = late.read_policy(course.root)
+    policy = course.rules.late
     query = gradebook.db.query(SubmittedNotebook, Notebook.name, SubmittedAssignment.student_id)
     query = query.join(Notebook, Notebook.id == SubmittedNotebook.notebook_id)
     query = query.join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id).join(Assignment)
     query = query.options(load_only(SubmittedNotebook.late_submission_penalty))
     for notebook, name, student in query.filter(Assignment.name == course.name):
-        points = sum(score or 0.0 for (place, _), (score, _) in scores.get(student, {}).items() if place == name)
+        points = sum(
+            score or 0.0 for (cell_notebook, _), (score, _) in scores.get(student, {}).items() if cell_notebook == name
+        )
         if student in records:
-            penalties = late.notebook_penalties(policy, student, _time(records[student]), {name: points})
+            penalties = late_policy.notebook_penalties(policy, student, _time(records[student]), {name: points})
             notebook.late_submission_penalty = penalties[name]
     gradebook.db.commit()
 
@@ -339,7 +346,7 @@ def _detail(record, row, cells, scores, resolutions):
             by_hand[cell["short"]] = {"score": score or 0.0, "maximum": cell["points"], "verdict": verdict}
     totals = ("auto_score", "auto_max", "manual_score", "manual_max", "manual_waiting", "late_penalty", "score")
     return (
-        {"status": row["status"], "needs": needs, "notes": record.notes, "seconds": record.seconds}
+        {"status": row["status"], "needs": needs, "notes": record.repairs, "seconds": record.seconds}
         | {"resolved": [asdict(each) for each in resolved]}
         | {name: row[name] for name in (*totals, "max_score")}
         | {"questions": questions, "by_hand": by_hand, "cells": record.cells}
@@ -348,19 +355,19 @@ def _detail(record, row, cells, scores, resolutions):
 
 def _question(record, cell, score):
     judged = record.questions.get(cell["question"])
-    found = {"score": score, "maximum": cell["points"], "verdict": "not judged", "diagnosis": [], "seconds": 0.0}
+    entry = {"score": score, "maximum": cell["points"], "verdict": "not judged", "diagnosis": [], "seconds": 0.0}
     if judged is None or score is None:
-        return found | {"happened": list(record.needs), "parts": [], "notebook": cell["notebook"]}
+        return entry | {"happened": list(record.needs_attention), "parts": [], "notebook": cell["notebook"]}
     right, some = judged["score"] >= judged["maximum"], judged["score"] > 0
-    found["verdict"] = "right" if right else "partly right" if some else "not right"
-    found["diagnosis"] = list(dict.fromkeys(part["mistake"] for part in judged["parts"] if part.get("mistake")))
+    entry["verdict"] = "right" if right else "partly right" if some else "not right"
+    entry["diagnosis"] = list(dict.fromkeys(part["mistake"] for part in judged["parts"] if part.get("mistake")))
     happened = [*judged["words"]]
     for part in judged["parts"]:
-        happened += [f"{part['name']}: {words}" for words in part.get("words", ())]
+        happened += [f"{part['name']}: {message}" for message in part.get("words", ())]
     happened += judged["errors"]
     if not math.isclose(score, judged["score"]):
         happened.append(f"a teacher gave {score:g} in place of {judged['score']:g}")
-    return judged | found | {"seconds": judged["seconds"], "happened": happened}
+    return judged | entry | {"seconds": judged["seconds"], "happened": happened}
 
 
 SEPARATORS = ";,|"  # what a spreadsheet may take for the end of a cell, by the language that it speaks

@@ -9,7 +9,7 @@ import re
 import zipfile
 from dataclasses import dataclass, field, replace
 
-from .clean import plain
+from autograder.sandbox.sanitize import plain
 
 MAX_FILE_BYTES = 64 * 2**20  # of a file, its outputs included
 MAX_SOURCE_BYTES = 20 * 2**20  # of a notebook's sources together
@@ -40,14 +40,14 @@ class Cell:
 
 @dataclass
 class Parsed:
-    """A notebook as it was read. kernel: the name of the kernel that it asks for, or None. notes: what was done to read
-    it, without loss. needs: what a person must look at. beside: names of documents and pictures that came with it.
-    loses_pictures: whether its format cannot hold pictures that are attached to a cell."""
+    """A notebook as it was read. kernel: the name of the kernel that it asks for, or None. repairs: what was done to
+    read it, without loss. needs_attention: what a person must look at. beside: names of documents and pictures that
+    came with it. loses_pictures: whether its format cannot hold pictures that are attached to a cell."""
 
     cells: list
     kernel: str | None = None
-    notes: list = field(default_factory=list)
-    needs: list = field(default_factory=list)
+    repairs: list = field(default_factory=list)
+    needs_attention: list = field(default_factory=list)
     beside: list = field(default_factory=list)
     loses_pictures: bool = False
 
@@ -91,7 +91,7 @@ def parse_notebook(data, name):
         raise ValueError(f"{name} is not valid JSON: it is empty, and so not a notebook")
     if CONFLICT.search(text):
         return _merged(text, name, notes)
-    return replace(_parsed(text, name), notes=notes)
+    return replace(_parsed(text, name), repairs=notes)
 
 
 def _decoded(data, name):
@@ -194,9 +194,11 @@ def _merged(text, name, notes):
     parsed = sides[0]
     written = [[(cell.kind, cell.source) for cell in side.cells] for side in sides]
     if len(sides) == 2 and written[0] == written[1]:
-        return replace(parsed, notes=[*notes, "it holds merge-conflict markers; both sides say the same, so it counts"])
+        return replace(
+            parsed, repairs=[*notes, "it holds merge-conflict markers; both sides say the same, so it counts"]
+        )
     which = "the first side was graded" if not first else "the one side that can be read was graded"
-    return replace(parsed, notes=notes, needs=[f"{where}; {which}: a person must say which side counts"])
+    return replace(parsed, repairs=notes, needs_attention=[f"{where}; {which}: a person must say which side counts"])
 
 
 def _side(text, side):
@@ -238,16 +240,16 @@ def find_notebooks(folder, wanted, answers):
     Returns:
         {name: Found}, sentences on what was mended, and sentences on what a person must look at.
     """
-    found, notes, needs, others, beside = {}, [], [], [], []
+    results, notes, needs, others, beside = {}, [], [], [], []
     for name in wanted:
         try:
-            found[name] = Found(read_notebook(folder / f"{name}.ipynb"))
+            results[name] = Found(read_notebook(folder / f"{name}.ipynb"))
         except ValueError as error:
-            found[name] = Found(why=str(error))
+            results[name] = Found(why=str(error))
     if folder.is_dir():
         others, beside = _others(folder, {f"{name}.ipynb" for name in wanted}, needs)
     rivals = {name: [] for name in wanted}
-    for label, age, parsed in [(f"{name}.ipynb", _age(folder, name), f.parsed) for name, f in found.items()] + others:
+    for label, age, parsed in [(f"{name}.ipynb", _age(folder, name), f.parsed) for name, f in results.items()] + others:
         if parsed:
             scores = answers(parsed)
             best = max(scores, key=lambda name: scores[name][0])
@@ -259,13 +261,13 @@ def find_notebooks(folder, wanted, answers):
     for name, candidates in rivals.items():
         candidates.sort(key=lambda it, exact=f"{name}.ipynb": (it[0], it[1], it[2] == exact), reverse=True)
         if not candidates:
-            if found[name].parsed:
-                found[name] = Found(why=f"{name}.ipynb is missing: the file of that name holds another notebook")
+            if results[name].parsed:
+                results[name] = Found(why=f"{name}.ipynb is missing: the file of that name holds another notebook")
             continue
         (_, _, label, digest, parsed), *rest = candidates
         different = [other for other in rest if other[3] != digest]
         if label != f"{name}.ipynb":
-            broken = found[name].why if not found[name].why.endswith("is missing") else ""
+            broken = results[name].why if not results[name].why.endswith("is missing") else ""
             (needs if broken else notes).append(
                 f'"{label}" was taken for {name}.ipynb' + (f": {broken}" * bool(broken))
             )
@@ -273,8 +275,8 @@ def find_notebooks(folder, wanted, answers):
             listed = ", ".join(f'"{other[2]}"' for other in different[:5])
             count = "two" if len(different) == 1 else str(len(different) + 1)
             needs.append(f'{count} notebooks answer {name}: "{label}" taken, {listed} left out: a person must compare')
-        found[name] = Found(replace(parsed, beside=beside))
-    return found, notes, needs
+        results[name] = Found(replace(parsed, beside=beside))
+    return results, notes, needs
 
 
 def _age(folder, name):
@@ -285,17 +287,17 @@ def _age(folder, name):
 def _others(folder, known, needs):
     """[(label, age, Parsed)] of each notebook in a folder that does not have its name and place, and the names of the
     documents and pictures in it; both bounded."""
-    from . import download  # it reads no more of a file than MAX_FILE_BYTES
+    from autograder.lms import archive  # it reads no more of a file than MAX_FILE_BYTES
 
     read, archives, beside = [], [], []
-    with download.opened(folder) as (files, _):
+    with archive.opened(folder) as (files, _):
         files = [file for file in files if len(file.place.parts) > 1 or file.place.name not in known]
         beside += _documents(files)
         archives = [file for file in files if file.place.suffix.lower() == ".zip"][:MAX_ARCHIVES]
         read += _parsed_files(files, "", needs)
     for file in archives:
         try:
-            with download.opened(folder / file.place) as (inner, _):
+            with archive.opened(folder / file.place) as (inner, _):
                 read += _parsed_files(inner, f"{file.place}/", needs)
                 beside += _documents(inner)
         except (ValueError, OSError, zipfile.BadZipFile) as error:
@@ -314,7 +316,7 @@ def may_be_notebook(path):
 
 
 def _parsed_files(files, prefix, needs):
-    from .download import UNREADABLE
+    from autograder.lms.archive import UNREADABLE
 
     files = [f for f in files if may_be_notebook(f.place) and f.place.name != "timestamp.txt"]
     if len(files) > MAX_FILES:

@@ -21,9 +21,8 @@ import nbformat
 from nbgrader.utils import is_grade, is_solution
 
 from autograder.assignment.cell_names import is_formula
-
-from .clean import SOURCE, clean, plain
-from .student_code import defined, formulas_named, functions_in, is_stub, parse, same_code, used
+from autograder.sandbox.sanitize import MAX_SOURCE_CHARACTERS, plain, sanitize_cell
+from autograder.sandbox.student_code import defined, formulas_named, functions_in, is_stub, parse, same_code, used
 
 MIN_NEW_WORDS = 3  # that make an edited statement more than a typo
 MIN_EXPLANATION = 20  # words of comments that may be a derivation
@@ -45,13 +44,13 @@ FENCE = re.compile(r"\A\s*(`{3,}|~{3,})[^\n]*\n(.*?)\n\1\s*\Z", re.DOTALL)
 
 @dataclass
 class Repaired:
-    """The notebook in its released form. notes: what was mended without loss. needs: what a person must look at.
-    doubts: what a person must look at if points are missing: a guess that would explain it."""
+    """The notebook in its released form. repairs: what was mended without loss. needs_attention: what a person must
+    look at. uncertainties: what a person must look at if points are missing: a guess that would explain it."""
 
     notebook: object
-    notes: list = field(default_factory=list)
-    needs: list = field(default_factory=list)
-    doubts: list = field(default_factory=list)
+    repairs: list = field(default_factory=list)
+    needs_attention: list = field(default_factory=list)
+    uncertainties: list = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -88,12 +87,12 @@ class _Piece:
 
 def slots_of(blank):
     """The Slots of a released notebook, in their order."""
-    found = []
+    slots = []
     for index, cell in enumerate(blank.cells):
         name = cell.metadata.get("nbgrader", {}).get("grade_id", cell.get("id", f"text-{index}"))
         functions = frozenset(functions_in(cell.source)) if cell.cell_type == "code" else frozenset()
-        found.append(Slot(index, name, _kind(cell, name, functions), cell, functions))
-    return found
+        slots.append(Slot(index, name, _kind(cell, name, functions), cell, functions))
+    return slots
 
 
 def _kind(cell, name, functions):
@@ -149,8 +148,8 @@ def _fold(text):
 def _unfenced(text):
     """The code in a Markdown fence that is the whole text, or what is Python once lines of fences are left out; else
     the text."""
-    if found := FENCE.match(text):
-        return found[2]
+    if fence := FENCE.match(text):
+        return fence[2]
     without = FENCE_LINE.sub("", text)
     return without if without != text and parse(text) is None and parse(without) is not None else text
 
@@ -165,14 +164,14 @@ def _alike(a, b):
     return len(one & two) / len(one | two) if one | two else 0.0
 
 
-# ---------------------------------------------------------------------------------------------- who is who
+# ---------------------------------------------------------------------------------------------- identifying cells
 
 
 def _unjoin(pieces, slots):
     """Cut released statements and checks out of cells that they were joined with."""
     there = {_fold(piece.source) for piece in pieces}
     lost = [slot for slot in slots if slot.kind in {"text", "check"} and _fold(slot.source) not in there]
-    kept = []
+    remaining = []
     for piece in pieces:
         before = piece.source
         for slot in lost:
@@ -185,8 +184,8 @@ def _unjoin(pieces, slots):
             if slot.kind == "text" and (own or not (piece.grade_id or piece.id)):
                 piece.from_statement, piece.anchor = True, slot.index
         if piece.source.strip() or piece.attachments or not before.strip():
-            kept.append(piece)
-    return kept
+            remaining.append(piece)
+    return remaining
 
 
 def _cut(text, part):
@@ -194,8 +193,8 @@ def _cut(text, part):
     if _fold(part) not in _fold(text):
         return None
     pattern = r"[ \t]*\n".join(re.escape(line.rstrip()) for line in part.strip("\n").split("\n"))
-    found = re.search(rf"(?:^|\n){pattern}[ \t]*(?=\n|$)", text)
-    return (text[: found.start()] + "\n" + text[found.end() :]).strip("\n") if found else None
+    match = re.search(rf"(?:^|\n){pattern}[ \t]*(?=\n|$)", text)
+    return (text[: match.start()] + "\n" + text[match.end() :]).strip("\n") if match else None
 
 
 def _identify(pieces, slots, by_position=True):
@@ -392,20 +391,20 @@ def _is_answer(slot, piece):
     )
 
 
-# ---------------------------------------------------------------------------------------------- putting it together
+# ---------------------------------------------------------------------------------------------- rebuilding the notebook
 
 
 class _Repair:
     def __init__(self, parsed, blank):
         self.parsed, self.blank, self.slots = parsed, blank, slots_of(blank)
         self.by_name = {slot.name: slot for slot in self.slots}
-        self.done = Repaired(blank, [*parsed.notes], [*parsed.needs])
+        self.result = Repaired(blank, [*parsed.repairs], [*parsed.needs_attention])
         self.placed = {}  # {slot name: [cells]}: what stands in a slot, the released cell last
         self.joined = set()  # names of derivations to which something was added
 
     def run(self):
         if (kernel := self.parsed.kernel) not in ("python3", None):
-            self.done.notes.append(f"it names the kernel {kernel!r}; Python's was used")
+            self.result.repairs.append(f"it names the kernel {kernel!r}; Python's was used")
         self.pieces = _unjoin(_pieces(self.parsed), self.slots)
         self._join_halves()
         guessed = _identify(self.pieces, self.slots)
@@ -427,12 +426,14 @@ class _Repair:
         self._stray_texts()
         for piece in self.loose:
             if piece.kind == "code" and parse(piece.source) is None:
-                self.done.doubts.append(f"a cell that belongs to no question is no Python: {_begins(piece.source)}")
+                self.result.uncertainties.append(
+                    f"a cell that belongs to no question is no Python: {_begins(piece.source)}"
+                )
         self._assemble()
         self._conflicts()
-        for said in (self.done.notes, self.done.needs, self.done.doubts):
+        for said in (self.result.repairs, self.result.needs_attention, self.result.uncertainties):
             said[:] = dict.fromkeys(said)
-        return self.done
+        return self.result
 
     def _join_halves(self):
         """Join a code cell that was split in the middle of a statement: a half is no Python, and both together are."""
@@ -446,7 +447,7 @@ class _Repair:
                         piece.source, at = whole, at + 1
                         piece.grade_id = piece.grade_id or following[0].grade_id
                         piece.id = piece.id if piece.id in self.by_name else following[0].id
-                        self.done.notes.append(f"a cell that was split in two was joined again: {_begins(whole)}")
+                        self.result.repairs.append(f"a cell that was split in two was joined again: {_begins(whole)}")
                         break
             joined.append(piece)
             at += 1
@@ -459,11 +460,13 @@ class _Repair:
         if bare:
             what = "its cells" if len(bare) == len(named) else f"{len(bare)} of its cells"
             how = "their contents and their positions" if guessed else "their ids and contents"
-            self.done.notes.append(f"{what} came without the information of the assignment; they were matched by {how}")
+            self.result.repairs.append(
+                f"{what} came without the information of the assignment; they were matched by {how}"
+            )
         if moved := [p.name for p in named if p not in self.chain and self.by_name[p.name].kind != "check"]:
             moved = [name for name in dict.fromkeys(moved) if not any(p.name == name for p in self.chain)]
         if moved:
-            self.done.notes.append(f"{_listed(moved)} stood elsewhere; put back where released")
+            self.result.repairs.append(f"{_listed(moved)} stood elsewhere; put back where released")
 
     def _is_released(self, piece):
         """Whether a piece holds nothing but a part of what was released."""
@@ -483,10 +486,10 @@ class _Repair:
         for slot in free:
             for piece in self.pieces:
                 owner = self.by_name.get(piece.name)
-                found = functions_in(_unfenced(piece.source))
+                functions = functions_in(_unfenced(piece.source))
                 if owner is None or owner is slot or owner.kind not in {"function", "helper"}:
                     continue
-                if not slot.functions <= found.keys() or all(is_stub(found[name]) for name in slot.functions):
+                if not slot.functions <= functions.keys() or all(is_stub(functions[name]) for name in slot.functions):
                     continue
                 if owner.index < slot.index:
                     elsewhere[slot.name] = owner.name
@@ -514,13 +517,17 @@ class _Repair:
             if same_code(_unfenced(piece.source), slot.source) or not piece.source.strip():
                 continue
             cells.append(self._plain(piece, "code"))
-            self.done.notes.append(f'cell "{slot.name}" was changed; it is run as changed, and then as it was released')
+            self.result.repairs.append(
+                f'cell "{slot.name}" was changed; it is run as changed, and then as it was released'
+            )
             if parse(_unfenced(piece.source)) is None:
-                self.done.needs.append(
+                self.result.needs_attention.append(
                     f'something that is no code was written into the given cell "{slot.name}"; read it'
                 )
             if not _keeps(piece.source, slot.source):
-                self.done.doubts.append(f'the given cell "{slot.name}" was changed, and counts as it was released')
+                self.result.uncertainties.append(
+                    f'the given cell "{slot.name}" was changed, and counts as it was released'
+                )
         self._gone(slot, claims)
         return [*cells, deepcopy(slot.cell)]
 
@@ -529,7 +536,7 @@ class _Repair:
         for piece in claims:
             if _fold(piece.source) == _fold(slot.source) or same_code(piece.source, slot.source):
                 continue
-            self.done.notes.append(f'cell "{slot.name}" was changed; it counts as it was released')
+            self.result.repairs.append(f'cell "{slot.name}" was changed; it counts as it was released')
             if piece.kind == "code" and functions_in(piece.source):
                 cells.append(self._plain(piece, "code"))
             elif _is_text(piece):
@@ -553,14 +560,14 @@ class _Repair:
         if not written:
             if slot.name in elsewhere:
                 cell.source = f"# It stands in the cell {elsewhere[slot.name]}."
-                self.done.notes.append(f'"{slot.name}" was found in the cell "{elsewhere[slot.name]}"')
+                self.result.repairs.append(f'"{slot.name}" was found in the cell "{elsewhere[slot.name]}"')
                 return [cell]
             self._elsewhere_as_text(slot, claims)
             if claims:
                 cell.source = claims[-1].source if _fold(claims[-1].source) != _fold(slot.source) else slot.source
             else:
                 self._gone(slot, claims)
-                self.done.doubts.append(f'the cell "{slot.name}" was not there')
+                self.result.uncertainties.append(f'the cell "{slot.name}" was not there')
             return [cell]
         fitting = [piece for piece in written if _fits(piece, slot)]
         *_, chosen = fitting or written
@@ -570,11 +577,13 @@ class _Repair:
         others = [piece for piece in written if piece is not chosen]
         different = [piece for piece in others if not same_code(_unfenced(piece.source), _unfenced(chosen.source))]
         if different and slot.kind != "helper":
-            self.done.doubts.append(f'"{slot.name}" was answered {len(different) + 1} times; the last one counts')
+            self.result.uncertainties.append(
+                f'"{slot.name}" was answered {len(different) + 1} times; the last one counts'
+            )
         if chosen.kind != "code":
-            self.done.notes.append(f'cell "{slot.name}" had become a text cell; it is code again')
+            self.result.repairs.append(f'cell "{slot.name}" had become a text cell; it is code again')
             if parse(_unfenced(chosen.source)) is None:
-                self.done.doubts.append(f'the cell "{slot.name}", which had become text, is no Python')
+                self.result.uncertainties.append(f'the cell "{slot.name}", which had become text, is no Python')
         cell.source = _unfenced(chosen.source)
         return [*(self._plain(piece, "code") for piece in different), cell]
 
@@ -583,10 +592,12 @@ class _Repair:
         asked = sorted(slot.functions - defined(code))
         if slot.kind == "function" and asked and defined(code) and "*" not in defined(code):
             others = _listed(sorted(defined(code)))
-            self.done.doubts.append(f'the cell "{slot.name}" defines {others}, and not "{asked[0]}"')
+            self.result.uncertainties.append(f'the cell "{slot.name}" defines {others}, and not "{asked[0]}"')
         questions = formulas_named(code) if slot.kind == "formula" else []
         if questions and all(f"written-{question.replace(' ', '-')}" != slot.name for question in questions):
-            self.done.doubts.append(f'the formula in the cell "{slot.name}" names the question "{questions[-1]}"')
+            self.result.uncertainties.append(
+                f'the formula in the cell "{slot.name}" names the question "{questions[-1]}"'
+            )
 
     def _elsewhere_as_text(self, slot, claims):
         """Say where an answer seems to stand whose own cell holds none."""
@@ -603,7 +614,7 @@ class _Repair:
             as_function |= slot.kind == "function" and bool(unused)
             if piece not in claims and (as_function or (slot.kind == "formula" and question in named)):
                 where = f'the cell "{piece.name}"' if piece.name else "another cell"
-                self.done.doubts.append(f'{where} holds what may be meant for "{slot.name}"')
+                self.result.uncertainties.append(f'{where} holds what may be meant for "{slot.name}"')
 
     def _derivation(self, slot, claims, _):
         cell = deepcopy(slot.cell)
@@ -624,22 +635,22 @@ class _Repair:
         elif added and any(piece.from_statement for piece in added):
             self._need(slot, "something was written into the given text; it was joined to the derivation")
         elif added:
-            self.done.notes.append(f'text beside "{slot.name}" was joined to it')
+            self.result.repairs.append(f'text beside "{slot.name}" was joined to it')
         if code and not texts and not added:
             self._need(slot, "it is untouched, and a code cell stands beside it")
         if self.parsed.loses_pictures and not texts and not added:
             self._need(slot, "it is empty, and a notebook of the old format 3 cannot hold a pasted picture")
         if any(piece.kind == "code" for piece in texts):
-            self.done.notes.append(f'cell "{slot.name}" had become a code cell; it is text again')
+            self.result.repairs.append(f'cell "{slot.name}" had become a code cell; it is text again')
         if texts or added:
-            self._write_derivation(slot, cell, sorted(texts + added, key=self._place))
+            self._write_derivation(slot, cell, sorted(texts + added, key=self._order))
         return [cell]
 
-    def _place(self, piece):
+    def _order(self, piece):
         return (0, self.pieces.index(piece)) if piece in self.pieces else (-1 if piece.from_statement else 1, 0)
 
-    def _need(self, slot, words):
-        self.done.needs.append(f'"{slot.name}": {words}; a person must read it')
+    def _need(self, slot, reason):
+        self.result.needs_attention.append(f'"{slot.name}": {reason}; a person must read it')
 
     def _write_derivation(self, slot, cell, pieces):
         sources, attachments = [], {}
@@ -657,37 +668,37 @@ class _Repair:
         for name in attachments:
             if f"attachment:{name}" not in text and f"attachment:{_quoted(name)}" not in text:
                 text += f"\n\n![{name}](attachment:{name})"
-        if len(plain(text)) > SOURCE:
-            self._need(slot, f"it is longer than {SOURCE:,} characters and was cut")
+        if len(plain(text)) > MAX_SOURCE_CHARACTERS:
+            self._need(slot, f"it is longer than {MAX_SOURCE_CHARACTERS:,} characters and was cut")
         cell.source = text.strip("\n") or slot.source
         if attachments:
             cell.attachments = attachments
-        clean(cell)
-        kept = cell.get("attachments", {})
-        for name in attachments.keys() - kept.keys():
+        sanitize_cell(cell)
+        pictures = cell.get("attachments", {})
+        for name in attachments.keys() - pictures.keys():
             self._need(slot, f"its picture {name[:60]!r} is no PNG or JPEG that can be shown")
-        for found in PICTURE.finditer(cell.source):
-            target = unquote(next(filter(None, found.groups())))
+        for link in PICTURE.finditer(cell.source):
+            target = unquote(next(filter(None, link.groups())))
             if target.startswith("data:"):
                 self._need(slot, "it holds a picture that is no PNG or JPEG that can be shown")
             elif target.rpartition("/")[2] in self.parsed.beside:
                 self._need(slot, f"it shows {target[:60]!r}, a file that came beside the notebook")
-            elif target.removeprefix("attachment:") not in {*kept, *attachments}:
+            elif target.removeprefix("attachment:") not in {*pictures, *attachments}:
                 self._need(slot, f"it shows a picture that was not sent, {target[:60]!r}")
-        for found in FILE_LINK.finditer(cell.source):
-            if unquote(found[1]).rpartition("/")[2] in self.parsed.beside:
-                self._need(slot, f"it names {found[1][:60]!r}, a file that came beside the notebook")
+        for link in FILE_LINK.finditer(cell.source):
+            if unquote(link[1]).rpartition("/")[2] in self.parsed.beside:
+                self._need(slot, f"it names {link[1][:60]!r}, a file that came beside the notebook")
                 continue
-            self._need(slot, f"it names a file that was not sent, {found[1][:60]!r}")
+            self._need(slot, f"it names a file that was not sent, {link[1][:60]!r}")
 
     def _doubled(self, slot, claims):
         if len(claims) > 1:
             which = "they were joined" if slot.kind == "derivation" else "the last one counts"
-            self.done.notes.append(f'cell "{slot.name}" occurs {len(claims)} times; {which}')
+            self.result.repairs.append(f'cell "{slot.name}" occurs {len(claims)} times; {which}')
 
     def _gone(self, slot, claims):
         if not claims:
-            self.done.notes.append(f'cell "{slot.name}" was gone; it is back in its place')
+            self.result.repairs.append(f'cell "{slot.name}" was gone; it is back in its place')
         elif slot.kind in {"given", "check"}:
             self._doubled(slot, claims)
 
@@ -704,12 +715,14 @@ class _Repair:
         untouched = [slot.name for slot in self.slots if self._is_untouched(slot)]
         if untouched and self.parsed.beside:
             which, sent = _listed(untouched), _listed(self.parsed.beside)
-            self.done.needs.append(f"{which} untouched, while {sent} came beside the notebook; a person must read it")
+            self.result.needs_attention.append(
+                f"{which} untouched, while {sent} came beside the notebook; a person must read it"
+            )
         derivations = [slot for slot in self.slots if slot.kind == "derivation"]
         empty = {slot.name for slot in derivations if self._is_untouched(slot)}
         for piece in self.loose:
-            words = len(_words(piece.source)) >= MIN_NEW_WORDS or MATHEMATICS.search(piece.source)
-            if not _is_text(piece) or not (piece.attachments or words):
+            is_answer = len(_words(piece.source)) >= MIN_NEW_WORDS or MATHEMATICS.search(piece.source)
+            if not _is_text(piece) or not (piece.attachments or is_answer):
                 continue
             slot = max((s for s in derivations if self._begin(s) <= piece.anchor), key=lambda s: s.index, default=None)
             if slot and slot.name in empty:
@@ -717,10 +730,12 @@ class _Repair:
                 self._write_derivation(slot, self.placed[slot.name][-1], [piece])
                 empty.remove(slot.name)
             elif piece.from_statement:
-                self.done.needs.append("something was written into the given text; a person must read it")
+                self.result.needs_attention.append("something was written into the given text; a person must read it")
             elif empty:
                 which = _listed([s.name for s in derivations if s.name in empty])
-                self.done.needs.append(f"text stands outside the derivations, and {which} may be meant; read it")
+                self.result.needs_attention.append(
+                    f"text stands outside the derivations, and {which} may be meant; read it"
+                )
 
     def _is_untouched(self, slot):
         cell = self.placed[slot.name][-1]
@@ -758,9 +773,9 @@ class _Repair:
         cells = behind.pop(-1, [])
         for slot in self.slots:
             cells += [*self.placed[slot.name], *behind.get(slot.index, ())]
-        self.blank.cells = [clean(cell) for cell in self._defined_before_used(cells)]
+        self.blank.cells = [sanitize_cell(cell) for cell in self._defined_before_used(cells)]
         if missing := [s.name for s in self.slots if s.kind == "text" and s.name not in self.claims]:
-            self.done.notes.append(f"{len(missing)} given texts that were missing or joined to others are back")
+            self.result.repairs.append(f"{len(missing)} given texts that were missing or joined to others are back")
         for cell in self.blank.cells:
             cell.pop("id", None)
         for index, cell in enumerate(self.blank.cells):
@@ -775,25 +790,25 @@ class _Repair:
                 known = set().union(*(defined(c.source) for c in before if c.cell_type == "code"), set())
                 users = [c for c in before if c.cell_type == "code" and not is_grade(c) and functions_in(c.source)]
                 lacking = {name: c for c in reversed(users) for name in used(c.source) - known}
-                found = [(name, c) for name in sorted(lacking) for c in after if name in defined(c.source)]
-                own = [(name, c) for name, c in found if "nbgrader" not in c.metadata]
+                definitions = [(name, c) for name in sorted(lacking) for c in after if name in defined(c.source)]
+                own = [(name, c) for name, c in definitions if "nbgrader" not in c.metadata]
                 if not own:
-                    for name, c in found[:1]:
+                    for name, c in definitions[:1]:
                         where = c.metadata.nbgrader.grade_id
-                        words = f'`{name}` is used before the cell "{where}" that defines it'
-                        self.done.doubts += [words] if words not in self.done.doubts else []
+                        message = f'`{name}` is used before the cell "{where}" that defines it'
+                        self.result.uncertainties += [message] if message not in self.result.uncertainties else []
                     break
                 name, cell = own[0]
                 cells.remove(cell)
                 cells.insert(cells.index(lacking[name]), cell)
-                self.done.notes.append(f"a cell that defines `{name}` was moved up to where that is used")
+                self.result.repairs.append(f"a cell that defines `{name}` was moved up to where that is used")
         return cells
 
     def _conflicts(self):
         for index, cell in enumerate(self.blank.cells):
             if CONFLICT.search(cell.source):
                 name = cell.metadata.get("nbgrader", {}).get("grade_id", index + 1)
-                self.done.needs.append(
+                self.result.needs_attention.append(
                     f'cell "{name}" holds merge-conflict markers; a person must say which side counts'
                 )
 
@@ -815,7 +830,7 @@ def _broken(piece, following):
 
 def _comments(source):
     """The words of a source's comments, a string a line."""
-    return [found.strip() for found in re.findall(r"^\s*#(.*)$", source, re.MULTILINE)]
+    return [comment.strip() for comment in re.findall(r"^\s*#(.*)$", source, re.MULTILINE)]
 
 
 def _begins(text):
@@ -840,7 +855,7 @@ def _added(released, submitted):
     if _fold(released) == _fold(submitted):
         return ""
     old, new = _words(released), list(re.finditer(r"\S+", submitted))
-    matcher = SequenceMatcher(None, old, [found[0] for found in new], autojunk=False)
+    matcher = SequenceMatcher(None, old, [word[0] for word in new], autojunk=False)
     parts = [
         submitted[new[j].start() : new[k - 1].end()]
         for what, i, i2, j, k in matcher.get_opcodes()
@@ -856,10 +871,10 @@ def _quoted(name):
 def _with_pictures(text, attachments):
     """A text whose pasted pictures are attachments: where they stand in it as data, and where HTML shows them."""
 
-    def attach(found):
-        mime = found[1].replace("jpg", "jpeg")
+    def attach(match):
+        mime = match[1].replace("jpg", "jpeg")
         name = f"pasted-{len(attachments) + 1}.{mime.removeprefix('image/')}"
-        attachments[name] = {mime: found[2]}
+        attachments[name] = {mime: match[2]}
         return f"attachment:{name}"
 
     return DATA_PICTURE.sub(attach, IMG.sub(r"![picture](\1)", text))

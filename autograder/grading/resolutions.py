@@ -10,7 +10,8 @@ import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from .course import write_whole
+from autograder.course.folder import write_whole
+from autograder.grading.submission import EARLIER_NAMES
 
 VARYING = re.compile(
     r"\d+(?:\.\d+)?(?= (?:s|GiB|MiB|bytes)\b)|0x[0-9a-f]+"
@@ -21,20 +22,20 @@ VARYING = re.compile(
 class Resolution:
     """The reasons for a person to look at a student's submission, and the decision about them.
 
-    needs: the reasons, as sentences. because: the decision. by: who made it. when: ISO 8601, in UTC.
+    needs_attention: the reasons, as sentences. because: the decision. by: who made it. when: ISO 8601, in UTC.
     """
 
     student: str
-    needs: tuple[str, ...]
+    needs_attention: tuple[str, ...]
     because: str
     by: str
     when: str
 
     def __post_init__(self):
-        object.__setattr__(self, "needs", tuple(self.needs))
+        object.__setattr__(self, "needs_attention", tuple(self.needs_attention))
 
     def __str__(self):
-        return f"{'; '.join(self.needs)} (resolved by {self.by}, {self.when[:10]}: {self.because})"
+        return f"{'; '.join(self.needs_attention)} (resolved by {self.by}, {self.when[:10]}: {self.because})"
 
 
 def read_resolutions(course):
@@ -45,7 +46,8 @@ def read_resolutions(course):
     """
     path = _file(course)
     try:
-        return [Resolution(**found) for found in json.loads(path.read_text(encoding="utf8"))]
+        entries = json.loads(path.read_text(encoding="utf8"))
+        return [Resolution(**{EARLIER_NAMES.get(name, name): entry[name] for name in entry}) for entry in entries]
     except FileNotFoundError:
         return []
     except (ValueError, TypeError) as error:
@@ -83,11 +85,11 @@ def undo(course, students):
 def split_needs(student, needs, resolutions):
     """A student's reasons that are open, and the Resolutions that still stand for one, with no other reason in them."""
     own = [each for each in resolutions if each.student == student]
-    resolved = {_same(need) for each in own for need in each.needs}
+    resolved = {_same(need) for each in own for need in each.needs_attention}
     there = {_same(need) for need in needs}
     standing = []
     for each in own:
-        if still := tuple(need for need in each.needs if _same(need) in there):
+        if still := tuple(need for need in each.needs_attention if _same(need) in there):
             standing.append(Resolution(student, still, each.because, each.by, each.when))
     return [need for need in needs if _same(need) not in resolved], standing
 

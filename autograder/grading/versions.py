@@ -1,4 +1,4 @@
-"""What has to be done again when the grader itself changes: said here by whoever changes it, and by nothing else.
+"""Version numbers that decide what is graded or written again when the grader itself changes.
 
 GRADING_VERSION is raised when a verdict, points, or what a graded cell shows changes: everybody is graded again.
 FEEDBACK_VERSION is raised when the page around that changes: every page is written again, and no grade changes.

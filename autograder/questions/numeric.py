@@ -1,7 +1,7 @@
 """Signs that an answer is a numerical derivative, or made of one. They are for a person: its points stand.
 
-What a function does is watched while it runs (wire.Watch), and its source is read; both for every question, a teacher's
-own among them. In a formula a decimal such as 0.0005 is a step, which no derivation gives.
+What a function does is watched while it runs (protocol.Watch), and its source is read; both for every question, a
+teacher's own among them. In a formula a decimal such as 0.0005 is a step, which no derivation gives.
 """
 
 import ast

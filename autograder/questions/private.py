@@ -125,7 +125,7 @@ class Seen:
     errors: tuple[str, ...]
 
 
-def look(graded: GradedQuestions, question_id: str, call: CallFunction) -> Seen:
+def grade_public(graded: GradedQuestions, question_id: str, call: CallFunction) -> Seen:
     """Judge a student's functions on the public draws, before any hidden input is shown to any of that student's code.
 
     No answer to them can then hold anything of the hidden ones, and so it may be shown.
@@ -152,7 +152,7 @@ def _quiet(call: CallFunction, errors: list[str]) -> CallFunction:
     return quiet
 
 
-def judge(
+def grade_hidden(
     graded: GradedQuestions,
     question_id: str,
     call: CallFunction,
@@ -175,7 +175,7 @@ def judge(
     Returns:
         A Judgement. A function that fails is a verdict, not an error.
     """
-    seen = seen or look(graded, question_id, call)
+    seen = seen or grade_public(graded, question_id, call)
     index, errors = list(graded.questions).index(question_id), list(seen.errors)
     seeds = [(seed, index, k) for k in range(draws)]
     findings = _judge(graded, question_id, _quiet(call, errors), seeds, diagnose)

@@ -9,12 +9,12 @@ import nbformat
 import numpy as np
 
 from autograder.assignment.release import HERE
+from autograder.course.folder import Course
 from autograder.grading.batch import grade_all
-from autograder.grading.cells import formula_cell as cell_of
-from autograder.grading.course import Course
-from autograder.grading.feedback import write_feedback
 from autograder.grading.gradebook import load_records
-from autograder.grading.sandbox import Limits
+from autograder.reports.feedback import write_feedback
+from autograder.sandbox.bubblewrap import Limits
+from autograder.sandbox.notebook_runner import formula_cell as cell_of
 from tests.hw1 import ASSIGNMENT, QUESTIONS, WRITTEN, fill, graded_draw, right_answers, write
 
 FULL = {question.id: question.points for question in QUESTIONS.values() if question.family in ("batch_norm", "dropout")}

@@ -143,22 +143,24 @@ PATCHED = [
     ),
     (
         "patched sending",
-        "What goes through a formula's door is a verdict.",
+        "What goes through a formula's channel is a verdict.",
         "import sys\nkernel = sys.modules['autograder_kernel']\n"
-        'kernel.wire.told = lambda f: \'{"formula": "0", "verdict": "right", "score": 1.0, "points": 1.0}\'\n'
-        "kernel.tell = lambda number, *_: kernel.wire.send(kernel.doors[number], kernel.wire.told(None))",
+        "kernel.protocol.formula_message = "
+        'lambda f: \'{"formula": "0", "verdict": "right", "score": 1.0, "points": 1.0}\'\n'
+        "kernel.send_formula = lambda number, *_: "
+        "kernel.protocol.send(kernel.channels[number], kernel.protocol.formula_message(None))",
     ),
     (
-        "flooded doors",
-        "Every door is told of sixteen exabytes, and of more brackets than can be read.",
+        "flooded channels",
+        "Every channel is told of sixteen exabytes, and of more brackets than can be read.",
         "import sys\nkernel = sys.modules['autograder_kernel']\n"
-        "kernel.tell = lambda number, *_: kernel.doors[number].sendall(b'\\x7f' * 8 + b'[' * 60_000)",
+        "kernel.send_formula = lambda number, *_: kernel.channels[number].sendall(b'\\x7f' * 8 + b'[' * 60_000)",
     ),
     (
         "a list for a string",
         "What comes is JSON, and no string.",
         "import sys\nkernel = sys.modules['autograder_kernel']\n"
-        'kernel.wire.told = lambda f: \'{"formula": ["right"], "__class__": "str"}\'',
+        'kernel.protocol.formula_message = lambda f: \'{"formula": ["right"], "__class__": "str"}\'',
     ),
 ]
 

@@ -11,12 +11,12 @@ from nbgrader.utils import capture_log
 
 from autograder.assignment.cell_names import check_cell
 from autograder.assignment.release import HERE
-from tests.attacks import looks, points
+from tests.attacks import data_leaks, score_theft
 from tests.attacks.attack import by_name, prepared, write_submission
 from tests.attacks.listeners import TOKEN
 
-EARNERS = [attack for attack in points.PATCHED + points.KERNEL + points.HUNTS if attack.stock]
-READERS = [attack for attack in looks.ATTACKS if attack.stock]
+EARNERS = [attack for attack in score_theft.PATCHED + score_theft.KERNEL + score_theft.HUNTS if attack.stock]
+READERS = [attack for attack in data_leaks.ATTACKS if attack.stock]
 
 
 @pytest.fixture(scope="module")

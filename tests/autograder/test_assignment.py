@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from traitlets.config import Config
 
+import autograder
 from autograder import cli
 from autograder.assignment.cell_names import bare_name, check_cell, formula_cell, is_check_of_formula, is_formula
 from autograder.assignment.load import INSTALLED, find_assignment, find_course, load_assignment
-from autograder.grading.course import Course
-from autograder.grading.execute import TrustedExecute
-from autograder.grading.feedback import configure
+from autograder.course.folder import Course
+from autograder.grading.grader import TrustedExecute
+from autograder.reports.feedback import configure
 from tests.hw1 import ASSIGNMENT
 
 HW9 = """
@@ -119,7 +120,7 @@ def bare_calls(tree):
     return [ast.unparse(node) for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
 
 
-ENGINE = Path(cli.__file__).parent
+ENGINE = Path(autograder.__file__).parent
 MODULES = sorted(path for path in ENGINE.rglob("*.py") if path.stem != "__main__")
 
 
@@ -130,9 +131,9 @@ def test_a_bare_call_is_seen():
 # What a module may set up for its own process, and no registry of ours: logging, temporary files, the kernel.
 SETS_UP = {
     "faults.py": ["LOG.setLevel(logging.INFO)", "LOG.addHandler(logging.NullHandler())"],
-    "grading/__init__.py": ["sys.modules.setdefault('rfc3987_syntax', None)"],
-    "grading/inside.py": ["sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))", "sys.path.pop(0)"],
-    "grading/scratch.py": ["atexit.register(_leave)", "os.register_at_fork(after_in_child=_forked)"],
+    "__init__.py": ["sys.modules.setdefault('rfc3987_syntax', None)"],
+    "sandbox/kernel_server.py": ["sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))", "sys.path.pop(0)"],
+    "sandbox/temporary_folder.py": ["atexit.register(_leave)", "os.register_at_fork(after_in_child=_forked)"],
 }
 
 
@@ -143,7 +144,7 @@ def test_no_module_of_the_engine_registers_anything_when_it_is_imported():
 
 def test_the_engine_imports_no_assignment():
     names = [".".join(path.relative_to(ENGINE.parent).with_suffix("").parts) for path in MODULES]
-    names = [name.removesuffix(".__init__") for name in names if "inside" not in name]
+    names = [name.removesuffix(".__init__") for name in names if "kernel_server" not in name]
     code = "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n"
     code += "print([name for name in sys.modules if name.split('.')[0] in ('assignments', 'solutions')])"
     done = subprocess.run(

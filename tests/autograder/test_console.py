@@ -3,8 +3,9 @@
 import pytest
 
 from autograder import cli
+from autograder.cli import output
+from autograder.course.folder import Course
 from autograder.grading import batch
-from autograder.grading.course import Course
 from autograder.grading.gradebook import record_file
 from autograder.grading.submission import Record
 from tests.autograder.grading.test_batch import AtOnce
@@ -38,10 +39,10 @@ def test_no_text_of_a_student_begins_a_line_or_moves_the_cursor(tmp_path, monkey
     def record(folder, course, key, **options):
         sign = folder.parent.name.removeprefix("eve").removesuffix(FORGED)
         needs = [f'cell "{sign}{FORGED}{sign}" raised ValueError: {sign}{FORGED}', f"{sign}{FORGED}"]
-        return Record(folder.parent.name, key=key, needs=needs)
+        return Record(folder.parent.name, key=key, needs_attention=needs)
 
     monkeypatch.setattr(batch, "grade_submission", record)
-    monkeypatch.setattr(batch, "Processes", lambda jobs, patience: AtOnce())
+    monkeypatch.setattr(batch, "WorkerPool", lambda jobs, timeout: AtOnce())
     out, names = str(tmp_path / "out"), [f"eve{sign}{FORGED}" for sign in SIGNS]
     for name in names:
         (tmp_path / "class" / name / "hw1").mkdir(parents=True)
@@ -61,12 +62,12 @@ def test_no_text_of_a_student_begins_a_line_or_moves_the_cursor(tmp_path, monkey
 
 @pytest.mark.parametrize("sign", SIGNS)
 def test_an_error_has_its_further_lines_indented(sign, capsys):
-    cli._complain("summary", f"no folder called x{sign}{FORGED}")
+    output.complain("summary", f"no folder called x{sign}{FORGED}")
     assert_plain(capsys.readouterr().err)
 
 
 def test_a_surrogate_is_escaped_and_not_an_error():
-    cli._say("a\ud800b\udcfcc")
+    output.say("a\ud800b\udcfcc")
 
 
 @pytest.mark.parametrize("sign", SIGNS)

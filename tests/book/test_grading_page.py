@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from autograder.grading.sandbox import NoSandbox, require
+from autograder.sandbox.bubblewrap import NoSandbox, require
 from tests.answers import ROOT
 
 PAGE = (ROOT / "book/teach/grading.md").read_text(encoding="utf8")

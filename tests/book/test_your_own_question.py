@@ -48,15 +48,15 @@ def test_the_cells_of_the_page_work_in_a_release(tmp_path):
     forward, draw, ask = (next(c for c in code if word in c) for word in ("def rms_norm_forward", "def draw", "ask("))
     cells = re.search(r"   ````\n(.*?)   ````\n", text, re.DOTALL)[1].replace("\n   ", "\n").removeprefix("   ")
     here = tmp_path / "assignments/hw3"
-    (here / "own").mkdir(parents=True)
-    (here / "own/rms_norm.py").write_text(
+    (here / "examples").mkdir(parents=True)
+    (here / "examples/rms_norm.py").write_text(
         forward + draw + ask.partition("print")[0].replace("question = ", "QUESTION = ")
     )
     header = text.split("\n(your-own-question)=")[0]
     (here / "problem3.md").write_text(header + "\n" + cells)
-    question = runpy.run_path(str(here / "own/rms_norm.py"))["QUESTION"]
+    question = runpy.run_path(str(here / "examples/rms_norm.py"))["QUESTION"]
     graded = GradedQuestions({question.id: question})
-    assignment = Assignment(here, graded, own={question.id: here / "own/rms_norm.py"})
+    assignment = Assignment(here, graded, own={question.id: here / "examples/rms_norm.py"})
 
     made = release(assignment, tmp_path / "out")
 

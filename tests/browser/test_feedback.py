@@ -7,10 +7,10 @@ import zlib
 import nbformat
 import pytest
 
-from autograder.grading.course import Course
-from autograder.grading.feedback import write_feedback
+from autograder.course.folder import Course
 from autograder.grading.gradebook import graded_cells, merge, record_file
 from autograder.grading.submission import Record
+from autograder.reports.feedback import write_feedback
 from tests.browser.serving import NEEDED, PICTURES
 from tests.browser.test_pages import findings
 from tests.hw1 import SPOILT, fill, right_answers, spoil
@@ -45,8 +45,8 @@ def pages(tmp_path_factory):
     answers["derive-2-2-head"] = (
         f"{HOSTILE}\n\n![mine](attachment:a.png) ![](photo.jpg)\n\n##### x\n\n$$ {'x_i + ' * 40} 1 $$"
     )
-    record = Record(HOSTILE.replace("/", ""), needs=["problem1.ipynb is missing", f"problem2: {HOSTILE}"])
-    record.notes = [f"problem2: the check of 1-2 was put back {HOSTILE}", "problem1: of the other one"]
+    record = Record(HOSTILE.replace("/", ""), needs_attention=["problem1.ipynb is missing", f"problem2: {HOSTILE}"])
+    record.repairs = [f"problem2: the check of 1-2 was put back {HOSTILE}", "problem1: of the other one"]
     for path in sorted(course.release.glob("*.ipynb")):
         notebook = fill(nbformat.read(path, as_version=4), answers)
         for cell in notebook.cells:

@@ -8,7 +8,7 @@ import pytest
 from nbconvert.exporters import HTMLExporter
 
 from autograder import cli
-from autograder.grading.course import Course
+from autograder.course.folder import Course
 from autograder.grading.gradebook import grades
 from tests.browser.serving import NEEDED, jupyterlab
 from tests.hw1 import fill, right_answers, write

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.grading.course import Course
+from autograder.course.folder import Course
 from tests.hw1 import fill, right_answers, write
 
 CLASS = {  # student: notebooks with the right answers, but for these cells
@@ -93,7 +93,7 @@ def grades(pid):
     """Whether a process has a sandbox in which a submission runs."""
     for child in psutil.Process(pid).children():
         with suppress(psutil.Error):
-            if any("inside.py" in word for word in child.cmdline()):
+            if any("kernel_server.py" in word for word in child.cmdline()):
                 return True
     return False
 

@@ -95,5 +95,5 @@ def _burning(pid):
     burning = 0
     for child in psutil.Process(pid).children(recursive=True):
         with suppress(psutil.Error):  # it has just ended
-            burning += "inside.py" in " ".join(child.cmdline()) and child.cpu_times().user > 0.7
+            burning += "kernel_server.py" in " ".join(child.cmdline()) and child.cpu_times().user > 0.7
     return burning >= 2

@@ -46,7 +46,7 @@ def _memory(pid):
     total = 0
     for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
         try:
-            if "python" in process.name() and not any("inside.py" in word for word in process.cmdline()):
+            if "python" in process.name() and not any("kernel_server.py" in word for word in process.cmdline()):
                 total += process.memory_full_info().uss
         except psutil.Error:
             continue

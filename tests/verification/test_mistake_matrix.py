@@ -134,7 +134,7 @@ def replaced_tolerance(judge_draw, *args, **kwargs):
 
 def test_the_matrix_sees_a_wrong_name(monkeypatch):
     liar = Named((BANK.mistakes[:1],), 0.0)
-    judge = partial(private.judge, GRADED, diagnose=lambda question_id, q, values, right: {"jacobian": liar})
+    judge = partial(private.grade_hidden, GRADED, diagnose=lambda question_id, q, values, right: {"jacobian": liar})
     monkeypatch.setattr(mistake_matrix, "judge", judge)
     with pytest.raises(AssertionError, match="named wrongly"):
         assert_as_it_should_be(mistake_matrix.run([0], ["1-3"]))

@@ -18,7 +18,7 @@ from autograder import formula
 from autograder.formula import tree
 from autograder.formula.notation import Notation, Symbol, Target
 from autograder.formula.verdict import compare
-from autograder.grading.sandbox import KERNEL
+from autograder.sandbox.bubblewrap import KERNEL
 from tests.answers import found_in, solution_lines
 from tests.autograder.formula.test_formula import RIGHT, WRONG
 from tests.hw1 import formulas_source

@@ -16,15 +16,16 @@ import pytest
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
 from assignments.hw1.formula_verdicts import judge_formula
-from autograder.assignment.release import PUBLIC
-from autograder.grading import wire, written
-from autograder.grading.cells import Run, formula_cell
-from autograder.grading.execute import question_of
-from autograder.grading.inside import _formula_of
+from autograder.assignment.release import PUBLIC_SEED
+from autograder.grading import formula_grading
+from autograder.grading.grader import question_of
 from autograder.grading.notebook_file import find_notebooks
 from autograder.grading.repair import answers_in, repair
-from autograder.grading.sandbox import KERNEL
-from autograder.grading.student_code import FAILS_AT_HOME_TOO, kernel_environment, prepare, stops_early, transformed
+from autograder.sandbox import protocol
+from autograder.sandbox.bubblewrap import KERNEL
+from autograder.sandbox.kernel_server import _formula_of
+from autograder.sandbox.notebook_runner import Run, formula_cell
+from autograder.sandbox.student_code import FAILS_AT_HOME_TOO, kernel_environment, prepare, stops_early, transformed
 from tests.hw1 import ASSIGNMENT, WRITTEN
 
 from . import operations
@@ -56,9 +57,9 @@ def outcome(folder, released):
             continue
         repaired = repair(one.parsed, deepcopy(released[name]))
         run, missing = _run(repaired.notebook)
-        notes += repaired.notes + run.notes
-        needs += repaired.needs + run.needs
-        (needs if missing else notes).extend(repaired.doubts + run.doubts)
+        notes += repaired.repairs + run.repairs
+        needs += repaired.needs_attention + run.needs_attention
+        (needs if missing else notes).extend(repaired.uncertainties + run.uncertainties)
         lost += missing + [c.metadata.nbgrader.grade_id for c in repaired.notebook.cells if _unread(c)]
     verdict = operations.FLAGGED if needs else "lost" if lost else operations.FULL
     return verdict, {"lost": lost, "needs": needs, "notes": notes}
@@ -75,7 +76,7 @@ def _run(notebook):
     cells = notebook.cells
     runs = [cell.cell_type == "code" and not is_grade(cell) for cell in cells]
     prepared = prepare([("a cell", c.source if run else None) for c, run in zip(cells, runs, strict=True)], environment)
-    found = Run([None] * len(cells), notes=[*prepared.notes], doubts=[*prepared.doubts])
+    found = Run([None] * len(cells), repairs=[*prepared.repairs], uncertainties=[*prepared.uncertainties])
     space, done, lost = {"get_ipython": lambda: Shell(space), "__builtins__": BUILTINS}, [], []
     checks, checked = sys.modules["checks"], []
     checks.FORMULAS.clear()
@@ -86,7 +87,7 @@ def _run(notebook):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(checks, "_run_of_cell", partial(_name, cell))
                 doubts, found.outputs[index] = _execute(source, space)
-            found.doubts += doubts
+            found.uncertainties += doubts
         elif cell.cell_type == "code":
             question = question_of(cell.source, ASSIGNMENT.known)
             if question in WRITTEN:
@@ -94,9 +95,9 @@ def _run(notebook):
             elif not _earned(question, tuple(done), space):
                 lost.append(question)
     for question, told in checked:
-        taken = written.taken(question, told, notebook, found, WRITTEN)
-        found.notes += [taken.note] if taken.note else []
-        found.needs += [f"{question}: {taken.why}"] if taken.why else []
+        taken = formula_grading.taken(question, told, notebook, found, WRITTEN)
+        found.repairs += [taken.note] if taken.note else []
+        found.needs_attention += [f"{question}: {taken.why}"] if taken.why else []
         if not _right(question, taken.latex):
             lost.append(question)
     return found, lost
@@ -107,15 +108,15 @@ def _name(cell):
 
 
 class _Told:
-    """A door through which a formula's cell has sent its string."""
+    """A channel through which a formula's cell has sent its string."""
 
     def __init__(self, question, space):
         name = question.removesuffix(", written")
         names = {formula_cell(other.removesuffix(", written")) for other in WRITTEN}
         own = formula_cell(name)
-        self.text = wire.told(_formula_of(space, name, own, names - {own}))
+        self.text = protocol.formula_message(_formula_of(space, name, own, names - {own}))
 
-    def told(self):
+    def receive_formula(self):
         """What came through."""
         return self.text
 
@@ -184,5 +185,5 @@ def _earned(question, run, space):
 def _right(question, latex):
     key = question, latex
     if key not in VERDICTS:
-        VERDICTS[key] = latex is not None and judge_formula(question, latex, PUBLIC).verdict == "right"
+        VERDICTS[key] = latex is not None and judge_formula(question, latex, PUBLIC_SEED).verdict == "right"
     return VERDICTS[key]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from autograder import cli
+from autograder.course.folder import Course
 from autograder.grading import batch
-from autograder.grading.course import Course
 from autograder.grading.gradebook import load_records, record_file
 from autograder.grading.notebook_file import MAX_FILE_BYTES, read_notebook
 from autograder.grading.submission import Record, grade_submission, read_timestamp
@@ -62,7 +62,7 @@ def test_a_time_that_cannot_be_read_is_ignored_with_a_note(course, submit, conte
         (folder / f"{name}.ipynb").unlink()
     record = grade_submission(folder, course)
     assert record.timestamp is None
-    assert record.notes == ["timestamp.txt holds no time that can be read; it is ignored"]
+    assert record.repairs == ["timestamp.txt holds no time that can be read; it is ignored"]
     (folder / "timestamp.txt").write_text("2025-03-01 12:00:00 UTC\n")
     assert read_timestamp(folder / "timestamp.txt") == "2025-03-01 12:00:00 UTC"
 
@@ -162,7 +162,7 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path):
 def test_ctrl_c_keeps_what_is_graded(tmp_path, ungraded, capsys, monkeypatch):
     submitted = class_of(tmp_path, "ada", "bob", "eve")
     out = tmp_path / "out"
-    monkeypatch.setattr(batch, "Processes", lambda jobs, patience: AtOnce())
+    monkeypatch.setattr(batch, "WorkerPool", lambda jobs, timeout: AtOnce())
 
     def stop(line):
         if line.lstrip().startswith("2/3"):
@@ -298,11 +298,11 @@ def test_the_progress_and_the_end_say_who_needs_a_person(tmp_path, graded, monke
 
     def some_need(folder, course, key, **options):
         record = right(folder, course, key, **options)
-        record.needs = ["problem1.ipynb is missing"] * (record.student != "ada")
+        record.needs_attention = ["problem1.ipynb is missing"] * (record.student != "ada")
         return record
 
     monkeypatch.setattr(batch, "grade_submission", some_need)
-    monkeypatch.setattr(batch, "Processes", lambda jobs, patience: AtOnce())
+    monkeypatch.setattr(batch, "WorkerPool", lambda jobs, timeout: AtOnce())
     submitted, out = class_of(tmp_path, "ada", "bob", "e\x1b[2Jve", "ida", "kim"), str(tmp_path / "out")
     assert cli.main(["grade", str(submitted), "--out", out]) == cli.NEEDS_A_PERSON == 3
     printed = capsys.readouterr().out

@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from autograder import cli, faults
+from autograder.course.folder import Course
 from autograder.faults import LOG, Fault, collected, log_file, write_faults
-from autograder.grading import batch, cells, execute, markdown, submission, written
+from autograder.grading import batch, formula_grading, submission
+from autograder.grading import grader as execute
 from autograder.grading.batch import grade_all
-from autograder.grading.course import Course
-from autograder.grading.execute import _answer
 from autograder.grading.gradebook import load_records
+from autograder.grading.grader import _answer
 from autograder.grading.submission import Record
 from autograder.questions import private
+from autograder.reports import safe_markdown as markdown
+from autograder.sandbox import notebook_runner as cells
 
 FULL = {"1-1": 4, "1-2": 4, "1-3": 4, "2-1": 16, "2-2 head": 8, "2-2 branch b": 15, "2-2 branch a": 12, "2-2": 12}
 
@@ -44,12 +47,16 @@ def graded(tmp_path, folder, verbose=False):
     ("broken", "lost"),
     [
         (
-            [(execute, "look", "1-2"), (written, "look", "1-3, written"), (private, "_pictures", None)],
+            [
+                (execute, "grade_public", "1-2"),
+                (formula_grading, "grade_public", "1-3, written"),
+                (private, "_pictures", None),
+            ],
             {"1-2", "1-3-written"},
         ),
-        ([(execute, "judge", "1-2"), (written, "judge", "1-3, written")], {"1-2", "1-3-written"}),
-        ([(execute, "diagnose", "1-2"), (written, "shown", "1-3, written"), (execute, "html", None)], set()),
-        ([(execute, "looks_numeric", None), (written, "share", None)], {"every formula"}),
+        ([(execute, "grade_hidden", "1-2"), (formula_grading, "grade_hidden", "1-3, written")], {"1-2", "1-3-written"}),
+        ([(execute, "diagnose", "1-2"), (formula_grading, "shown", "1-3, written"), (execute, "html", None)], set()),
+        ([(execute, "looks_numeric", None), (formula_grading, "share", None)], {"every formula"}),
     ],
 )
 def test_a_fault_in_one_question_takes_no_point_and_is_told(submit, tmp_path, monkeypatch, capsys, broken, lost):
@@ -112,7 +119,7 @@ def test_what_an_earlier_run_could_not_merge_is_logged_where_it_fails_again(cour
 
 
 def test_nothing_is_exported_while_a_fault_left_a_question_open(submit, tmp_path, monkeypatch, capsys):
-    break_for(monkeypatch, execute, "judge", "1-2")
+    break_for(monkeypatch, execute, "grade_hidden", "1-2")
     course, _, _ = graded(tmp_path, submit("ada", {}))
     (tmp_path / "roster.csv").write_text("login,Full name,Email address\nada,Ada,ada@example.org\n")
     command = ["export", "--out", str(course.out), "--to", "moodle", "--roster", str(tmp_path / "roster.csv")]
@@ -130,11 +137,13 @@ def test_nothing_is_exported_while_a_fault_left_a_question_open(submit, tmp_path
     ("use", "words"),
     [
         (lambda: _answer("{"), "an answer of the kernel's could not be read"),
-        (lambda: written.received(None), "what came in place of a formula could not be read"),
+        (lambda: formula_grading.received(None), "what came in place of a formula could not be read"),
         (lambda: markdown.mathml(r"\begin{nothing} x"), "a formula could not be typeset"),
         (lambda: markdown.markdown2html({"cell": None}, "x"), "a cell's Markdown could not be rendered"),
         (
-            lambda: cells.Cells.process_message(type("Client", (), {"said": 0, "most": 9})(), {}, {}, 0),
+            lambda: cells.SandboxClient.process_message(
+                type("Client", (), {"printed": 0, "max_output": 9})(), {}, {}, 0
+            ),
             "a message of the kernel's could not be read",
         ),
     ],
@@ -193,7 +202,7 @@ def test_every_broad_except_logs_tells_or_raises_again():
 TOLD = {
     "gradcheck.py": 2,  # of a backward pass that is called again, and of what is no array: said in the verdict
     "grading/batch.py": 1,  # an answer that did not come: `_record` keeps it
-    "grading/pool.py": 1,  # kills a process, and raises it again
-    "grading/wire.py": 2,  # of a student's function, in the kernel: it is the answer, or "differs" while it is watched
+    "grading/executors.py": 1,  # kills a process, and raises it again
+    "sandbox/protocol.py": 2,  # of a student's function, in the kernel: the answer, or "differs" while it is watched
     "questions/public.py": 3,  # at home, of a student's function or cell: it is the answer, or said of the cell
 }

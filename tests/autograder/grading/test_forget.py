@@ -7,12 +7,12 @@ import pytest
 from nbformat.v4 import new_code_cell
 
 from autograder import cli
+from autograder.course.folder import Course
 from autograder.faults import Fault, log_file, write_faults
-from autograder.grading.course import Course
-from autograder.grading.feedback import write_feedback
 from autograder.grading.gradebook import export, load_records
 from autograder.grading.resolutions import read_resolutions, resolve
-from tests.autograder.grading.test_feedback import graded
+from autograder.reports.feedback import write_feedback
+from tests.autograder.reports.test_feedback import graded
 
 NAME, ANSWER = "zoe*[7] quaggington", "xyzzy_plugh_42"
 
@@ -101,8 +101,8 @@ def test_a_name_is_no_path(course, name):
 
 
 def test_a_student_who_has_an_extension_is_told_of(fresh):
+    from autograder.course.course_config import FILE
     from autograder.grading.forget import forget
-    from autograder.grading.late import FILE
 
     path = fresh.root / FILE
     path.write_text(path.read_text() + f'"{NAME}" = 2\n')

@@ -21,8 +21,8 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder import cli
+from autograder.course.folder import WAITING_MESSAGE, Course
 from autograder.grading import gradebook as writer
-from autograder.grading.course import WAITING, Course
 from autograder.grading.gradebook import export, grades, load_records, merge, record_file, spreadsheet_safe
 from autograder.grading.submission import Record
 from tests.hw1 import WRITTEN
@@ -106,7 +106,7 @@ def test_a_teachers_own_score_for_an_automatic_cell_counts(course):
 
 
 def test_a_submission_that_could_not_be_graded_has_a_row_too(course):
-    nothing = Record("max", needs=["grading broke down: ValueError"])
+    nothing = Record("max", needs_attention=["grading broke down: ValueError"])
     merge(nothing, course)
     nothing.save(course.records / "max.json")
     export(course)
@@ -198,7 +198,7 @@ def test_while_another_program_holds_the_gradebook_it_waits_and_says_so(course, 
         begun = time.monotonic()
         merge(made, course)
         assert seconds - 1 < time.monotonic() - begun
-    assert capsys.readouterr().err == WAITING + "\n"
+    assert capsys.readouterr().err == WAITING_MESSAGE + "\n"
     assert row(course, made.student)["auto_score"] == 16
 
 
@@ -340,7 +340,7 @@ def test_a_name_is_read_back_without_the_sign_that_was_put_before_it(name):
 
 def test_a_hostile_name_and_a_hostile_need_are_text_in_the_table(course):
     made = record(course, "=HYPERLINK(1)")
-    made.needs = ["@sum\n=1", "found m\udcfcller"]
+    made.needs_attention = ["@sum\n=1", "found m\udcfcller"]
     made.save(record_file(course, made.student))
     merge(made, course)
     export(course)
@@ -440,7 +440,7 @@ def test_a_gradebook_that_is_damaged_is_said(tmp_path):
 
 LOCK = """
 import sys, time
-from autograder.grading.course import Course
+from autograder.course.folder import Course
 with Course.at(sys.argv[1]).lock():
     print("held", flush=True)
     time.sleep(60)

@@ -42,7 +42,7 @@ def outcome(record):
         cell["name"] for cell in record.cells if cell["kind"] == "automatic" and cell["auto_score"] < cell["max_score"]
     ]
     lost += [cell["name"] for cell in record.cells if cell["kind"] == "manual" and cell["auto_score"] is not None]
-    return FLAGGED if record.needs else lost or FULL
+    return FLAGGED if record.needs_attention else lost or FULL
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def outcome(record):
 )
 def test_a_changed_submission_is_graded_in_full_or_flagged(graded, names, expected, said):
     record = graded(*names)
-    assert outcome(record) == expected, (record.needs, record.notes)
-    assert any(said in words for words in record.needs + record.notes) or not said
+    assert outcome(record) == expected, (record.needs_attention, record.repairs)
+    assert any(said in words for words in record.needs_attention + record.repairs) or not said
 
 
 def test_thirty_megabytes_of_outputs_are_dropped_before_a_size_is_compared(graded, monkeypatch):

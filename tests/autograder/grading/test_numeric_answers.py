@@ -30,16 +30,16 @@ def test_numeric_answers_are_shown_to_a_person_and_keep_their_points(course, sub
     scores = {cell["name"]: (cell["auto_score"], cell["max_score"]) for cell in record.cells if cell["auto_score"]}
     for name in ("check-1-1", "check-1-3", "check-1-3-written"):
         assert scores[name][0] == scores[name][1], name
-    assert len(record.needs) == 3, record.needs
-    one, two, three = sorted(record.needs)
+    assert len(record.needs_attention) == 3, record.needs_attention
+    one, two, three = sorted(record.needs_attention)
     assert "1-3, written: the formula holds 0.0005, 0.002, as a difference quotient does" in one
     assert "batch_norm_jacobian may differentiate numerically: it works with copies of one array" in two
     assert "softmax_jacobian may differentiate numerically: it computes with complex numbers" in three
-    assert all(need.endswith("(its points stand)") for need in record.needs)
+    assert all(need.endswith("(its points stand)") for need in record.needs_attention)
 
 
 def test_a_right_submission_needs_nobody(course, submit):
-    assert grade_submission(submit("eve", {}), course, timeout=60).needs == []
+    assert grade_submission(submit("eve", {}), course, timeout=60).needs_attention == []
 
 
 def test_who_stops_the_watch_or_is_another_while_watched_is_shown_to_a_person(course, submit):
@@ -47,5 +47,5 @@ def test_who_stops_the_watch_or_is_another_while_watched_is_shown_to_a_person(co
     source = COMPLEX.replace("    columns = []\n", hides + "    columns = []\n", 1)
     source = source.replace("1e-20 * 1j", "complex(0, 1e-20)").replace("/ 1e-20", "* 1e20")
     record = grade_submission(submit("kim", {"softmax_jacobian": source}), course, timeout=60)
-    (need,) = record.needs
+    (need,) = record.needs_attention
     assert "softmax_jacobian may differentiate numerically: it could not be watched" in need

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import inspect, text
 
 from autograder import cli
-from autograder.grading.course import Course
+from autograder.course.folder import Course
 from autograder.grading.forget import forget
 from autograder.grading.gradebook import export, load_records, merge, record_file
 from autograder.grading.submission import Record

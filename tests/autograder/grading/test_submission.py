@@ -10,7 +10,8 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.grading import execute, submission
+from autograder.grading import grader as execute
+from autograder.grading import submission
 from autograder.grading.notebook_file import MAX_FILE_BYTES, parse_notebook, read_notebook
 from autograder.grading.repair import repair
 from autograder.grading.submission import Record, grade_submission
@@ -46,11 +47,11 @@ def test_cells_that_were_moved_doubled_retyped_and_deleted_cost_nothing(course, 
     record = grade_submission(submit("wild", {}, edit), course)
     assert points(record) == FULL
     assert record.status == "graded"
-    assert 'problem1: cell "check-1-1" was gone; it is back in its place' in record.notes
-    assert 'problem1: cell "check-1-1-gamma-written" was gone; it is back in its place' in record.notes
-    assert 'problem1: cell "given-batch-norm" occurs 2 times; the last one counts' in record.notes
+    assert 'problem1: cell "check-1-1" was gone; it is back in its place' in record.repairs
+    assert 'problem1: cell "check-1-1-gamma-written" was gone; it is back in its place' in record.repairs
+    assert 'problem1: cell "given-batch-norm" occurs 2 times; the last one counts' in record.repairs
     matched = "its cells came without the information of the assignment; they were matched by their ids and contents"
-    assert f"problem2: {matched}" in record.notes
+    assert f"problem2: {matched}" in record.repairs
     assert [cell["auto_score"] for cell in record.cells if cell["kind"] == "manual"] == [None] * 6
 
 
@@ -62,7 +63,7 @@ def test_a_loop_in_a_cell_and_a_kernel_that_ends_itself_cost_what_they_touch(cou
     record = grade_submission(submit("rough", cells), course, timeout=2)
     assert points(record) == FULL | {"2-1": 0}
     assert record.status == "needs a person"
-    assert record.needs == [
+    assert record.needs_attention == [
         'problem1: cell "batch_norm_jacobian" took longer than 2 s and was stopped (the other cells count)',
         "problem2: the kernel ended itself in two_branch_forward (the other questions count)",
     ]
@@ -75,8 +76,8 @@ def test_a_kernel_that_ends_itself_in_a_cell_leaves_what_was_before_it(course, s
     assert points(record) == FULL | {"2-2 branch b": 0, "2-2 branch a": 0, "2-2": 0}
     for name in ("2-2 theta_2a", "2-2 theta_1a"):
         why = 'the kernel ended itself in cell "branch_b_backward" (SIGSEGV)'
-        assert f"problem2: the formula of {name} was read from its cell's source: {why}" in record.notes
-    assert record.needs == [
+        assert f"problem2: the formula of {name} was read from its cell's source: {why}" in record.repairs
+    assert record.needs_attention == [
         'problem2: the kernel ended itself in cell "branch_b_backward" (SIGSEGV) (the cells before it count)'
     ]
 
@@ -101,31 +102,31 @@ def test_hidden_inputs_come_after_all_that_is_shown_of_every_notebook(course, su
     order = []
     for module, name in (
         (submission, "run_cells"),
-        (execute, "look"),
-        (execute, "judge"),
-        (execute.written, "received"),
-        (execute.written, "judge"),
+        (execute, "grade_public"),
+        (execute, "grade_hidden"),
+        (execute.formula_grading, "received"),
+        (execute.formula_grading, "grade_hidden"),
     ):
         stock = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, _n=name, _f=stock, **k: (order.append(_n), _f(*a, **k))[1])
     assert points(grade_submission(submit("ordered", {}), course)) == FULL
     assert order[:2] == ["run_cells"] * 2
-    assert sorted(order[2:21]) == ["look"] * 8 + ["received"] * 11
-    assert order[21:] == ["judge"] * 19
+    assert sorted(order[2:21]) == ["grade_public"] * 8 + ["received"] * 11
+    assert order[21:] == ["grade_hidden"] * 19
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_no_door_is_left_open_and_the_rules_are_read_once(course, submit, monkeypatch, broken):
+def test_no_channel_is_left_open_and_the_rules_are_read_once(course, submit, monkeypatch, broken):
     runs, read, stock = [], [], submission.run_cells
     monkeypatch.setattr(submission, "run_cells", lambda *args: runs.append(stock(*args)) or runs[-1])
-    rules = execute.late.read_policy
-    monkeypatch.setattr(execute.late, "read_policy", lambda root: read.append(root) or rules(root))
+    rules = execute.course_config.read_config
+    monkeypatch.setattr(execute.course_config, "read_config", lambda root: read.append(root) or rules(root))
     if broken:
-        monkeypatch.setattr(submission, "look_at", lambda *args: 1 / 0)
-    record = grade_submission(submit(f"doors-{broken}", {}), course)
-    assert any("grading broke down: ZeroDivisionError" in need for need in record.needs) == broken
-    doors = [door for found in runs for door in found.doors.values()]
-    assert len(doors) == 19 and all(door.near.fileno() == -1 for door in doors)
+        monkeypatch.setattr(submission, "grade_public_draws", lambda *args: 1 / 0)
+    record = grade_submission(submit(f"channels-{broken}", {}), course)
+    assert any("grading broke down: ZeroDivisionError" in need for need in record.needs_attention) == broken
+    channels = [channel for found in runs for channel in found.channels.values()]
+    assert len(channels) == 19 and all(channel.local.fileno() == -1 for channel in channels)
     assert broken or len(read) == 1
 
 
@@ -149,7 +150,7 @@ def test_a_loop_that_does_not_stop_when_told_to_ends_with_its_kernel(course, sub
     )
     record = grade_submission(submit("stubborn", {"dropout_jacobian": stubborn}), course, timeout=1)
     assert points(record) == FULL | {"1-2": 0, "1-3": 0}
-    assert "did not stop when told to" in record.needs[0]
+    assert "did not stop when told to" in record.needs_attention[0]
 
 
 def test_student_code_runs_beside_the_public_files_and_no_path_is_shown(course, submit):
@@ -205,7 +206,7 @@ def test_nothing_is_raised_where_nothing_can_be_read(course, tmp_path):
     (tmp_path / "nobody" / "hw1").mkdir(parents=True)
     record = grade_submission(tmp_path / "nobody" / "hw1", course)
     assert record.status == "needs a person"
-    assert record.needs == ["problem1.ipynb is missing", "problem2.ipynb is missing"]
+    assert record.needs_attention == ["problem1.ipynb is missing", "problem2.ipynb is missing"]
     assert [cell["auto_score"] for cell in record.cells] == [0.0] * 25
     assert points(record) == {}
 
@@ -213,11 +214,15 @@ def test_nothing_is_raised_where_nothing_can_be_read(course, tmp_path):
 def test_a_grader_that_breaks_down_leaves_a_row(tmp_path):
     record = grade_submission(tmp_path / "anybody" / "hw1", None)
     assert record.status == "not graded"
-    assert record.needs == ["grading broke down: AttributeError: 'NoneType' object has no attribute 'release'"]
+    assert record.needs_attention == [
+        "grading broke down: AttributeError: 'NoneType' object has no attribute 'release'"
+    ]
 
 
 def test_a_record_is_written_and_read_whole(tmp_path):
-    record = Record("ada", key="k", needs=["a"], cells=[{"auto_score": None}], questions={"1-1": {"score": 0.5}})
+    record = Record(
+        "ada", key="k", needs_attention=["a"], cells=[{"auto_score": None}], questions={"1-1": {"score": 0.5}}
+    )
     record.save(tmp_path / "ada.json")
     assert Record.load(tmp_path / "ada.json") == record
     assert [path.name for path in tmp_path.iterdir()] == ["ada.json"]
@@ -273,8 +278,8 @@ def test_cells_of_any_form_become_cells_of_the_right_form(released):
     expected[2:2] = [("a = 1\n", False), ("b", False)]
     expected[expected.index(("YOUR DERIVATION HERE", True))] = ("c", True)
     assert cells == expected
-    assert [need[:13] for need in repaired.needs] == ['"derive-1-1":', '"derive-1-2":', '"derive-1-3":']
-    assert len([note for note in repaired.notes if "was gone" in note]) == 19
+    assert [need[:13] for need in repaired.needs_attention] == ['"derive-1-1":', '"derive-1-2":', '"derive-1-3":']
+    assert len([note for note in repaired.repairs if "was gone" in note]) == 19
 
 
 def test_a_locked_cell_that_was_edited_is_as_it_was(released):
@@ -288,7 +293,7 @@ def test_a_locked_cell_that_was_edited_is_as_it_was(released):
 def test_a_repaired_notebook_that_was_right_is_as_it_was(released):
     filled = fill(released["problem2"], right_answers())
     repaired = repair(_parsed(filled), fill(released["problem2"], {}))
-    assert repaired.notes == repaired.needs == repaired.doubts == []
+    assert repaired.repairs == repaired.needs_attention == repaired.uncertainties == []
     assert [(c.cell_type, c.source, c.metadata) for c in repaired.notebook.cells] == [
         (c.cell_type, c.source, c.metadata if "nbgrader" in c.metadata else {}) for c in filled.cells
     ]

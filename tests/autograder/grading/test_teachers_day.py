@@ -11,7 +11,7 @@ from nbgrader.api import Gradebook
 from nbgrader.plugins import CsvExportPlugin
 
 from autograder.cli import FAILED, GRADED, NEEDS_A_PERSON, main
-from autograder.grading.course import Course
+from autograder.course.folder import Course
 from autograder.grading.gradebook import graded_cells, merge, record_file
 from autograder.grading.submission import Record
 
@@ -147,7 +147,7 @@ def test_the_page_on_the_class(graded):
 
 def needing(course, student, *reasons):
     record = Record.load(record_file(course, student))
-    record.needs = list(reasons)
+    record.needs_attention = list(reasons)
     record.save(record_file(course, student))
 
 
@@ -197,7 +197,7 @@ def test_what_a_person_has_looked_at_is_ticked_off_and_a_new_reason_shows(graded
     assert detail["needs"] == [] and detail["status"] == "graded"
     (resolution,) = detail["resolved"]
     assert resolution["by"] == "Grace" and resolution["because"] == "ran it at home: it ends"
-    assert resolution["needs"] == [loop] and resolution["when"].startswith("20")
+    assert resolution["needs_attention"] == [loop] and resolution["when"].startswith("20")
 
 
 def test_what_cannot_be_resolved_is_told(graded, capsys):

@@ -10,11 +10,12 @@ from traitlets.config import Config
 
 import solutions
 from assignments.hw1.formula_verdicts import judge_formula
-from autograder.grading import feedback, gradebook, versions
-from autograder.grading.feedback_summary import Named, Row, Summary
-from autograder.grading.written import shown
+from autograder.grading import gradebook, versions
+from autograder.grading.formula_grading import shown
 from autograder.questions.public import call_in
 from autograder.report import html
+from autograder.reports import feedback
+from autograder.reports.feedback_summary import Named, Row, Summary
 from tests.hw1 import ASSIGNMENT, judge
 from verification.mistake_matrix import diagnose
 
@@ -90,7 +91,9 @@ def page():
     rows = {"check-1-1": Row("Check 1-1", "4 of 4", "right", "right")}
     rows["derive-1-1"] = Row("Derivation 1-1", "not read yet, of 2", "a person reads it", "open")
     named = Named("A mistake", "What. Look.", "See the book.", ("check-1-1",))
-    lists = dict(mistakes=(named,), needs=("a need",), resolved=("was one",), notes=("a note",), pictures=("gone",))
+    lists = dict(
+        mistakes=(named,), needs_attention=("a need",), resolved=("was one",), repairs=("a note",), pictures=("gone",)
+    )
     summary = Summary("4", "4", " so far", "4 of 4 graded automatically", rows, **lists)
     shown = {"notebook": "problem1", "summary": summary, "highlighting": "", "late_penalty": 1.5}
     config = Config()
@@ -134,7 +137,7 @@ def test_a_page_is_written_again_when_its_version_or_what_it_says_changes(course
 
     before = stamp()
     assert stamp() == before
-    assert stamp(notes=["a cell was put back"]) != before and stamp(needs=["a reason"]) != before
+    assert stamp(repairs=["a cell was put back"]) != before and stamp(needs_attention=["a reason"]) != before
     monkeypatch.setattr(feedback, "FEEDBACK_VERSION", versions.FEEDBACK_VERSION + 1)
     assert stamp() != before
     (course.records / "vera.json").unlink()

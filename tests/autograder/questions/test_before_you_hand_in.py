@@ -12,8 +12,8 @@ import pytest
 
 from autograder import cli
 from autograder.assignment.release import book_page
-from autograder.grading import sandbox
 from autograder.questions import public
+from autograder.sandbox import bubblewrap as sandbox
 from tests.hw1 import ASSIGNMENT, NAME, fill, release, right_answers
 
 CALL = "from checks import before_you_hand_in; before_you_hand_in({!r})"
@@ -98,7 +98,7 @@ def test_it_does_nothing_where_the_notebook_is_being_run_or_graded(monkeypatch, 
     monkeypatch.setattr(public, "Path", None)  # no file is looked at
     ASSIGNMENT.checks().before_you_hand_in("problem1.ipynb")
     assert capsys.readouterr().out == ""
-    assert f'os.environ["{public.ALONE}"] = "1"' in Path(sandbox.INSIDE).read_text(encoding="utf8")
+    assert f'os.environ["{public.ALONE}"] = "1"' in Path(sandbox.KERNEL_SERVER).read_text(encoding="utf8")
 
 
 def test_a_command_previews_a_folder(told, tmp_path, capfd):

@@ -12,11 +12,11 @@ import pytest
 import solutions
 from assignments.hw1.network import PARAMS
 from autograder.gradcheck import numerical_jacobian
-from autograder.grading import wire
 from autograder.questions import public
 from autograder.questions.model import arguments
 from autograder.questions.numeric import said_by_the_source, seen_while_running, unusual_numbers
-from tests.attacks.points import AUTODIFF
+from autograder.sandbox import protocol
+from tests.attacks.score_theft import AUTODIFF
 from tests.hw1 import FORMULAS, HW1, QUESTIONS, draw, judge, right_answers
 from verification.mistake_matrix import diagnose
 from verification.student_variants import RIGHT
@@ -29,7 +29,7 @@ def signs(question_id, functions, seed=0):
     """What is seen of a question's functions while they run on one draw."""
     q, found = draw(question_id, seed), []
     for wanted in QUESTIONS[question_id].calls:
-        counts = wire.watched(functions[wanted.function], arguments(wanted, q))
+        counts = protocol.watched(functions[wanted.function], arguments(wanted, q))
         found.append(seen_while_running(counts))
     return [sign for sign in found if sign]
 
@@ -179,7 +179,7 @@ def test_a_numerical_derivative_is_seen_in_every_question(question_id, way):
 def test_the_work_grows_with_what_is_differentiated():
     def counted(n):
         x = np.random.default_rng(0).normal(size=n)
-        return wire.watched(lambda x: central(lambda x: np.exp(x) / np.exp(x).sum(), x), (x,))["moved"]
+        return protocol.watched(lambda x: central(lambda x: np.exp(x) / np.exp(x).sum(), x), (x,))["moved"]
 
     assert [counted(n) for n in (5, 10, 40)] == [5, 10, 40]
 
@@ -193,7 +193,7 @@ def test_a_column_at_a_time_is_seen_too():
             slopes.append((np.tanh(moved) - np.tanh(x)).sum() / 1e-6)
         return np.array(slopes)
 
-    counts = wire.watched(by_columns, (np.random.default_rng(0).normal(size=(6, 5)),))
+    counts = protocol.watched(by_columns, (np.random.default_rng(0).normal(size=(6, 5)),))
     assert counts["moved"] == counts["of"] == 5 and seen_while_running(counts)
 
 
@@ -225,7 +225,7 @@ def test_who_looks_for_the_watch_is_seen():
         return np.array([None, None]) if sys.gettrace() else np.ones(3)
 
     for function in (hides, stops, raises, leaves, returns_what_cannot_travel):
-        reply = json.loads(wire.watch({"f": function}, "f", json.dumps(wire.pack((np.ones(4),)))))
+        reply = json.loads(protocol.watch({"f": function}, "f", json.dumps(protocol.pack((np.ones(4),)))))
         assert "could not be watched" in seen_while_running(reply["watch"])
 
 
@@ -234,7 +234,7 @@ def test_the_watch_changes_no_answer_and_no_argument():
     (wanted,) = QUESTIONS["2-2"].calls
     given = arguments(wanted, q)
     kept = copy.deepcopy(given)
-    counts = wire.watched(solutions.two_branch_backward, given)
+    counts = protocol.watched(solutions.two_branch_backward, given)
     assert not counts["differs"]
     np.testing.assert_equal(given, kept)
 

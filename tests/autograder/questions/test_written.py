@@ -11,9 +11,9 @@ import pytest
 from assignments.hw1.formula_verdicts import judge_formula
 from assignments.hw1.targets import TARGETS, named_target
 from autograder.assignment.release import find_alembic
-from autograder.grading.sandbox import KERNEL
 from autograder.questions import public
 from autograder.questions.public import Formula
+from autograder.sandbox.bubblewrap import KERNEL
 from tests.hw1 import ASSIGNMENT, FORMULAS, WRITTEN, every_number, fill, release, right_answers
 
 BETA = r"\frac1m \sum_i \theta_{2B}^T (\hat y_{b,i} - y_{b,i})"

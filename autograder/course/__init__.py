@@ -1,0 +1,1 @@
+"""A teacher's course folder: its configuration, its roster, the rules for lateness."""

@@ -1,0 +1,1 @@
+"""What people read: feedback for students, the report on a class."""
