@@ -8,6 +8,7 @@ are written to `search/weights.js`, which only the search page loads; `book/_sta
 import json
 import math
 from collections import Counter
+from pathlib import Path
 
 from docutils import nodes
 
@@ -16,6 +17,7 @@ TITLE, SECTION, OPENING = 12, 3, 5
 SATURATION, LENGTH = 4, 0.2  # BM25's k and b
 LISTS = 0.5  # the factor of pages without a chapter number: lists, such as the glossary, that mention everything
 PAGES = 8  # as many pages are kept for a word
+SCORER = Path(__file__).parents[1] / "_static/search/ranking.js"
 CODE = (nodes.literal_block, nodes.math_block, nodes.raw, nodes.comment, nodes.Invisible)
 
 
@@ -74,6 +76,10 @@ def _write(app, exception):
     target.write_text(f"window.searchWeights={found};\n", encoding="utf8")
 
 
+def _set_scorer(app, config):
+    config.html_search_scorer = str(SCORER)
+
+
 def _add_script(app, pagename, templatename, context, doctree):
     if pagename == "search":
         app.add_js_file("search/weights.js")
@@ -81,6 +87,7 @@ def _add_script(app, pagename, templatename, context, doctree):
 
 def setup(app):
     """Register the extension with Sphinx."""
+    app.connect("config-inited", _set_scorer)
     app.connect("html-page-context", _add_script)
     app.connect("build-finished", _write)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
