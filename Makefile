@@ -23,7 +23,7 @@ AUTOGRADER := $(call files,autograder) $(call files,assignments)
 BOOK := _config.yml _toc.yml $(call files,book)
 # What a page or an extension may import or read: the execution cache does not notice that one of these has changed.
 IMPORTED := $(SOLUTIONS) $(AUTOGRADER) $(call files,verification) $(call files,book,-name '*.py') \
-  book/_lib/source_formulas.txt benchmarks/results.json
+  book/_lib/source_formulas.txt benchmarks/results.json benchmarks/pytorch_layers.py
 
 # The engine is installed; solutions, assignments, book and verification are plain folders, which .venv finds by this file.
 BESIDE := import site; open(site.getsitepackages()[0] + '/backprop_by_hand_checkout.pth', 'w').write('$(CURDIR)\n')

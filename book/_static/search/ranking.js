@@ -8,14 +8,14 @@
     return words.filter((word) => !stopwords.includes(word)).map((word) => stemmer.stemWord(word));
   };
 
-  // {page: weight} of a stem. One that is not in the book stands for those that begin with it.
+  // {page: weight} of a stem. Words that begin with it count a little less: norm finds normalization.
   const weightsOf = (stem) => {
-    const all = window.searchWeights || {};
-    if (Object.hasOwn(all, stem)) return all[stem];
     const found = {};
-    for (const [word, pages] of Object.entries(all)) {
-      if (!word.startsWith(stem)) continue;
-      for (const [page, weight] of Object.entries(pages)) found[page] = Math.max(found[page] || 0, weight);
+    for (const [word, pages] of Object.entries(window.searchWeights || {})) {
+      if (word !== stem && (stem.length < 4 || !word.startsWith(stem) || word.includes("_"))) continue;
+      for (const [page, weight] of Object.entries(pages)) {
+        found[page] = Math.max(found[page] || 0, word === stem ? weight : 0.9 * weight);
+      }
     }
     return found;
   };
