@@ -8,6 +8,7 @@ import ast
 import builtins
 import sys
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -29,14 +30,13 @@ class Module:
     tree: ast.Module
 
 
-def assemble(paths, *, elsewhere=None, values=None, docstring=None):
+def assemble(paths: Iterable[Path], *, elsewhere: Mapping[str, str] | None = None, docstring: str | None = None) -> str:
     """One module's source, made of several.
 
     Args:
         paths: the modules' files, in their packages.
         elsewhere: {module of these packages: the name under which it can be imported where the file will be}, for what
             the modules import and is not among them.
-        values: {name: source}, the values of top-level names that take the place of those in the modules.
         docstring: of the file; None takes that of the first of `paths`.
 
     Returns:
@@ -44,10 +44,10 @@ def assemble(paths, *, elsewhere=None, values=None, docstring=None):
 
     Raises:
         AssemblyError: two modules define one name, or an imported name means two things; modules import each other in
-            a circle, or something of these packages that would not be there; a name of `values` is not assigned once.
+            a circle, or something of these packages that would not be there.
     """
     modules = [_parse(Path(path)) for path in paths]
-    elsewhere, values = elsewhere or {}, dict(values or {})
+    elsewhere = elsewhere or {}
     names = {module.name for module in modules}
     docstring = docstring or ast.get_docstring(modules[0].tree, clean=False) or ""
     imports, parts, needs = _Imports(), [], {module.name: set() for module in modules}
@@ -58,10 +58,9 @@ def assemble(paths, *, elsewhere=None, values=None, docstring=None):
                 needs[module.name] |= _add_import(imports, statement, module, modules, elsewhere, packages)
         _check_nested(module, packages)
     _check_names(modules, imports)
-    _check_values(modules, values)
     for module in _ordered(modules, needs):
         heading = [_heading(module)] if len(names) > 1 else []
-        parts.append("\n".join([*heading, _body(module, values)]))
+        parts.append("\n".join([*heading, _body(module)]))
     quotes = 'r"""' if "\\" in docstring else '"""'
     head = [f'{quotes}{docstring}"""', imports.source()]
     return "\n\n\n".join(["\n\n".join(filter(None, head)), *parts]) + "\n"
@@ -207,22 +206,6 @@ def _check_names(modules, imports):
             owner[name] = where
 
 
-def _assignments(module, name):
-    """The statements that assign to a name alone."""
-    return [
-        statement
-        for statement in module.tree.body
-        if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign) and name in _names_of(statement)
-    ]
-
-
-def _check_values(modules, values):
-    for name in values:
-        assignments = [statement for module in modules for statement in _assignments(module, name)]
-        if len(assignments) != 1 or not isinstance(assignments[0], ast.Assign) or len(_names_of(assignments[0])) != 1:
-            raise AssemblyError(f"{', '.join(m.name for m in modules)} must hold an assignment to {name} exactly once")
-
-
 def _ordered(modules, needs):
     """The modules, each after those that it needs, and otherwise in the order that they came in."""
     by_name = {module.name: module for module in modules}
@@ -249,16 +232,13 @@ def _heading(module):
     return "\n".join(["# " + "=" * 117, f"# {short}", *(f"# {line}".rstrip() for line in told), ""])
 
 
-def _body(module, values):
-    """A module's text without its docstring and imports, and with other values."""
+def _body(module):
+    """A module's text without its docstring and imports."""
     lines = [[line] for line in module.lines]
     for number, statement in enumerate(module.tree.body):
         is_docstring = number == 0 and ast.get_docstring(module.tree) is not None
         if is_docstring or isinstance(statement, ast.Import | ast.ImportFrom):
             _cut(lines, statement, module)
-    for name, source in values.items():
-        for statement in _assignments(module, name):
-            _replace(lines, statement.value, source, module)
     return "\n".join(line for chunk in lines for line in chunk).strip("\n")
 
 
@@ -270,12 +250,3 @@ def _cut(lines, statement, module):
         raise AssemblyError(f"{module.name}, line {statement.lineno}: an import shares its line with something else")
     for number in range(first, last + 1):
         lines[number] = []
-
-
-def _replace(lines, node, source, module):
-    first, last = node.lineno - 1, node.end_lineno - 1
-    before = module.lines[first].encode()[: node.col_offset].decode()
-    after = module.lines[last].encode()[node.end_col_offset :].decode()
-    for number in range(first, last + 1):
-        lines[number] = []
-    lines[first] = [before + source + after]

@@ -6,7 +6,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from assignments.hw1.exact_gradients import two_branch
-from assignments.hw1.network import PARAMS
+from assignments.hw1.network import PARAMS, QUANTITIES
 from assignments.hw1.questions import draw_network
 from autograder.exact_difference import no_variance
 from solutions import two_branch_backward, two_branch_forward
@@ -137,7 +137,8 @@ def demanding(rng, sizes=None):
 def ordinary(rng, sizes=None):
     """What one meets before training: gamma 1, beta 0, p one half, hard labels, weights by their fan-in."""
     m, n, n_h, K = sizes or (int(size) for size in rng.permutation([4, 5, 6, 7]))
-    shapes = {"theta_1a": (n_h, n), "theta_1b": (n_h, n), "theta_2a": (n_h, n_h), "theta_2b": (K, n_h)}
+    sizes = {"n": n, "h": n_h, "K": K}
+    shapes = {q.name: tuple(map(sizes.get, q.axes)) for q in QUANTITIES if q.name in PARAMS and len(q.axes) == 2}
     while True:
         params = {name: rng.normal(size=shape) * np.sqrt(2 / shape[1]) for name, shape in shapes.items()}
         params |= dict(gamma=np.ones(n_h), beta=np.zeros(n_h))

@@ -34,4 +34,5 @@ ASSIGNMENT = Assignment(
     functions={name: getattr(solutions, name) for name in solutions.__all__},
     left_out=re.compile(r"; \(m, n\) where \w+ is a scalar|, or a scalar for all( features)?| or scalars"),
     demo=DEMO,
+    index="verification.where",
 )

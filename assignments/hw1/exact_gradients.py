@@ -11,6 +11,8 @@ import numpy as np
 
 from autograder import exact_difference as exact
 
+from .network import INPUTS, PARAMS
+
 BLOCK = 32_000  # numbers in one array at a time: a few such arrays fit a processor's cache
 
 
@@ -65,8 +67,7 @@ def two_branch_gradients(given: Mapping[str, Any], h: float = 1e-10) -> dict[str
     Returns:
         {name of a parameter: its gradient, float64}, the six of them.
     """
-    names = ("x", "y_a", "y_b", "r", "p", "eps", "theta_1a", "theta_1b", "theta_2a", "theta_2b", "gamma", "beta")
-    f = _forward({name: np.asarray(given[name], np.float64) for name in names})
+    f = _forward({name: np.asarray(given[name], np.float64) for name in (*INPUTS, *PARAMS)})
     theta_2a, theta_2b, n_h = f["theta_2a"], f["theta_2b"], len(f["theta_2a"])
     gamma, beta = (np.broadcast_to(f[name], n_h)[:, None] for name in ("gamma", "beta"))
 

@@ -111,9 +111,9 @@ FULL_BACKWARD_POINTS = 2  # points of each parameter's gradient in 2-2, the whol
 NAMES = {
     place: tuple(q.name for q in QUANTITIES if q.place == place) for place in ("input", "parameter", "a", "b", "head")
 }
-PARAMS, BRANCH_A, BRANCH_B = NAMES["parameter"], NAMES["a"], NAMES["b"]
+INPUTS, PARAMS, BRANCH_A, BRANCH_B = NAMES["input"], NAMES["parameter"], NAMES["a"], NAMES["b"]
 INTERMEDIATES = (*BRANCH_A, *BRANCH_B, *NAMES["head"])
-CACHE = (*NAMES["input"], *PARAMS, *INTERMEDIATES)
+CACHE = (*INPUTS, *PARAMS, *INTERMEDIATES)
 
 
 def asked_in(question: str) -> tuple[Quantity, ...]:

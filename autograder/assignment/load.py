@@ -5,6 +5,7 @@ import sys
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 
 from .model import Assignment
 
@@ -77,6 +78,18 @@ def load_assignment(folder: Path) -> Assignment:
             )
         module = importlib.import_module(f"{folder.parent.name}.{folder.name}.assignment")
     return module.ASSIGNMENT
+
+
+def load_index(assignment: Assignment) -> ModuleType:
+    """The module of the course that says where the names of an assignment stand; it has locate(name, assignment).
+
+    Raises:
+        ValueError: the assignment names none.
+    """
+    if not assignment.index:
+        raise ValueError(f"{assignment.name} names no index of its labels, functions, questions and mistakes")
+    with _first_on_path(str(assignment.course_folder)):
+        return importlib.import_module(assignment.index)
 
 
 @contextmanager

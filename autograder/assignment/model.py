@@ -70,6 +70,7 @@ class Assignment:
     functions: {name: function}, whose source fills the notebooks' placeholders.
     left_out: what of a function's docstring does not concern students.
     demo: the class of made-up submissions.
+    index: the name of the course's module that `autograder where` asks, or "".
     """
 
     folder: Path
@@ -81,6 +82,7 @@ class Assignment:
     functions: Mapping[str, Callable] = field(default_factory=dict)
     left_out: re.Pattern | None = None
     demo: DemoClass = field(default_factory=DemoClass)
+    index: str = ""
 
     @property
     def name(self) -> str:

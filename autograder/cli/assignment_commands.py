@@ -60,6 +60,9 @@ def add_commands(add):
     formula.add_argument("--question", metavar="ID", help="what is asked, as 2-2-gamma; a wrong one lists them all")
     formula.add_argument("--scalars", action="store_true", help="gamma and beta are one number for all features")
 
+    where = add(_where, "say where a label, a function, a question, a part or a mistake stands")
+    where.add_argument("name", nargs="+", metavar="NAME", help="as in  jac-softmax,  2-2 branch b  or  da_1b")
+
 
 def _new(args):
     from ..assignment.load import find_course
@@ -152,3 +155,12 @@ def _tell(verdict):
     for words in verdict.words:
         for line in words.splitlines():
             say(f"       {line}")
+
+
+def _where(args):
+    from ..assignment.load import load_index
+
+    assignment = load(args)
+    for where in load_index(assignment).locate(" ".join(args.name), assignment):
+        say(*where.lines(), "")
+    return GRADED

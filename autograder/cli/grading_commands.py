@@ -4,7 +4,7 @@ from ..assignment.cell_names import is_check_of_formula
 from ..course.roster import shown
 from ..faults import FILE
 from .options import add_course_options, graded_course, load, open_course
-from .output import GRADED, NEEDS_A_PERSON, minutes, say, short_path, tell_needs
+from .output import GRADED, NEEDS_A_PERSON, say, short_path, tell_needs
 
 
 def add_commands(add):
@@ -133,7 +133,7 @@ def _table(rows):
     columns = rows[0] if rows else {}
     questions = [name for name in columns if name.startswith("auto ") and not is_check_of_formula(name)]
     formulas = [name for name in columns if name.startswith("auto ") and is_check_of_formula(name)]
-    short = [name.removeprefix("auto ").removeprefix("2-2-") for name in questions]
+    short = [name.removeprefix("auto ") for name in questions]
     lines = [["student", "automatic", *short, "formulas", "by hand", ""]]
     for row in rows:
         automatic = f"{row['auto_score']:g} of {row['auto_max']:g}"
@@ -147,6 +147,7 @@ def _table(rows):
 
 
 def _closing(rows, course, graded=0, seconds=0):
+    from ..grading.batch import minutes
     from ..grading.gradebook import load_records
     from ..grading.resolutions import read_resolutions
 

@@ -47,7 +47,7 @@ def add_commands(add):
 
 
 def _feedback(args):
-    from ..reports.feedback import write_feedback
+    from ..grading.feedback_pages import write_feedback
 
     course = graded_course(args)
     with course.lock():

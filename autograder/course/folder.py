@@ -21,12 +21,12 @@ from nbgrader.api import Gradebook
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
+from autograder import versions
 from autograder.assignment.load import find_assignment, load_assignment
 from autograder.assignment.model import Assignment
 from autograder.assignment.release import HERE, find_alembic, generate, nbgrader_config
 from autograder.course import course_config
 from autograder.extras import require_extra
-from autograder.grading import versions
 from autograder.sandbox import temporary_folder
 from autograder.sandbox.kernel_environment import find_kernel
 
@@ -76,7 +76,7 @@ class Course:
         """The course that grades into `out`; its folder is out/course unless it is named.
 
         db: where its gradebook is: a URL of PostgreSQL, "sqlite" for a file in the course folder, or None for what
-        this course folder was prepared with. Raises ValueError where it is anything else.
+        this course folder was prepared with. Raises ValueError where it is anything else, or psycopg2 is missing.
         assignment: the assignment's folder; None: that of find_assignment.
         """
         out = Path(out).resolve()
@@ -84,6 +84,8 @@ class Course:
         if db is None and (root / "gradebook.url").is_file():
             db = (root / "gradebook.url").read_text(encoding="utf8")
         db = _postgresql(db) if db and db != "sqlite" else None
+        if db:
+            require_extra("A gradebook in PostgreSQL", "psycopg2", "postgres")
         return cls(out, root, db, Path(assignment).resolve() if assignment else find_assignment())
 
     @property
@@ -248,7 +250,7 @@ class Course:
             return any(assignment.name == self.name for assignment in gradebook.assignments)
 
 
-def write_whole(path, text):
+def write_whole(path: Path | str, text: str) -> None:
     """Write a file's text, whole or not at all, whatever happens meanwhile to this process or this machine."""
     partial = Path(path).with_name(f"{hashlib.sha256(os.fsencode(Path(path).name)).hexdigest()[:16]}.partial")
     with open(partial, "w", encoding="utf8", newline="") as file:
@@ -258,13 +260,12 @@ def write_whole(path, text):
     partial.replace(path)
 
 
-def without_password(url):
+def without_password(url: str) -> str:
     """A database's URL as it may be shown and written down."""
     return make_url(url)._replace(password=None).render_as_string(hide_password=False)
 
 
 def _postgresql(url):
-    require_extra("--db postgresql://…", "psycopg2", "postgres")
     try:
         parsed = make_url(url)
         known = parsed.drivername.partition("+")[0] in ("postgresql", "postgres")
@@ -296,7 +297,7 @@ def _wait_for(file):
                 said = True
 
 
-def make_seed(path):
+def make_seed(path: Path) -> None:
     """Write a new hidden seed, readable by its owner alone, where there is none yet."""
     if path.exists():
         return
@@ -309,7 +310,7 @@ def make_seed(path):
     partial.replace(path)
 
 
-def fingerprint_of(course):
+def fingerprint_of(course: Course) -> str:
     """One number for all that a grade depends on but the submission and the options: hidden seed, GRADING_VERSION, what
     the assignment asks, packages, and what a repaired formula costs."""
     digest = hashlib.sha256(course.seed_file.read_bytes())
@@ -322,7 +323,7 @@ def fingerprint_of(course):
     return digest.hexdigest()
 
 
-def sources_digest(course):
+def sources_digest(course: Course) -> str:
     """One number for the source text of grader, assignment and its functions: the release is made of it."""
     digest = hashlib.sha256()
     functions = {

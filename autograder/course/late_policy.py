@@ -7,12 +7,12 @@ nbgrader's feedback and its export (its formgrader shows none): `notebook_penalt
 
 import math
 import re
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 from nbgrader.utils import parse_utc
 
 
-def moment(timestamp):
+def moment(timestamp: str) -> datetime:
     """A time as an aware datetime in UTC. Without an offset it is in UTC already, as nbgrader reads it.
 
     timestamp: text as in timestamp.txt, or a datetime. Raises ValueError or OverflowError where it is no time.

@@ -7,6 +7,7 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass
+from pathlib import Path
 
 COLUMNS = {
     "login": ("login", "username", "sis login id"),
@@ -43,7 +44,7 @@ class Student:
     submitted: str = ""
 
 
-def read_roster(path):
+def read_roster(path: Path | str) -> dict[str, Student]:
     """Students by key, from a CSV file with a row of headings (commas, semicolons or tabs; UTF-8).
 
     These headings are known, in any order and in capitals or not; each may be missing, others are ignored:
@@ -120,18 +121,18 @@ def _differ(path, field, values):
         seen[same] = student
 
 
-def folded(text):
+def folded(text: str) -> str:
     """A name by its letters and digits alone, which is what survives in a file's name."""
     return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
 
 
-def spellings(student):
+def spellings(student: Student) -> set[str]:
     """The folded forms of a student's name: as it is, and begun at any other word of it ("Last, First Middle")."""
     names = student.name.replace(",", " ").split()
     return {folded("".join(names[i:] + names[:i])) for i in range(len(names))} - {""}
 
 
-def shown(text):
+def shown(text: object) -> str:
     """A stranger's text as it can be printed: one line, and nothing in it moves the cursor or turns the line around.
 
     Every control character, line separator, bidi control and surrogate is written as its number, as in \\x0a.

@@ -5,19 +5,22 @@ import itertools
 import json
 import os
 import time
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from autograder.assignment.cell_names import check_cell
+from autograder.course.folder import Course
 from autograder.course.roster import shown
 from autograder.faults import LOG, Fault, write_faults
 from autograder.grading.executors import WorkerPool, WorkerTimedOut, dask, quietly
 from autograder.grading.gradebook import export, light, load_records, merge, record_file
 from autograder.grading.notebook_file import MAX_FILE_BYTES, may_be_notebook
-from autograder.grading.submission import Record, grade_submission, student_of
+from autograder.grading.records import Record
+from autograder.grading.submission import grade_submission, student_of
 from autograder.sandbox.bubblewrap import UNSAFE, Limits, require
 
 MAX_KEY_FILES = 1_000  # files of a submission that its key is made of
@@ -30,12 +33,12 @@ def _visible(submitted, course):
     return [path for path in paths if not path.name.startswith(".") and path.resolve() not in ours]
 
 
-def strays(submitted, course):
+def strays(submitted: Path, course: Course) -> list[str]:
     """The names of the visible files that lie in `submitted` beside the students' folders."""
     return [path.name for path in _visible(submitted, course) if not path.is_dir()]
 
 
-def submissions(submitted, course):
+def submissions(submitted: Path, course: Course) -> dict[str, Path]:
     """<student>/<assignment> of every visible folder in `submitted`, by student, whether it is there or not.
 
     What the grading itself wrote there, if `course` grades into `submitted`, is no student's.
@@ -57,7 +60,7 @@ def submissions(submitted, course):
     return {student_of(folder): folder for folder in folders}
 
 
-def submission_key(folder, fingerprint, options):
+def submission_key(folder: Path, fingerprint: str, options: dict) -> str:
     """What a grade depends on, as two numbers: the submission's bytes; the hidden seed, the grader and its options."""
     digest = hashlib.sha256()
     try:
@@ -136,17 +139,17 @@ def _record(student, answer, assignment):
     return Record(student, assignment, needs_attention=[fault.need], faults=[fault])
 
 
-def only(questions, record, before):
+def only(questions: Iterable[str], record: Record, before: Record) -> Record:
     """The record with all but these questions as they were before.
 
     A cell that had no automatic score before has nothing to keep, and gets its new one.
     """
     names = {check_cell(question) for question in questions}
-    names |= {cell["name"] for cell in before.cells if cell["kind"] == "automatic" and cell["auto_score"] is None}
+    names |= {cell.name for cell in before.automatic if cell.auto_score is None}
 
     def mixed(new, old):
-        kept = {found["name"]: found for found in old if found["name"] not in names}
-        return [kept.get(found["name"], found) for found in new]
+        unchanged = {each.name: each for each in old if each.name not in names}
+        return [unchanged.get(each.name, each) for each in new]
 
     verdicts = {q: v for q, v in before.questions.items() if check_cell(q) not in names}
     verdicts |= {q: v for q, v in record.questions.items() if check_cell(q) in names}
@@ -222,21 +225,21 @@ def _pool(course, fingerprint, options, jobs, executor, address):
 
 
 def grade_all(
-    submitted,
-    course,
+    submitted: Path,
+    course: Course,
     *,
-    timeout=10,
-    sandbox="bubblewrap",
-    limits=None,
-    again=False,
-    students=(),
-    questions=(),
-    resume=False,
-    jobs=None,
-    executor=None,
-    dask_address=None,
-    say=print,
-):
+    timeout: float = 10,
+    sandbox: str = "bubblewrap",
+    limits: Limits | None = None,
+    again: bool = False,
+    students: Iterable[str] = (),
+    questions: Iterable[str] = (),
+    resume: bool = False,
+    jobs: int | None = None,
+    executor: Executor | None = None,
+    dask_address: str | None = None,
+    say: Callable[[str], object] = print,
+) -> tuple[list[dict], int, float]:
     """Grade what is new or has changed, merge it into the gradebook, write grades.csv and grades.json.
 
     Safe to rerun after a crash: the same call continues where it ended, and nothing that was saved is graded again.
@@ -316,10 +319,8 @@ def _same_submission(key, other):
 
 
 def _progress(saved, total, record, seconds):
-    automatic = [cell for cell in record.cells if cell["kind"] == "automatic"]
-    score = (
-        f"{sum(cell['auto_score'] or 0 for cell in automatic):g} of {sum(cell['max_score'] for cell in automatic):g}"
-    )
+    points, maximum = sum(cell.auto_score or 0 for cell in record.automatic), sum(c.max_score for c in record.automatic)
+    score = f"{points:g} of {maximum:g}"
     count, need = len(saved), sum(bool(record.needs_attention) for record in saved.values())
     left = seconds / count * (total - count)
     parts = [f"{count:>4}/{total}  {record.student:<24}{score:>10}", f"{count / seconds * 60:.0f} a minute"]
@@ -327,6 +328,6 @@ def _progress(saved, total, record, seconds):
     return shown("   ".join(parts + [f"needs you: {need}" for need in record.needs_attention[:1]]))
 
 
-def minutes(seconds):
+def minutes(seconds: float) -> str:
     """Seconds as a person says them."""
     return f"{seconds // 60:.0f} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.0f} s"

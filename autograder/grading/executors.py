@@ -1,24 +1,32 @@
 """Executors that grade a batch: a pool of processes on this machine, or a Dask cluster's workers."""
 
+from __future__ import annotations
+
 import multiprocessing
 import os
 import threading
 import traceback
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.connection import wait
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autograder.extras import require_extra
 from autograder.sandbox import temporary_folder  # and no more, so that `begin` can come before all that takes its time
+
+if TYPE_CHECKING:
+    from autograder.course.folder import Course
 
 MAX_TASKS_PER_WORKER = 25  # submissions after which a process is replaced by a fresh one
 CONTEXT = multiprocessing.get_context("forkserver")
 GRADING_MODULE = "autograder.grading.submission"
 
 
-def begin(assignment=None):
+def begin(assignment: Path | None = None) -> None:
     """Start the server that processes are forked from: it imports what they need while this process does the same.
 
     assignment: the assignment's folder; None: each process loads the assignment itself.
@@ -85,7 +93,7 @@ class WorkerPool(Executor):
             return _Worker()
 
     def shutdown(self, wait=True, *, cancel_futures=False):
-        """Let the processes end; with cancel_futures at once, whatever they are at."""
+        """End the processes after their current calls, or at once with cancel_futures."""
         self._threads.shutdown(wait=False, cancel_futures=cancel_futures)
         for worker in list(self._busy) if cancel_futures else ():
             worker.kill()
@@ -157,13 +165,13 @@ def _end_with_parent():
     os._exit(1)
 
 
-def quietly():
+def quietly() -> None:
     """Suppress the warnings that nbgrader's own code causes in SQLAlchemy 2."""
     warnings.filterwarnings("ignore", category=Warning, module="nbgrader")
 
 
 @contextmanager
-def dask(address, course, fingerprint, sandbox):
+def dask(address: str, course: Course, fingerprint: str, sandbox: str) -> Iterator[Executor]:
     """A Dask cluster's executor.
 
     Its workers must see the course folder and the submissions under the same paths (a file system that they share),

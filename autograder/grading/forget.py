@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nbgrader.api import MissingEntry
 
-from autograder.course.folder import write_whole
+from autograder.course.folder import Course, write_whole
 from autograder.faults import FILE as FAULTS
 from autograder.faults import printable
 from autograder.grading.gradebook import export, record_file
@@ -27,7 +27,7 @@ class Forgotten:
     left: list = field(default_factory=list)
 
 
-def forget(student, course, submitted=None):
+def forget(student: str, course: Course, submitted: Path | str | None = None) -> Forgotten:
     """Remove one student from the course folder, the gradebook and the output; safe to repeat after a crash.
 
     Records go first, so that nothing puts the student back into the gradebook, which an export would do.
@@ -98,7 +98,7 @@ def _remove(folder):
 
 
 def _remove_from_files(student, course, done):
-    """Take the student out of the files that hold several, and remove exports, which are made anew."""
+    """Remove the student from files on several students, and remove exports, which the next export makes again."""
     stamps = course.root / "feedback.json"
     if stamps.is_file():
         entries = json.loads(stamps.read_text(encoding="utf8"))
@@ -131,7 +131,7 @@ def _remove_from_log(student, log):
 
 
 def _not_removed(student, course, submitted):
-    """What this command does not reach."""
+    """What this command cannot remove, a sentence for each."""
     again = "with it there, the next `autograder grade` grades the student again"
     left = [] if submitted else [f"the folder that you grade from, unless --submitted names it; {again}"]
     if student in course.rules.late.extensions:

@@ -15,8 +15,9 @@ from autograder.assignment.release import PUBLIC_SEED
 from autograder.faults import LOG
 from autograder.formula.tokens import MAX_CHARACTERS as MAX_FORMULA_CHARACTERS
 from autograder.formula.verdict import FormulaVerdict
-from autograder.report import equation_reference, formula_html
+from autograder.reports.book_equations import book_equations
 from autograder.reports.safe_markdown import mathml
+from autograder.reports.verdict_html import equation_reference, formula_html
 from autograder.source_code import parse as parse_source
 
 MAX_SHOWN_CHARACTERS = 2_000  # characters of a formula's source in the feedback
@@ -164,7 +165,7 @@ def grade_public(formulas, question_id, latex, why=""):
 
 
 def grade_hidden(formulas, question_id, latex, seen, seed):
-    """The verdict on hidden draws, with the numbers and words of the public ones that `look` has seen."""
+    """The verdict on hidden draws, with the numbers and messages of the public ones from `grade_public`."""
     if seen.verdict == "unread":
         return seen
     hidden = formulas.judge(question_id, latex, seed)
@@ -181,9 +182,10 @@ def share(verdict, repair_percent):
 
 def shown(assignment, question_id, verdict, latex, points):
     """What a student reads, as HTML."""
+    equations = book_equations(assignment.course_folder)
     names = [entry.split(", or ")[0] for entry in (verdict.name or "").split("; and ")]
     references = [
-        equation_reference(mistake.equation)
+        equation_reference(mistake.equation, equations)
         for name in names
         for mistake in assignment.mistakes
         if mistake.name == name

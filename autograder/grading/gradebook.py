@@ -17,7 +17,9 @@ import math
 import os
 import sys
 import unicodedata
-from dataclasses import asdict, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 
 import nbformat
 from nbgrader.api import (
@@ -35,15 +37,15 @@ from sqlalchemy.orm import load_only
 
 from autograder.assignment.cell_names import short_name
 from autograder.course import late_policy
-from autograder.course.folder import write_whole
+from autograder.course.folder import Course, write_whole
 from autograder.course.roster import shown
 from autograder.faults import LOG
 from autograder.grading.grader import question_of
-from autograder.grading.resolutions import read_resolutions, split_needs
-from autograder.grading.submission import Record
+from autograder.grading.records import Record
+from autograder.grading.resolutions import Resolution, read_resolutions, split_needs
 
 
-def merge(record, course):
+def merge(record: Record, course: Course) -> None:
     """Write one record into the gradebook. Idempotent; safe to rerun after a crash.
 
     Manual scores and comments stay. Where a manual score was given to another version of a notebook (what the student
@@ -72,18 +74,18 @@ def merge(record, course):
             Grade.needs_manual_grade,
         )
         for cell in record.cells:
-            grade = grades[cell["notebook"], cell["name"]]
-            grade.auto_score = cell["auto_score"]
+            grade = grades[cell.notebook, cell.name]
+            grade.auto_score = cell.auto_score
             if grade.manual_score is None:
                 grade.needs_manual_grade = grade.auto_score is None
             else:
-                grade.needs_manual_grade = grade.needs_manual_grade or cell["notebook"] in changed
+                grade.needs_manual_grade = grade.needs_manual_grade or cell.notebook in changed
         for grade in grades.values() if not record.cells else ():  # nothing could be graded: a person is asked
             if grade.auto_score is None and grade.manual_score is None:
                 grade.needs_manual_grade = True
         comments = _by_cell(gradebook, course.name, Comment, record.student, Comment.auto_comment)
         for comment in record.comments:
-            comments[comment["notebook"], comment["name"]].auto_comment = comment["auto_comment"]
+            comments[comment.notebook, comment.name].auto_comment = comment.auto_comment
         gradebook.db.commit()
     folder.mkdir(parents=True, exist_ok=True)  # after the flags: what is compared above is replaced last
     for name, path in paths.items():
@@ -112,7 +114,7 @@ def _is_answer(cell):
     return cell["metadata"].get("nbgrader", {}).get("solution", False)
 
 
-def record_file(course, student):
+def record_file(course: Course, student: str) -> Path:
     """Where a student's record lies: under the name, or its beginning and a hash where it is too long for a file."""
     name = os.fsencode(student)
     if len(name) > 200:
@@ -120,7 +122,7 @@ def record_file(course, student):
     return course.records / f"{student}.json"
 
 
-def load_records(course, whole=False):
+def load_records(course: Course, whole: bool = False) -> dict[str, Record]:
     """Every record of the course, by student; their notebooks, which take the most room, only where they are wanted.
 
     A file that is damaged is set aside, under a new name, and that is said; without it the submission is graded again.
@@ -142,7 +144,7 @@ def load_records(course, whole=False):
     return records
 
 
-def light(record):
+def light(record: Record) -> Record:
     """The record without its notebooks."""
     return replace(record, notebooks={})
 
@@ -168,22 +170,33 @@ def _set_aside(path):
     return path.rename(aside)
 
 
-def graded_cells(course):
-    """The assignment's graded cells in their order: dicts of notebook, name, short (the name that grades.csv has),
-    kind ("auto" or "manual"), points, and question, the id of what a check asks, else None."""
+@dataclass(frozen=True)
+class GradedCell:
+    """A graded cell of the assignment. short: its name in grades.csv. kind: "auto" or "manual". question: the id of
+    what a check asks, else None."""
+
+    notebook: str
+    name: str
+    short: str
+    kind: str
+    points: float
+    question: str | None
+
+
+def graded_cells(course: Course) -> list[GradedCell]:
+    """The assignment's graded cells, in their order."""
     cells, known = [], course.assignment.known
     for path in sorted(course.release.glob("*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             if is_grade(cell):
                 name, code = cell.metadata.nbgrader.grade_id, cell.cell_type == "code"
-                short = short_name(name)
-                entry = {"notebook": path.stem, "name": name, "short": short, "kind": "auto" if code else "manual"}
+                kind, points = "auto" if code else "manual", float(cell.metadata.nbgrader.points)
                 question = question_of(cell.source, known) if code else None
-                cells.append(entry | {"points": float(cell.metadata.nbgrader.points), "question": question})
+                cells.append(GradedCell(path.stem, name, short_name(name), kind, points, question))
     return cells
 
 
-def grades(course, records=None):
+def grades(course: Course, records: dict[str, Record] | None = None) -> list[dict]:
     """A row a student, as dicts: automatic and manual points apart, each question's, and what needs a person.
 
     An automatic score is None where a fault of ours left the question open.
@@ -233,7 +246,7 @@ def _query(gradebook, assignment, kind, *wanted):
     return query.filter(Assignment.name == assignment)
 
 
-def open_needs(record, resolutions):
+def open_needs(record: Record, resolutions: Iterable[Resolution]) -> tuple[list[str], list[Resolution]]:
     """The reasons for a person to look at a submission that are open, and the Resolutions of the others."""
     needs = record.needs_attention
     if record.timestamp and not _time(record):
@@ -248,11 +261,11 @@ def _row(record, cells, scores, policy, resolutions):
     row |= {"manual_score": 0.0, "manual_max": 0.0, "manual_waiting": 0}
     row |= {"late_penalty": 0.0, "score": 0.0, "max_score": 0.0}
     for cell in cells:
-        score, waits = scores.get((cell["notebook"], cell["name"]), (0.0, False))
-        row[f"{cell['kind']}_score"] += score or 0.0
-        row[f"{cell['kind']}_max"] += cell["points"]
+        score, waits = scores.get((cell.notebook, cell.name), (0.0, False))
+        row[f"{cell.kind}_score"] += score or 0.0
+        row[f"{cell.kind}_max"] += cell.points
         row["manual_waiting"] += bool(waits)
-        row[f"{cell['kind']} {cell['short']}"] = score if cell["kind"] == "auto" else score or 0.0
+        row[f"{cell.kind} {cell.short}"] = score if cell.kind == "auto" else score or 0.0
     earned = row["auto_score"] + row["manual_score"]
     row["late_penalty"] = late_policy.penalty(policy, record.student, _time(record), earned)
     row["score"] = earned - row["late_penalty"]
@@ -262,14 +275,14 @@ def _row(record, cells, scores, policy, resolutions):
 
 
 def _time(record):
-    """When it was handed in, or None where nobody knows."""
+    """The submission's time, or None where it is unknown or cannot be read."""
     try:
         return late_policy.moment(record.timestamp) if record.timestamp else None
     except (ValueError, OverflowError):
         return None
 
 
-def export(course, latest=()):
+def export(course: Course, latest: Mapping[str, Record] = ()) -> list[dict]:
     """Write grades.csv and grades.json into the course's `out`, and return the rows of the former.
 
     What a gradebook that is new does not hold yet is merged into it, and it gets a copy of the penalties for lateness.
@@ -304,7 +317,7 @@ def export(course, latest=()):
 
 
 def _catch_up(course, records):
-    """Merge what a gradebook that is new, or was made anew, does not hold."""
+    """Merge the records of students who are not in the gradebook, as when it is new."""
     with course.open() as gradebook:
         query = (
             gradebook.db.query(SubmittedAssignment.student_id).join(Assignment).filter(Assignment.name == course.name)
@@ -338,36 +351,43 @@ def _detail(record, row, cells, scores, resolutions):
     questions, by_hand = {}, {}
     needs, resolved = open_needs(record, resolutions)
     for cell in cells:
-        score, waits = scores.get((cell["notebook"], cell["name"]), (0.0, False))
-        if cell["kind"] == "auto":
-            questions[cell["question"]] = _question(record, cell, score)
+        score, waits = scores.get((cell.notebook, cell.name), (0.0, False))
+        if cell.kind == "auto":
+            questions[cell.question] = _question(record, cell, score)
         else:
             verdict = "to read" if waits else "read"
-            by_hand[cell["short"]] = {"score": score or 0.0, "maximum": cell["points"], "verdict": verdict}
+            by_hand[cell.short] = {"score": score or 0.0, "maximum": cell.points, "verdict": verdict}
     totals = ("auto_score", "auto_max", "manual_score", "manual_max", "manual_waiting", "late_penalty", "score")
     return (
         {"status": row["status"], "needs": needs, "notes": record.repairs, "seconds": record.seconds}
         | {"resolved": [asdict(each) for each in resolved]}
         | {name: row[name] for name in (*totals, "max_score")}
-        | {"questions": questions, "by_hand": by_hand, "cells": record.cells}
+        | {"questions": questions, "by_hand": by_hand, "cells": [asdict(cell) for cell in record.cells]}
     )
 
 
 def _question(record, cell, score):
-    judged = record.questions.get(cell["question"])
-    entry = {"score": score, "maximum": cell["points"], "verdict": "not judged", "diagnosis": [], "seconds": 0.0}
-    if judged is None or score is None:
-        return entry | {"happened": list(record.needs_attention), "parts": [], "notebook": cell["notebook"]}
-    right, some = judged["score"] >= judged["maximum"], judged["score"] > 0
+    result = record.questions.get(cell.question)
+    entry = {"score": score, "maximum": cell.points, "verdict": "not judged", "diagnosis": [], "seconds": 0.0}
+    if result is None or score is None:
+        return entry | {"happened": list(record.needs_attention), "parts": [], "notebook": cell.notebook}
+    right, some = result.score >= result.maximum, result.score > 0
     entry["verdict"] = "right" if right else "partly right" if some else "not right"
-    entry["diagnosis"] = list(dict.fromkeys(part["mistake"] for part in judged["parts"] if part.get("mistake")))
-    happened = [*judged["words"]]
-    for part in judged["parts"]:
-        happened += [f"{part['name']}: {message}" for message in part.get("words", ())]
-    happened += judged["errors"]
-    if not math.isclose(score, judged["score"]):
-        happened.append(f"a teacher gave {score:g} in place of {judged['score']:g}")
-    return judged | entry | {"seconds": judged["seconds"], "happened": happened}
+    entry["diagnosis"] = list(dict.fromkeys(part.mistake for part in result.parts if part.mistake))
+    happened = [*result.messages]
+    for part in result.parts:
+        happened += [f"{part.name}: {message}" for message in part.messages]
+    happened += result.errors
+    if not math.isclose(score, result.score):
+        happened.append(f"a teacher gave {score:g} in place of {result.score:g}")
+    return _in_earlier_names(asdict(result)) | entry | {"seconds": result.seconds, "happened": happened}
+
+
+def _in_earlier_names(question):
+    """A question of grades.json, whose format has `words` for messages, and no key where a part has no mistake."""
+    parts = [{name: value for name, value in part.items() if value is not None} for part in question["parts"]]
+    question["parts"] = [part | {"error": part.get("error"), "words": part.pop("messages")} for part in parts]
+    return question | {"words": question.pop("messages")}
 
 
 SEPARATORS = ";,|"  # what a spreadsheet may take for the end of a cell, by the language that it speaks

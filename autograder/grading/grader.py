@@ -10,30 +10,36 @@ import builtins
 import json
 import math
 import time
+from collections.abc import Iterable
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from functools import cached_property, partial
 from html import escape
 from pathlib import Path
 
+from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Float, Unicode
 
-from autograder.assignment.cell_names import formula_of
+from autograder.assignment.cell_names import formula_cell, formula_of
 from autograder.assignment.load import find_assignment, load_assignment
+from autograder.assignment.model import Assignment
 from autograder.course import course_config
 from autograder.faults import LOG, guarded
 from autograder.grading import formula_grading
+from autograder.grading.records import PartResult, QuestionResult
 from autograder.mistakes.diagnosis import diagnose
 from autograder.questions import numeric
 from autograder.questions.model import Answer
 from autograder.questions.private import grade_hidden, grade_public, looks_numeric, watched
-from autograder.report import html
+from autograder.reports.book_equations import book_equations
+from autograder.reports.verdict_html import html
 from autograder.sandbox import protocol
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.kernel_environment import find_kernel
-from autograder.sandbox.notebook_runner import run
+from autograder.sandbox.notebook_runner import AskedFormula, Run, run
 from autograder.sandbox.sanitize import sanitize_notebook
 from autograder.source_code import parse as parse_source
 
@@ -44,56 +50,63 @@ STOPPED = "stopped"
 NOT_GRADED = "NotGraded"  # of a grade cell's output, where a fault of ours left it without points
 
 
-def run_cells(nb, sandbox, timeout, assignment):
+def run_cells(nb: NotebookNode, sandbox: Sandbox, timeout: float, assignment: Assignment) -> Run:
     """Run a notebook's cells with `notebook_runner.run`; a grade cell's source says whether it asks for a formula."""
     formulas = {}
     for cell in nb.cells:
         if cell.cell_type == "code" and utils.is_grade(cell):
             with suppress(ValueError):  # told where the cell is judged
                 if (question_id := question_of(cell.source, assignment.known)) in assignment.written:
-                    formulas[cell.metadata.nbgrader["grade_id"]] = formula_of(question_id)
+                    question = formula_of(question_id)
+                    formulas[cell.metadata.nbgrader["grade_id"]] = AskedFormula(question, formula_cell(question))
     return run(nb, sandbox, timeout, formulas)
 
 
-def grade_public_draws(nb, run, timeout, assignment):
+@dataclass(frozen=True)
+class PublicGrade:
+    """What a question's public draws have shown. answer: the StudentFunctions, or the formula's LaTeX or None. result:
+    as of `private.grade_public` or `formula_grading.grade_public`. seconds: that it took."""
+
+    answer: object
+    result: object
+    seconds: float
+
+
+def grade_public_draws(nb: NotebookNode, run: Run, timeout: float, assignment: Assignment) -> None:
     """Grade a notebook on the public draws, before any hidden draw exists for one of the student's notebooks.
 
-    A question whose public half fails through a fault of ours is not in `run.seen` afterwards.
+    Fills `run.public_grades`; a question whose public half fails through a fault of ours is not in it afterwards.
     """
     for cell in nb.cells:
         if cell.cell_type == "code" and utils.is_grade(cell):
             name = cell.metadata.nbgrader["grade_id"]
-            seen = guarded(
-                f"{name} could not be judged on the public draws",
-                _grade_public,
-                nb,
-                cell,
-                name,
-                run,
-                timeout,
-                assignment,
-            )
-            if seen:
-                run.seen[name] = seen
+            context = f"{name} could not be judged on the public draws"
+            if grade := guarded(context, _grade_public, nb, cell, name, run, timeout, assignment):
+                run.public_grades[name] = grade
 
 
 def _grade_public(nb, cell, name, run, timeout, assignment):
     question_id, begun = question_of(cell.source, assignment.known), time.monotonic()
     if question_id in assignment.written:
         taken = formula_grading.taken(question_id, run.channels.get(name), nb, run, assignment.written)
-        answer, result = (
-            taken.latex,
-            formula_grading.grade_public(assignment.formulas, question_id, taken.latex, taken.why),
-        )
+        result = formula_grading.grade_public(assignment.formulas, question_id, taken.latex, taken.why)
         run.repairs += [taken.note] if taken.note else []
         run.needs_attention += [f"{question_id}: {taken.why}"] if taken.why else []
-    else:
-        answer = StudentFunctions(run, name, timeout)
-        result = grade_public(assignment.graded, question_id, answer.call)
-    return answer, result, time.monotonic() - begun
+        return PublicGrade(taken.latex, result, time.monotonic() - begun)
+    functions = StudentFunctions(run, name, timeout)
+    result = grade_public(assignment.graded, question_id, functions.call)
+    return PublicGrade(functions, result, time.monotonic() - begun)
 
 
-def score_of(cell):
+@dataclass(frozen=True)
+class NotebookResult:
+    """The verdicts on a notebook's questions, and sentences on what a person must look at."""
+
+    questions: list[QuestionResult]
+    needs_attention: list[str]
+
+
+def score_of(cell: NotebookNode) -> tuple[float | None, float]:
     """A grade cell's automatic score and its maximum; None where a person reads it, or a fault of ours left it open."""
     score, maximum = utils.determine_grade(cell)
     outputs = cell.get("outputs", ())
@@ -117,7 +130,7 @@ class TrustedExecute(NbGraderPreprocessor):
 
     unread: {notebook: why it could not be read}, of notebooks that are judged as empty without a kernel.
     runs: {notebook: Run}, of notebooks whose cells have been run already; others are run in a sandbox of their own.
-    reports: {notebook: (judgements by grade_id, sentences on what a person must look at)}, filled by `preprocess`.
+    results: {notebook: NotebookResult}, filled by `preprocess`.
     """
 
     seed_file = Unicode(help="the course's hidden seed").tag(config=True)
@@ -128,7 +141,7 @@ class TrustedExecute(NbGraderPreprocessor):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.unread, self.runs, self.reports = {}, {}, {}
+        self.unread, self.runs, self.results = {}, {}, {}
 
     @cached_property
     def assignment(self):
@@ -152,9 +165,8 @@ class TrustedExecute(NbGraderPreprocessor):
             NoSandbox: the notebook has not been run, and there is no sandbox to run it in.
         """
         name = resources["nbgrader"]["notebook"]
-        self.judgements = {}
         if name in self.unread:
-            self.reports[name] = ({}, [])
+            self.results[name] = NotebookResult([], [])
             return _not_read(nb, self.unread[name]), resources
         if name in self.runs:
             self._grade_cells(nb, name, self.runs[name])
@@ -171,7 +183,8 @@ class TrustedExecute(NbGraderPreprocessor):
     def _grade_cells(self, nb, name, run):
         self.run, self.needs_attention = run, run.needs_attention
         self.sources = [cell.source for cell in nb.cells if cell.cell_type == "code"]
-        self.reports[name] = (self.judgements, self.needs_attention)
+        self.notebook, self.questions = name, []
+        self.results[name] = NotebookResult(self.questions, self.needs_attention)
         fitting = len(run.outputs) == len(nb.cells)
         for index, cell in enumerate(nb.cells):
             if cell.cell_type != "code":
@@ -186,18 +199,23 @@ class TrustedExecute(NbGraderPreprocessor):
         name, maximum = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
         message = "Not graded: the autograder failed here, through no fault of yours. A person will look at it."
         cell.outputs = [new_output("error", ename=NOT_GRADED, evalue="", traceback=[message])]
-        if name not in self.run.seen:
+        if name not in self.run.public_grades:
             return  # which has been logged
         question_id, begun = question_of(cell.source, self.assignment.known), time.monotonic()
-        functions, seen, looked = self.run.seen[name]
+        public = self.run.public_grades[name]
+        functions = public.answer
         seed = int(Path(self.seed_file).read_text())
         if question_id in self.assignment.written:
-            verdict = formula_grading.grade_hidden(self.assignment.formulas, question_id, functions, seen, seed)
-            self._save_formula(cell, question_id, verdict, functions, looked + time.monotonic() - begun)
+            verdict = formula_grading.grade_hidden(
+                self.assignment.formulas, question_id, functions, public.result, seed
+            )
+            self._save_formula(cell, question_id, verdict, functions, public.seconds + time.monotonic() - begun)
             return
         bank = self.assignment.bank
         naming = partial(diagnose, bank) if bank else None
-        judgement = grade_hidden(self.assignment.graded, question_id, functions.call, seed, diagnose=naming, seen=seen)
+        judgement = grade_hidden(
+            self.assignment.graded, question_id, functions.call, seed, diagnose=naming, seen=public.result
+        )
         result = judgement.result
         if result.points:
             unmeasured = f"{name}: its cost could not be measured"
@@ -206,22 +224,26 @@ class TrustedExecute(NbGraderPreprocessor):
                 unmeasured, partial(self._numeric, right=right), question_id, functions, seed, otherwise=[]
             )
         points = maximum * result.points / result.maximum
-        cell.outputs = [_shown(name, points, html, result, judgement.names, judgement.pictures)]
-        self.judgements[name] = {
-            "question": question_id,
-            "score": points,
-            "maximum": maximum,
-            "parts": [
-                {"name": part.name, "points": part.points, "maximum": part.maximum, "verdict": part.status}
-                | ({"mistake": judgement.names[part.name].name} if judgement.names.get(part.name) else {})
-                | ({"error": _number(part.verdict.error), "words": list(part.verdict.words)} if part.verdict else {})
-                for part in result.parts
-            ],
-            "words": list(result.words),
-            "public_seed": judgement.seed,
-            "errors": list(judgement.errors),
-            "seconds": round(looked + time.monotonic() - begun, 3),
-        }
+        cell.outputs = [_shown(name, points, self._html, judgement)]
+        parts = tuple(_part_result(part, judgement.names.get(part.name)) for part in result.parts)
+        seconds = round(public.seconds + time.monotonic() - begun, 3)
+        self.questions.append(
+            QuestionResult(
+                question_id,
+                self.notebook,
+                points,
+                maximum,
+                parts,
+                tuple(result.words),
+                judgement.seed,
+                tuple(judgement.errors),
+                seconds,
+            )
+        )
+
+    def _html(self, judgement):
+        equations = book_equations(self.assignment.course_folder)
+        return html(judgement.result, judgement.names, judgement.pictures, equations)
 
     def _numeric(self, question_id, functions, seed, right):
         """Sentences on a function that may differentiate numerically, for a person: its points stand."""
@@ -245,11 +267,26 @@ class TrustedExecute(NbGraderPreprocessor):
         cell.outputs = [
             _shown(name, points, formula_grading.shown, self.assignment, question_id, verdict, latex, points)
         ]
-        part = {"name": "formula", "points": points, "maximum": maximum, "verdict": verdict.verdict}
-        part |= {"mistake": verdict.name} if verdict.name else {}
-        part |= {"error": _number(verdict.error), "words": list(verdict.words), "repair": verdict.repair}
-        whole = {"question": question_id, "score": points, "maximum": maximum, "parts": [part], "words": []}
-        self.judgements[name] = whole | {"public_seed": None, "errors": [], "seconds": round(seconds, 3)}
+        part = PartResult(
+            "formula",
+            points,
+            maximum,
+            verdict.verdict,
+            verdict.name or None,
+            _number(verdict.error),
+            tuple(verdict.words),
+            verdict.repair,
+        )
+        self.questions.append(
+            QuestionResult(question_id, self.notebook, points, maximum, (part,), seconds=round(seconds, 3))
+        )
+
+
+def _part_result(part, mistake):
+    """A graded part as it is recorded. mistake: what `diagnose` has named, or None."""
+    error, messages = (_number(part.verdict.error), tuple(part.verdict.words)) if part.verdict else (None, ())
+    name = mistake.name if mistake else None
+    return PartResult(part.name, part.points, part.maximum, part.status, name, error, messages)
 
 
 class StudentFunctions:
@@ -318,7 +355,7 @@ class StudentFunctions:
             self.needs_attention.append(f"{why} (the other questions count)")
 
 
-def question_of(source, known):
+def question_of(source: str, known: Iterable[str]) -> str:
     """The question's id in a grade cell's source, `check("1-3")`. Raises ValueError when the cell is anything else.
 
     known: the ids that there are.
@@ -356,7 +393,7 @@ def _not_read(notebook, why):
 
 
 def _answer(text):
-    """What a kernel sent, read with suspicion."""
+    """The Answer in a message from the untrusted kernel."""
     try:
         reply = json.loads(text)
         if "stopped" in reply:

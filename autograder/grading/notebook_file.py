@@ -7,11 +7,14 @@ type, source, attachments, id and nbgrader's name for it are believed; outputs a
 import json
 import re
 import zipfile
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
 
+from autograder.grading import archive
+from autograder.grading.archive import MAX_FILE_BYTES, UNREADABLE
 from autograder.sandbox.sanitize import plain
 
-MAX_FILE_BYTES = 64 * 2**20  # of a file, its outputs included
 MAX_SOURCE_BYTES = 20 * 2**20  # of a notebook's sources together
 MAX_CELLS = 1_000  # of a notebook
 MAX_FILES = 30  # files of one submission that are looked into
@@ -40,19 +43,24 @@ class Cell:
 
 @dataclass
 class Parsed:
-    """A notebook as it was read. kernel: the name of the kernel that it asks for, or None. repairs: what was done to
-    read it, without loss. needs_attention: what a person must look at. beside: names of documents and pictures that
-    came with it. loses_pictures: whether its format cannot hold pictures that are attached to a cell."""
+    """A notebook as it was read.
+
+    kernel: the name of the kernel that it asks for, or None. repairs: what was done to read it, without loss.
+    needs_attention: what a person must look at. uncertainties: the same, if points are missing. beside: names of
+    documents and pictures that came with it. loses_pictures: whether its format cannot hold pictures that are attached
+    to a cell.
+    """
 
     cells: list
     kernel: str | None = None
     repairs: list = field(default_factory=list)
     needs_attention: list = field(default_factory=list)
+    uncertainties: list = field(default_factory=list)
     beside: list = field(default_factory=list)
     loses_pictures: bool = False
 
 
-def read_notebook(path):
+def read_notebook(path: Path) -> Parsed:
     """The notebook in a file, as Parsed.
 
     Raises:
@@ -72,13 +80,13 @@ def read_notebook(path):
     return parse_notebook(data, path.name)
 
 
-def stay_inside(path):
+def stay_inside(path: Path) -> None:
     """Raises ValueError if <student>/<assignment>/<file> is a link to what lies outside the student's own folder."""
     if not path.resolve().is_relative_to(path.parent.parent.resolve()):
         raise ValueError(f"{path.name} is a link that leaves the student's own folder; it was not read")
 
 
-def parse_notebook(data, name):
+def parse_notebook(data: bytes, name: str) -> Parsed:
     """The notebook in a file's bytes, of nbformat 3 or 4 and in any encoding of Unicode or Latin-1, as Parsed.
 
     Where a file holds merge-conflict markers, its first side counts, and that is said where the sides differ.
@@ -86,15 +94,16 @@ def parse_notebook(data, name):
     Raises:
         ValueError: no notebook is in it; in words for a teacher that begin with `name`.
     """
-    text, notes = _decoded(data, name)
+    text, uncertainties = _decoded(data, name)
     if not text.strip():
         raise ValueError(f"{name} is not valid JSON: it is empty, and so not a notebook")
     if CONFLICT.search(text):
-        return _merged(text, name, notes)
-    return replace(_parsed(text, name), repairs=notes)
+        return replace(_merged(text, name), uncertainties=uncertainties)
+    return replace(_parsed(text, name), uncertainties=uncertainties)
 
 
 def _decoded(data, name):
+    """A file's bytes as text, and sentences on characters that may be lost."""
     try:
         encoding = json.detect_encoding(data)
         return data.decode("utf-8-sig" if encoding.startswith("utf-8") else encoding), []
@@ -179,7 +188,7 @@ def _at(tree, *keys):
     return tree
 
 
-def _merged(text, name, notes):
+def _merged(text, name):
     """A file with merge-conflict markers: its first side that is a notebook, flagged where the sides differ."""
     sides, first = [], None
     for side in (0, 1):
@@ -194,11 +203,9 @@ def _merged(text, name, notes):
     parsed = sides[0]
     written = [[(cell.kind, cell.source) for cell in side.cells] for side in sides]
     if len(sides) == 2 and written[0] == written[1]:
-        return replace(
-            parsed, repairs=[*notes, "it holds merge-conflict markers; both sides say the same, so it counts"]
-        )
+        return replace(parsed, repairs=["it holds merge-conflict markers; both sides say the same, so it counts"])
     which = "the first side was graded" if not first else "the one side that can be read was graded"
-    return replace(parsed, repairs=notes, needs_attention=[f"{where}; {which}: a person must say which side counts"])
+    return replace(parsed, needs_attention=[f"{where}; {which}: a person must say which side counts"])
 
 
 def _side(text, side):
@@ -226,8 +233,51 @@ class Found:
     why: str = ""
 
 
-def find_notebooks(folder, wanted, answers):
-    """The notebooks that a submission's folder holds, whatever they are called.
+@dataclass(frozen=True)
+class Match:
+    """How far a parsed notebook is a released one. cells: how many are surely of it. answers: how many are in them.
+    digest: of its answers and of what was not released; equal for two copies of the same work."""
+
+    cells: int
+    answers: int
+    digest: Hashable
+
+
+@dataclass
+class SubmittedNotebooks:
+    """The notebooks of a submission by name, sentences on what was mended, and on what a person must look at."""
+
+    notebooks: dict[str, Found]
+    repairs: list[str] = field(default_factory=list)
+    needs_attention: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A file that may be a notebook. label: its path, as a person is told it. age: a pair of numbers that grow."""
+
+    label: str
+    age: tuple[float, int]
+    parsed: Parsed
+    match: Match
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """A file, and how far it is each of the released notebooks."""
+
+    label: str
+    parsed: Parsed
+    matches: dict[str, Match]
+
+
+def find_notebooks(
+    folder: Path,
+    wanted: list[str],
+    match: Callable[[Parsed], dict[str, Match]],
+    part: Callable[[Parsed, str], Parsed],
+) -> SubmittedNotebooks:
+    """The notebooks in a submission's folder, under any file names.
 
     A file with the right name and no rival is taken. Else every notebook in the folder, in its folders and in its zip
     files is compared with what is wanted; of several, the one with the most answers is taken, and of those the newest.
@@ -235,48 +285,77 @@ def find_notebooks(folder, wanted, answers):
     Args:
         folder: <student>/<assignment>.
         wanted: the names of the notebooks.
-        answers: function(Parsed) -> {name: (cells that are surely of that notebook, answers in them, a digest)}.
-
-    Returns:
-        {name: Found}, sentences on what was mended, and sentences on what a person must look at.
+        match: {name: Match} of a parsed notebook with each of the released ones.
+        part: function(Parsed, name) -> Parsed, without what is surely another notebook's.
     """
-    results, notes, needs, others, beside = {}, [], [], [], []
+    result, files, beside, came = SubmittedNotebooks({}), [], [], []
     for name in wanted:
         try:
-            results[name] = Found(read_notebook(folder / f"{name}.ipynb"))
+            result.notebooks[name] = Found(read_notebook(folder / f"{name}.ipynb"))
         except ValueError as error:
-            results[name] = Found(why=str(error))
+            result.notebooks[name] = Found(why=str(error))
+    files += [(f"{name}.ipynb", _age(folder, name), found.parsed) for name, found in result.notebooks.items()]
     if folder.is_dir():
-        others, beside = _others(folder, {f"{name}.ipynb" for name in wanted}, needs)
-    rivals = {name: [] for name in wanted}
-    for label, age, parsed in [(f"{name}.ipynb", _age(folder, name), f.parsed) for name, f in results.items()] + others:
+        others, beside, came = _others(folder, {f"{name}.ipynb" for name in wanted}, result.needs_attention)
+        files += others
+    candidates, compared = {name: [] for name in wanted}, []
+    for label, age, parsed in files:
         if parsed:
-            scores = answers(parsed)
-            best = max(scores, key=lambda name: scores[name][0])
-            if not scores[best][0] and f"{label[:-6]}" in wanted:
+            matches = match(parsed)
+            compared.append(_Compared(label, parsed, matches))
+            best = max(matches, key=lambda name: matches[name].cells)
+            if not matches[best].cells and label[:-6] in wanted:
                 best = label.removesuffix(".ipynb")
-            if scores[best][0] or label == f"{best}.ipynb":
-                _, count, digest = scores[best]
-                rivals[best].append((count, age, label, digest, parsed))
-    for name, candidates in rivals.items():
-        candidates.sort(key=lambda it, exact=f"{name}.ipynb": (it[0], it[1], it[2] == exact), reverse=True)
-        if not candidates:
-            if results[name].parsed:
-                results[name] = Found(why=f"{name}.ipynb is missing: the file of that name holds another notebook")
+            if matches[best].cells or label == f"{best}.ipynb":
+                candidates[best].append(_Candidate(label, age, parsed, matches[best]))
+    for name, several in candidates.items():
+        if several:
+            result.notebooks[name] = Found(_choose(name, several, result))
+        elif result.notebooks[name].parsed:
+            why = f"{name}.ipynb is missing: the file of that name holds another notebook"
+            result.notebooks[name] = Found(why=why)
+    _take_apart(result, compared, part)
+    for name, one in result.notebooks.items():
+        if one.parsed:
+            result.notebooks[name] = Found(replace(one.parsed, beside=beside))
+        elif came and one.why.endswith("is missing"):
+            listed = ", ".join(f'"{other}"' for other in came[:5]) + (" …" if len(came) > 5 else "")
+            why = f"{one.why}; what came is {listed}, which is no notebook that can be graded"
+            result.notebooks[name] = Found(why=why)
+    return result
+
+
+def _choose(name, candidates, result):
+    """The Parsed of the candidate that counts: the most answers, then the newest, then the one with the right name."""
+    exact = f"{name}.ipynb"
+    best, *rest = sorted(candidates, key=lambda it: (it.match.answers, it.age, it.label == exact), reverse=True)
+    if best.label != exact:
+        why = result.notebooks[name].why
+        broken = "" if why.endswith("is missing") else why
+        sentences = result.needs_attention if broken else result.repairs
+        sentences.append(f'"{best.label}" was taken for {exact}' + (f": {broken}" if broken else ""))
+    if different := [other for other in rest if other.match.digest != best.match.digest]:
+        listed = ", ".join(f'"{other.label}"' for other in different[:5])
+        count = "two" if len(different) == 1 else str(len(different) + 1)
+        result.needs_attention.append(
+            f'{count} notebooks answer {name}: "{best.label}" taken, {listed} left out: a person must compare'
+        )
+    return best.parsed
+
+
+def _take_apart(result, compared, part):
+    """Take a notebook that nobody handed in from the file of another one, where its answers stand there."""
+    whole = {name: one.parsed for name, one in result.notebooks.items()}
+    for name in [name for name, parsed in whole.items() if parsed is None]:
+        best = max(compared, key=lambda it: it.matches[name].answers, default=None)
+        if best is None or not best.matches[name].answers:
             continue
-        (_, _, label, digest, parsed), *rest = candidates
-        different = [other for other in rest if other[3] != digest]
-        if label != f"{name}.ipynb":
-            broken = results[name].why if not results[name].why.endswith("is missing") else ""
-            (needs if broken else notes).append(
-                f'"{label}" was taken for {name}.ipynb' + (f": {broken}" * bool(broken))
-            )
-        if different:
-            listed = ", ".join(f'"{other[2]}"' for other in different[:5])
-            count = "two" if len(different) == 1 else str(len(different) + 1)
-            needs.append(f'{count} notebooks answer {name}: "{label}" taken, {listed} left out: a person must compare')
-        results[name] = Found(replace(parsed, beside=beside))
-    return results, notes, needs
+        result.needs_attention.append(
+            f'{result.notebooks[name].why}; its cells stand in "{best.label}" and were graded: a person must compare'
+        )
+        for other in result.notebooks:
+            if other == name or whole[other] is best.parsed:
+                result.notebooks[other] = Found(part(best.parsed, other))
 
 
 def _age(folder, name):
@@ -285,10 +364,8 @@ def _age(folder, name):
 
 
 def _others(folder, known, needs):
-    """[(label, age, Parsed)] of each notebook in a folder that does not have its name and place, and the names of the
-    documents and pictures in it; both bounded."""
-    from autograder.lms import archive  # it reads no more of a file than MAX_FILE_BYTES
-
+    """[(label, age, Parsed)] of each notebook in a folder that does not have its name and place, the names of the
+    documents and pictures in it, and those of all files in which no notebook was found; all bounded."""
     read, archives, beside = [], [], []
     with archive.opened(folder) as (files, _):
         files = [file for file in files if len(file.place.parts) > 1 or file.place.name not in known]
@@ -302,7 +379,9 @@ def _others(folder, known, needs):
                 beside += _documents(inner)
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             needs.append(f'"{file.place}" cannot be read ({type(error).__name__})')
-    return read, beside
+    names = [plain(str(file.place))[:100] for file in files if not file.place.name.startswith((".", "timestamp.txt"))]
+    came = [name for name in names if not any(label == name or label.startswith(f"{name}/") for label, *_ in read)]
+    return read, beside, came[:MAX_FILES]
 
 
 def _documents(files):
@@ -310,14 +389,12 @@ def _documents(files):
     return [name for name in names if not name.startswith("._")][:MAX_FILES]
 
 
-def may_be_notebook(path):
+def may_be_notebook(path: PurePath) -> bool:
     """Whether a file's name is one that a notebook may have, `problem1.ipynb.download` included."""
     return path.suffix.lower() in SUFFIXES or ".ipynb" in path.name.lower()
 
 
 def _parsed_files(files, prefix, needs):
-    from autograder.lms.archive import UNREADABLE
-
     files = [f for f in files if may_be_notebook(f.place) and f.place.name != "timestamp.txt"]
     if len(files) > MAX_FILES:
         needs.append(f"{len(files)} files came; at most {MAX_FILES} are looked into")

@@ -7,11 +7,12 @@ caller holds `course.lock()` while it writes.
 import getpass
 import json
 import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from autograder.course.folder import write_whole
-from autograder.grading.submission import EARLIER_NAMES
+from autograder.course.folder import Course, write_whole
+from autograder.grading.records import renamed
 
 VARYING = re.compile(
     r"\d+(?:\.\d+)?(?= (?:s|GiB|MiB|bytes)\b)|0x[0-9a-f]+"
@@ -38,7 +39,7 @@ class Resolution:
         return f"{'; '.join(self.needs_attention)} (resolved by {self.by}, {self.when[:10]}: {self.because})"
 
 
-def read_resolutions(course):
+def read_resolutions(course: Course) -> list[Resolution]:
     """Every Resolution of the course, the oldest first.
 
     Raises:
@@ -46,15 +47,16 @@ def read_resolutions(course):
     """
     path = _file(course)
     try:
-        entries = json.loads(path.read_text(encoding="utf8"))
-        return [Resolution(**{EARLIER_NAMES.get(name, name): entry[name] for name in entry}) for entry in entries]
+        return [Resolution(**renamed(entry)) for entry in json.loads(path.read_text(encoding="utf8"))]
     except FileNotFoundError:
         return []
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} cannot be read ({error}); mend it, or remove it and resolve anew") from error
 
 
-def resolve(course, needs, because, by=None):
+def resolve(
+    course: Course, needs: Mapping[str, Iterable[str]], because: str, by: str | None = None
+) -> list[Resolution]:
     """Tick off reasons.
 
     Args:
@@ -75,14 +77,16 @@ def resolve(course, needs, because, by=None):
     return made
 
 
-def undo(course, students):
+def undo(course: Course, students: Collection[str]) -> list[Resolution]:
     """Take back every Resolution of these students. Returns them."""
     known = read_resolutions(course)
     _write(course, [each for each in known if each.student not in students])
     return [each for each in known if each.student in students]
 
 
-def split_needs(student, needs, resolutions):
+def split_needs(
+    student: str, needs: Iterable[str], resolutions: Iterable[Resolution]
+) -> tuple[list[str], list[Resolution]]:
     """A student's reasons that are open, and the Resolutions that still stand for one, with no other reason in them."""
     own = [each for each in resolutions if each.student == student]
     resolved = {_same(need) for each in own for need in each.needs_attention}

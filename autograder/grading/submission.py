@@ -1,10 +1,8 @@
 """One submission in, one record out."""
 
-import json
 import os
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import nbformat
@@ -12,57 +10,25 @@ from nbgrader.preprocessors import LimitOutput
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
 from autograder.course import late_policy
-from autograder.course.folder import write_whole
-from autograder.faults import Fault, collected, guarded
+from autograder.course.folder import Course
+from autograder.faults import collected, guarded
 from autograder.grading.grader import TrustedExecute, grade_public_draws, run_cells, score_of
 from autograder.grading.notebook_file import find_notebooks, stay_inside
-from autograder.grading.repair import answers_in, repair
+from autograder.grading.records import CellComment, CellScore, Record
+from autograder.grading.repair import match_released, part_of, repair
 from autograder.sandbox.bubblewrap import Limits, Sandbox
-
-EARLIER_NAMES = {"needs": "needs_attention", "notes": "repairs"}  # of fields, in records and resolutions on disk
-
-
-@dataclass
-class Record:
-    """What grading one submission found. It knows no path and holds plain data, so that it can travel and be kept.
-
-    needs_attention: what a person must look at. repairs: what was mended. cells: each graded cell's scores. questions:
-    {id: verdicts}. notebooks: {name: the autograded notebook as text}. faults: the Faults of the grader itself.
-    """
-
-    student: str
-    assignment: str = ""
-    key: str = ""
-    timestamp: str | None = None
-    needs_attention: list = field(default_factory=list)
-    repairs: list = field(default_factory=list)
-    cells: list = field(default_factory=list)
-    comments: list = field(default_factory=list)
-    questions: dict = field(default_factory=dict)
-    notebooks: dict = field(default_factory=dict)
-    seconds: float = 0.0
-    faults: list = field(default_factory=list)
-
-    def __post_init__(self):
-        self.faults = [fault if isinstance(fault, Fault) else Fault(**fault) for fault in self.faults]
-
-    @property
-    def status(self):
-        """ "graded", "needs a person", or "not graded" where nothing could be graded at all."""
-        return "not graded" if not self.cells else "needs a person" if self.needs_attention else "graded"
-
-    def save(self, path):
-        """Write the record to a file, whole or not at all."""
-        write_whole(path, json.dumps(asdict(self)))
-
-    @classmethod
-    def load(cls, path):
-        """The Record in a file, one of an earlier version included."""
-        fields = json.loads(Path(path).read_text(encoding="utf8"))
-        return cls(**{EARLIER_NAMES.get(name, name): value for name, value in fields.items()})
+from autograder.sandbox.notebook_runner import Run
 
 
-def grade_submission(folder, course, *, key="", timeout=10, sandbox="bubblewrap", limits=None):
+def grade_submission(
+    folder: Path,
+    course: Course,
+    *,
+    key: str = "",
+    timeout: float = 10,
+    sandbox: str = "bubblewrap",
+    limits: Limits | None = None,
+) -> Record:
     """Grade one submission.
 
     Args:
@@ -94,7 +60,7 @@ def _grade_in_sandbox(folder, course, record, timeout, sandbox, limits):
         _grade(folder, course, record, timeout, opened, stack)
 
 
-def student_of(folder):
+def student_of(folder: Path) -> str:
     """The name of the student whose <student>/<assignment> it is; a byte that is no UTF-8 is written out as \\x.."""
     return os.fsencode(folder.parent.name).decode("utf8", "backslashreplace")
 
@@ -124,13 +90,12 @@ def _grade(folder, course, record, timeout, sandbox, stack):
         resources = {"nbgrader": {"notebook": name}}
         for step in (grader, LimitOutput()):
             notebook, resources = step.preprocess(notebook, resources)
-        judgements, needs = grader.reports[name]
-        record.questions |= {judged["question"]: judged | {"notebook": name} for judged in judgements.values()}
-        record.needs_attention += [f"{name}: {need}" for need in needs]
-        record.repairs += [f"{name}: {note}" for note in runs[name].repairs] if name in runs else []
+        result, run = grader.results[name], runs.get(name, Run([]))
+        record.questions |= {question.question: question for question in result.questions}
+        record.needs_attention += [f"{name}: {need}" for need in result.needs_attention]
+        record.repairs += [f"{name}: {each}" for each in run.repairs]
         _save_scores(notebook, name, record)
-        sentences = [f"{name}: {uncertainty}" for uncertainty in uncertainties.get(name, [])]
-        sentences += [f"{name}: {uncertainty}" for uncertainty in runs[name].uncertainties] if name in runs else []
+        sentences = [f"{name}: {each}" for each in (*uncertainties.get(name, ()), *run.uncertainties)]
         (record.needs_attention if _lost_points(record, name) else record.repairs).extend(sentences)
         record.notebooks[name] = nbformat.writes(notebook) + "\n"
 
@@ -141,13 +106,16 @@ def _read_and_repair(folder, notebooks, record):
     Returns:
         {name: sentences that matter if points are missing}, {name: why it could not be read}.
     """
-    results, notes, needs = find_notebooks(
-        folder, list(notebooks), lambda parsed: {name: answers_in(parsed, blank) for name, blank in notebooks.items()}
+    submitted = find_notebooks(
+        folder,
+        list(notebooks),
+        lambda parsed: {name: match_released(parsed, blank) for name, blank in notebooks.items()},
+        lambda parsed, name: part_of(parsed, notebooks[name], [b for other, b in notebooks.items() if other != name]),
     )
-    record.repairs += notes
-    record.needs_attention += needs
+    record.repairs += submitted.repairs
+    record.needs_attention += submitted.needs_attention
     uncertainties, unread = {}, {}
-    for name, one in results.items():
+    for name, one in submitted.notebooks.items():
         if one.parsed is None:
             unread[name] = one.why
             continue
@@ -160,8 +128,7 @@ def _read_and_repair(folder, notebooks, record):
 
 def _lost_points(record, notebook):
     """Whether a notebook's automatic score is less than it could be."""
-    cells = [cell for cell in record.cells if cell["notebook"] == notebook and cell["kind"] == "automatic"]
-    return any((cell["auto_score"] or 0) < cell["max_score"] for cell in cells)
+    return any((cell.auto_score or 0) < cell.max_score for cell in record.automatic if cell.notebook == notebook)
 
 
 def _instead(folder):
@@ -173,17 +140,17 @@ def _instead(folder):
 def _save_scores(notebook, name, record):
     """What nbgrader's SaveAutoGrades would write into a gradebook, in the record: the one writer does that."""
     for cell in notebook.cells:
-        entry = {"notebook": name, "name": cell.metadata.get("nbgrader", {}).get("grade_id")}
+        cell_name = cell.metadata.get("nbgrader", {}).get("grade_id")
         if is_grade(cell):
             score, maximum = score_of(cell)
             kind = "automatic" if cell.cell_type == "code" else "manual"
-            record.cells.append(entry | {"kind": kind, "auto_score": score, "max_score": maximum})
+            record.cells.append(CellScore(name, cell_name, kind, score, maximum))
         if is_solution(cell):
             untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
-            record.comments.append(entry | {"auto_comment": "No response." if untouched else None})
+            record.comments.append(CellComment(name, cell_name, "No response." if untouched else None))
 
 
-def read_timestamp(path):
+def read_timestamp(path: Path) -> str | None:
     """The text of a timestamp.txt, or None where there is none. Raises ValueError, OverflowError, or OSError."""
     if not path.is_file():
         return None

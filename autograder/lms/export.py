@@ -16,9 +16,10 @@ since nobody would be found by it, so such a student is left out and reported.
 import csv
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from autograder.course.roster import shown
+from autograder.course.roster import Student, shown
 from autograder.grading.gradebook import spreadsheet_safe
 
 MOODLE_COLUMNS = {"email": "Email address", "number": "ID number", "login": "Username"}
@@ -40,7 +41,7 @@ class Table:
         return file.getvalue()
 
 
-def canvas(rows, roster, column, points=None):
+def canvas(rows: list[dict], roster: Mapping[str, Student], column: str, points: float | None = None) -> Table:
     """A Table for Canvas.
 
     Args:
@@ -69,7 +70,7 @@ def canvas(rows, roster, column, points=None):
     return table
 
 
-def moodle(rows, roster, column, points=None):
+def moodle(rows: list[dict], roster: Mapping[str, Student], column: str, points: float | None = None) -> Table:
     """A Table for Moodle; the arguments are those of `canvas`, and column may be called anything."""
     table = Table([])
     graded = _graded(rows, roster, table)

@@ -1,13 +1,14 @@
-"""What a teacher reads after grading: one page on the whole class, that asks nobody outside and runs no script."""
+"""The class report: one page for the teacher after grading, without scripts and external requests."""
 
-import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from html import escape
 from statistics import mean, median
 
 from autograder.assignment.model import Assignment
 from autograder.course.late_policy import days_late
 from autograder.course.roster import shown
+from autograder.reports.book_equations import book_equations
 
 BAR_COUNT = 10
 MAX_MISTAKES = 10  # mistakes
@@ -30,7 +31,7 @@ KEY = {"right": "right", "partly": "partly", "none": "nothing"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def page(assignment: Assignment, rows, records, cells, policy):
+def page(assignment: Assignment, rows: list[dict], records: Mapping[str, object], cells: list, policy: object) -> str:
     """The page as HTML text.
 
     Args:
@@ -43,9 +44,9 @@ def page(assignment: Assignment, rows, records, cells, policy):
     graded = [row for row in rows if row["status"] != "not graded"]
     sections = [
         _scores(graded),
-        _questions(graded, [cell for cell in cells if cell["kind"] == "auto"]),
+        _questions(graded, [cell for cell in cells if cell.kind == "auto"]),
         _mistakes(assignment, [records[row["student"]] for row in graded]),
-        _derivations(graded, [cell for cell in cells if cell["kind"] == "manual"]),
+        _derivations(graded, [cell for cell in cells if cell.kind == "manual"]),
         _late(rows, records, policy),
         _needing(rows),
     ]
@@ -84,18 +85,18 @@ def _questions(rows, cells):
         return ""
     lines = []
     for cell in cells:
-        scores = [row[f"auto {cell['short']}"] for row in rows]
-        shares = [score / cell["points"] for score in scores if score is not None] or [0.0]
+        scores = [row[f"auto {cell.short}"] for row in rows]
+        shares = [score / cell.points for score in scores if score is not None] or [0.0]
         right = sum(share >= 1 - ROUNDING for share in shares) / len(shares)
         none = sum(share <= ROUNDING for share in shares) / len(shares)
         bar = _bar([("right", right), ("partly", 1 - right - none), ("none", none)])
-        name = f"<b>{escape(cell['question'] or cell['short'])}</b>"
+        name = f"<b>{escape(cell.question or cell.short)}</b>"
         lines.append(
             [
                 ("", name),
                 ("bar", bar),
                 ("n", _percent(right)),
-                ("n", f"{mean(shares) * cell['points']:.1f} of {cell['points']:g}"),
+                ("n", f"{mean(shares) * cell.points:.1f} of {cell.points:g}"),
             ]
         )
     key = "".join(f'<i class="{kind}"></i>{label}' for kind, label in KEY.items())
@@ -103,15 +104,14 @@ def _questions(rows, cells):
     return f'<h2>Questions</h2><p class="key"><small>{key}</small></p>' + _table(head, lines)
 
 
-def named_mistakes(records):
+def named_mistakes(records: Iterable) -> list[tuple[str, set[str], int]]:
     """[(name, {question ids}, students)] of the recognised mistakes, the most frequent first; a student counts once."""
     students, questions = Counter(), {}
     for record in records:
         seen = {}
-        for question, judged in record.questions.items():
-            for part in judged.get("parts", ()):
-                for name in filter(None, (part.get("mistake") or "").split("; and ")):
-                    seen.setdefault(name, set()).add(question)
+        for question, result in record.questions.items():
+            for name, _ in result.mistakes:
+                seen.setdefault(name, set()).add(question)
         students.update(seen.keys())
         for name, where in seen.items():
             questions.setdefault(name, set()).update(where)
@@ -124,13 +124,14 @@ def _mistakes(assignment, records):
     if not mistakes:
         return "<h2>What to teach again</h2><p>No mistake was recognised by name.</p>"
     known = {mistake.name: mistake for mistake in assignment.mistakes}
-    pages = book_pages(assignment.course_folder / "book")
+    equations = book_equations(assignment.course_folder)
     lines = []
     for name, questions, count in mistakes[:MAX_MISTAKES]:
         mistake = known.get(name.split(", or ")[0])
         text = f"<b>{escape(shown(name))}</b><br>"
         if mistake:
-            at = f", {pages[mistake.equation]}" if mistake.equation in pages else ""
+            equation = equations.get(mistake.equation)
+            at = f", {equation.page.removeprefix('book/')}" if equation else ""
             text += f"{escape(mistake.what)} {escape(mistake.look)}<br>"
             text += f"<small>In the book: equation <code>{escape(mistake.equation)}</code>{escape(at)}.</small>"
         share = count / len(records)
@@ -144,25 +145,14 @@ def _mistakes(assignment, records):
     return "<h2>What to teach again</h2>" + _table(head, lines) + rest
 
 
-def book_pages(folder):
-    """{label of an equation: the page of the book that has it, without its suffix}; empty where there is no book."""
-    found = {}
-    for path in sorted(folder.rglob("*.md")):
-        for label in re.findall(r"\$\$ \(([a-z0-9-]+)\)$", path.read_text(encoding="utf8"), re.MULTILINE):
-            found[label] = str(path.relative_to(folder).with_suffix(""))
-    return found
-
-
 def _derivations(rows, cells):
     if not rows or not cells or any(row["manual_waiting"] for row in rows):
         return ""
     lines = []
     for cell in cells:
-        average = mean(row[f"manual {cell['short']}"] for row in rows)
-        bar = _bar([("count", average / cell["points"])])
-        lines.append(
-            [("", f"<b>{escape(cell['short'])}</b>"), ("bar", bar), ("n", f"{average:.1f} of {cell['points']:g}")]
-        )
+        average = mean(row[f"manual {cell.short}"] for row in rows)
+        bar = _bar([("count", average / cell.points)])
+        lines.append([("", f"<b>{escape(cell.short)}</b>"), ("bar", bar), ("n", f"{average:.1f} of {cell.points:g}")])
     return "<h2>Derivations</h2>" + _table([("", "derivation"), ("", ""), ("n", "mean")], lines)
 
 

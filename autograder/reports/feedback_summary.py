@@ -4,10 +4,11 @@ import math
 import re
 from dataclasses import dataclass, field
 
+from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
 from autograder.assignment.cell_names import bare_name, check_cell, is_check_of_formula
-from autograder.report import capital, equation_reference
+from autograder.reports.verdict_html import capital, equation_reference
 from autograder.sandbox.sanitize import plain, without_paths
 
 PICTURE = re.compile(
@@ -30,12 +31,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Named:
-    """A mistake that was recognised. place: HTML, where the book has it; where: the names of the graded cells in which
-    it was made."""
+    """A mistake that was recognised. text: what went wrong, and where to look. reference: HTML, where the book has it.
+    where: the names of the graded cells in which it was made."""
 
     name: str
-    words: str
-    place: str
+    text: str
+    reference: str
     where: tuple[str, ...]
 
 
@@ -43,7 +44,6 @@ class Named:
 class Summary:
     """rows: {grade_id: Row}. so_far: what the score leaves out. parts: the score's automatic part and the one by hand.
     needs_attention, resolved, repairs, pictures: what needs a person, what one has looked at, what was changed in the
-
     notebook, which pictures are not in it."""
 
     score: str
@@ -58,7 +58,7 @@ class Summary:
     pictures: tuple[str, ...] = ()
 
 
-def summarize(notebook, name, record, needs, resolved, score, notebooks, mistakes=()):
+def summarize(notebook, name, record, needs, resolved, score, notebooks, mistakes=(), equations=None):
     """The Summary of one notebook.
 
     Args:
@@ -68,10 +68,10 @@ def summarize(notebook, name, record, needs, resolved, score, notebooks, mistake
         needs, resolved: its open reasons for a person, and the Resolutions of the others.
         score: of the notebook, less what being late costs.
         notebooks: the names of all of the assignment's notebooks.
-        mistakes: those that the assignment knows.
+        mistakes: those that the assignment knows. equations: those of the book.
     """
     graded = [cell for cell in notebook.cells if is_grade(cell)]
-    questions = {judged["question"]: judged for judged in _judged(record, name)}
+    questions = [question for question in (record.questions.values() if record else ()) if question.notebook == name]
     rows = {cell.metadata.nbgrader.grade_id: _row(cell, questions, record is not None) for cell in graded}
     sums = {kind: [0.0, 0.0] for kind in ("code", "markdown")}
     for cell in graded:
@@ -87,7 +87,7 @@ def summarize(notebook, name, record, needs, resolved, score, notebooks, mistake
         _so_far(graded),
         ", ".join(parts),
         rows,
-        tuple(_mistakes(questions.values(), mistakes)),
+        tuple(_mistakes(questions, mistakes, equations or {})),
         tuple(_of(name, notebooks, _without_faults(record, needs))),
         tuple(
             _of(name, notebooks, [need for each in resolved for need in _without_faults(record, each.needs_attention)])
@@ -97,7 +97,7 @@ def summarize(notebook, name, record, needs, resolved, score, notebooks, mistake
     )
 
 
-def title(cell):
+def title(cell: NotebookNode) -> str:
     """What a graded cell is called on the page."""
     name = cell.metadata.nbgrader.grade_id
     if cell.cell_type == "markdown":
@@ -105,7 +105,7 @@ def title(cell):
     return f"{'Formula' if is_check_of_formula(name) else 'Check'} {bare_name(name)}"
 
 
-def fold(notebook, given):
+def fold(notebook: NotebookNode, given: set[str]) -> None:
     """Mark what the assignment gives, so that the page folds it.
 
     A run of such cells gets `fold`, what it is about, in its first cell's metadata, and `fold_end` in its last one's.
@@ -131,10 +131,6 @@ def fold(notebook, given):
         run[-1].metadata.fold_end = True
 
 
-def _judged(record, name):
-    return [judged for judged in (record.questions.values() if record else ()) if judged.get("notebook") == name]
-
-
 def _row(cell, questions, recorded):
     score, points = cell.metadata.nbgrader.score, float(cell.metadata.nbgrader.points)
     if cell.cell_type == "markdown":
@@ -147,10 +143,10 @@ def _row(cell, questions, recorded):
     if math.isnan(score):
         return Row(title(cell), f"not graded, of {points:g}", "a person will look at it", "open")
     verdicts = [
-        part["verdict"]
-        for judged in questions.values()
-        if check_cell(judged["question"]) == cell.metadata.nbgrader.grade_id
-        for part in judged["parts"]
+        part.verdict
+        for question in questions
+        if check_cell(question.question) == cell.metadata.nbgrader.grade_id
+        for part in question.parts
     ]
     if score == 0 and recorded and not verdicts:  # its notebook could not be read
         return Row(title(cell), f"0 of {points:g}", "not graded", "open")
@@ -168,23 +164,23 @@ def _so_far(graded):
     return f" so far: {', and '.join(said)}" if said else ""
 
 
-def _mistakes(questions, mistakes):
+def _mistakes(questions, mistakes, equations):
     """Each named mistake once, with every graded cell in which it was made."""
     where, parts = {}, {}
-    for judged in questions:
-        for part in judged["parts"]:
-            for name in filter(None, (part.get("mistake") or "").split("; and ")):
-                where.setdefault(name, {})[check_cell(judged["question"])] = None
-                parts.setdefault(name, part["name"])
+    for question in questions:
+        for name, part in question.mistakes:
+            where.setdefault(name, {})[check_cell(question.question)] = None
+            parts.setdefault(name, part)
     for name, made in where.items():
         known = [mistake for mistake in mistakes if mistake.name in name.split(", or ")]
         known.sort(key=lambda mistake, name=name: mistake.part != parts[name])
         text = f"{known[0].what} {known[0].look}" if known else ""
-        yield Named(capital(name), text, equation_reference(known[0].equation) if known else "", tuple(made))
+        reference = equation_reference(known[0].equation, equations) if known else ""
+        yield Named(capital(name), text, reference, tuple(made))
 
 
 def _without_faults(record, needs):
-    """Sentences for a student: a fault of ours is told without the exception, which could hold what is hidden."""
+    """Sentences for a student: a fault of ours without its exception's text, which could reveal hidden inputs."""
     faults = {fault.need: fault.where for fault in (record.faults if record else ())}
     return [f"{faults[need]}, through no fault of yours" if need in faults else need for need in needs]
 

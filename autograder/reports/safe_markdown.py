@@ -1,4 +1,4 @@
-"""Markdown of a stranger, as HTML that does nothing and asks nobody: for the feedback, and for nbgrader's formgrader.
+"""Untrusted Markdown as HTML without scripts and requests: for the feedback, and for nbgrader's formgrader.
 
 Stock formgrader puts a student's HTML, scripts included, into a page that has the teacher's rights, and links to
 javascript: too. Here HTML stands as it was typed, but for a few bare tags and pictures that hold their own data;
@@ -105,7 +105,7 @@ class Renderer(IPythonRenderer):
         return mathml(tex, block) or f"<code>{escape(typed)}</code>"
 
 
-def mathml(tex, block=True):
+def mathml(tex: str, block: bool = True) -> str:
     """A formula as MathML, or "" where it cannot be."""
     bare = re.sub(r"\\.", "", tex)
     try:
@@ -154,7 +154,7 @@ def _may_be_coloured(code):
     return len(code) <= MAX_CODE_CHARACTERS and max(map(len, code.split("\n"))) <= MAX_LINE_CHARACTERS
 
 
-def unchanged(html):
+def unchanged(html: str) -> str:
     """A filter in place of nbconvert's `strip_files_prefix`, which seeks the end of a link from each `[` of a page."""
     return html
 
@@ -216,7 +216,7 @@ def _as_typed(text):
 
 
 def _image(html):
-    """An <img> tag anew: its words, its width and its own data; as it was typed where it has no data of its own."""
+    """A rebuilt <img> tag with its alt text, width and embedded data; escaped text where it embeds no data."""
     data = DATA.search(html)
     if not data:
         return escape(html)

@@ -353,7 +353,7 @@ class Sandbox:
         return self.statuses.get(pid)
 
     def _receive(self, wanted, seconds):
-        """Read what the process inside says until it says `wanted`; None where it does not in time."""
+        """Read messages of the process inside until one has the key `wanted`; its value, or None at the deadline."""
         deadline = time.monotonic() + seconds
         with self._lock:
             while True:
@@ -376,7 +376,7 @@ class Sandbox:
                 self._lines += data
 
     def _watch(self, process):
-        """End it when it takes more than it may. What the kernel limits by itself is not asked for here."""
+        """Watchdog thread: end the sandbox when it exceeds a limit that the operating system does not enforce."""
         limits, whole, grader = self.limits, None, psutil.Process()
         before = grader.memory_info().rss
         while process.poll() is None:
@@ -412,7 +412,7 @@ class Sandbox:
                 process.send_signal(signal.SIGCONT)
 
     def kill(self):
-        """End all that runs in it, at once. A next kernel starts it anew."""
+        """End all that runs in it, at once. The next kernel starts it again."""
         if self.process:
             self.process.kill()
             if self.kind == "none":

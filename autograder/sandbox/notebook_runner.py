@@ -3,6 +3,7 @@
 import asyncio
 import builtins
 import json
+import logging
 import math
 import os
 import secrets
@@ -19,15 +20,15 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import ensure_async, run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionComplete, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.utils import is_grade
 
-from autograder.assignment.cell_names import formula_cell
-from autograder.faults import LOG
 from autograder.sandbox import protocol
-from autograder.sandbox.bubblewrap import OPEN, Opened, Specs
+from autograder.sandbox.bubblewrap import OPEN, Opened, Sandbox, Specs
 from autograder.sandbox.student_code import FAILS_AT_HOME_TOO, kernel_environment, prepare, stops_early
 
+LOG = logging.getLogger("autograder")
 STOPPED = "CellTimeoutError"
 GRACE = 5  # seconds that a kernel gets to obey an interrupt, or to say that a cell has ended: a machine may be busy
 MAX_MESSAGE_BYTES = 16 * 2**20  # bytes of a kernel's message
@@ -38,15 +39,15 @@ MAX_QUEUED_MESSAGES = 64  # messages of a kernel that wait to be read
 class Run:
     """The result of running a notebook's cells.
 
-    outputs: of each cell, None where it was not run. channels: {grade_id: Channel}. seen: {grade_id: (functions, result
-    on the public draws, seconds)}. needs_attention: what a person must look at. repairs: what was left out of its
-    cells, or guessed. uncertainties: what a person must look at if points are missing. aborted_reason: why the
+    outputs: of each cell, None where it was not run. channels: {grade_id: Channel}. public_grades: {grade_id: what the
+    caller keeps of a question's public draws}. needs_attention: what a person must look at. repairs: what was left out
+    of its cells, or guessed. uncertainties: what a person must look at if points are missing. aborted_reason: why the
     remaining cells were not run, or "".
     """
 
     outputs: list
     channels: dict = field(default_factory=dict)
-    seen: dict = field(default_factory=dict)
+    public_grades: dict = field(default_factory=dict)
     needs_attention: list = field(default_factory=list)
     repairs: list = field(default_factory=list)
     uncertainties: list = field(default_factory=list)
@@ -62,6 +63,14 @@ class Run:
         if not self.aborted_reason:
             self.aborted_reason = why
             self.needs_attention.append(f"{why} (the cells before it count)")
+
+
+@dataclass(frozen=True)
+class AskedFormula:
+    """A check that asks for a formula. question: as the formula names it. cell: the id of the question's cell."""
+
+    question: str
+    cell: str
 
 
 class Channel:
@@ -203,14 +212,14 @@ class SandboxClient(NotebookClient):
     kill = run_sync(_async_kill)
 
 
-def run(nb, sandbox, timeout, formulas=None):
+def run(nb: NotebookNode, sandbox: Sandbox, timeout: float, formulas: dict[str, AskedFormula] | None = None) -> Run:
     """Run a notebook's cells in a sandbox, except the grade cells; at each of these the kernel forks a snapshot.
 
     Args:
         nb: the notebook; it is not changed.
         sandbox: a Sandbox.
         timeout: seconds that a cell may take.
-        formulas: {grade_id of a check: question} where no function is asked but a formula.
+        formulas: {grade_id of a check: AskedFormula} where no function is asked but a formula.
 
     Returns:
         A Run. Nothing that a student's code does raises; failures are in its `needs_attention`.
@@ -238,7 +247,7 @@ def run(nb, sandbox, timeout, formulas=None):
     client = SandboxClient(nb, timeout=math.ceil(timeout), **options)
     client.key, client.max_output = key, sandbox.limits.output * 2**20
     formulas = formulas or {}
-    runs = dict.fromkeys(map(formula_cell, formulas.values()))
+    runs = dict.fromkeys(formula.cell for formula in formulas.values())
     try:
         with client.setup_kernel():
             for channel in result.channels.values():
@@ -322,10 +331,10 @@ def _run_cell(client, cell, index, graded, formulas, runs, result, sandbox):
         result.abort(sandbox.ended or f"the kernel's answer to {where} could not be read ({type(error).__name__})")
 
 
-def _asked(question, runs):
+def _asked(formula, runs):
     """What the kernel needs to find a formula: its question, its cell's run id, and those of the other formulas."""
-    own = formula_cell(question)
-    return question, runs[own], [run for name, run in runs.items() if name != own and run is not None]
+    others = [run for name, run in runs.items() if name != formula.cell and run is not None]
+    return formula.question, runs[formula.cell], others
 
 
 def _quoted_name(name, graded, index):

@@ -35,13 +35,13 @@ class Unsendable(Exception):
     """A value that cannot travel."""
 
 
-def send(channel, text):
+def send(channel, text: str) -> None:
     """Send a text through a stream socket, its length before it."""
     data = text.encode()
     channel.sendall(len(data).to_bytes(8, "big") + data)
 
 
-def receive(channel, deadline=None, most=None):
+def receive(channel, deadline: float | None = None, most: int | None = None) -> str | None:
     """The next text from a stream socket, or None where it is closed.
 
     Raises:
@@ -121,7 +121,7 @@ def _header(data):
     return np.lib.format.read_array_header_1_0(buffer)
 
 
-def run(functions, name, given):
+def run(functions: dict, name: str, given: str) -> str:
     """Call a function twice in the student's namespace, and return the results as JSON text.
 
     Args:
@@ -144,7 +144,7 @@ def run(functions, name, given):
     return _called(functions, name, given, twice)
 
 
-def watch(functions, name, given):
+def watch(functions: dict, name: str, given: str) -> str:
     """Call a function once with a Watch and once without. The arguments are those of `run`.
 
     Returns:
@@ -188,7 +188,7 @@ def _called(functions, name, given, work):
 class Watch:
     """Watches, line by line, whether the running code evaluates something at many points around one array.
 
-    Whoever differentiates numerically moves each entry of an array (or each column, for all samples at once) and runs
+    Numerical differentiation moves each entry of an array (or each column, for all samples at once) and runs
     the forward pass again, so among the local variables stand copies of one array that differ from it in one entry, a
     copy for each entry. An analytic derivative has no use for them, however many loops it has. So what is counted is
     in how many places copies of an array were moved: it grows with the array and does not depend on the machine. Only
@@ -288,7 +288,7 @@ def _moved(base, array, handed, moved):
     return False
 
 
-def formula_message(formula):
+def formula_message(formula: object) -> str:
     """A formula as JSON text: {"formula": the string}, of at most FORMULA characters; {} where it is none."""
     text = issubclass(type(formula), str)  # nothing is asked of the object itself, which may lie, or never answer
     return json.dumps({"formula": str.__getitem__(formula, slice(MAX_FORMULA_CHARACTERS))} if text else {})

@@ -13,6 +13,7 @@ import struct
 import sys
 from pathlib import Path
 
+from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.utils import is_grade
 
@@ -31,7 +32,7 @@ PATH = re.compile(r"(?:\bfile://|(?<![\w.:/~]))(?:/[^\s/:'\"<>]+)+/(?=[^\s/:'\"<
 FOLDER = re.compile(rf"(?<![\w.:/~])(?:{re.escape(str(Path.home()))}|{re.escape(sys.prefix)})(?![\w/-])")
 
 
-def sanitize_cell(cell, limit=MAX_TEXT_CHARACTERS):
+def sanitize_cell(cell: NotebookNode, limit: int = MAX_TEXT_CHARACTERS) -> NotebookNode:
     """Remove from a cell whatever is unsafe to store or show. The cell is changed, and returned.
 
     The outputs of a grade cell are the grader's own and stay as they are.
@@ -53,7 +54,7 @@ def sanitize_cell(cell, limit=MAX_TEXT_CHARACTERS):
     return cell
 
 
-def sanitize_notebook(notebook, limit=MAX_TEXT_CHARACTERS):
+def sanitize_notebook(notebook: NotebookNode, limit: int = MAX_TEXT_CHARACTERS) -> NotebookNode:
     """`sanitize_cell` for each cell; of the notebook's metadata only its language and kernel are kept."""
     kernel = notebook.metadata.get("kernelspec")
     notebook.metadata.clear()
@@ -63,7 +64,7 @@ def sanitize_notebook(notebook, limit=MAX_TEXT_CHARACTERS):
     return notebook
 
 
-def plain(text):
+def plain(text: object) -> str:
     """Text, or a list of lines, as text that can be saved anywhere and shown anywhere; "" of anything else."""
     if isinstance(text, list):
         text = "".join(line for line in text if isinstance(line, str))
@@ -72,13 +73,13 @@ def plain(text):
     return SURROGATE.sub("\ufffd", CONTROL.sub("", ESCAPE.sub("", text)))
 
 
-def without_paths(text):
+def without_paths(text: str) -> str:
     """Text without the folders of this machine: a file's own name is left of its path."""
     return FOLDER.sub("…", PATH.sub("…/", text))
 
 
-def picture(mime, text):
-    """The base64 text of a PNG or JPEG, written anew; None where it is not one or has too many bytes or pixels."""
+def picture(mime: str, text: object) -> str | None:
+    """The normalised base64 text of a PNG or JPEG; None where it is not one or has too many bytes or pixels."""
     try:
         data = base64.b64decode("".join(plain(text).split()), validate=True)
         width, height = (_png_size if mime == "image/png" else _jpeg_size)(data)

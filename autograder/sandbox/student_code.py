@@ -11,6 +11,7 @@ import json
 import re
 import subprocess
 import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.machinery import PathFinder
@@ -90,7 +91,7 @@ def kernel_environment(python, own=frozenset()):
 
 
 @lru_cache(maxsize=4096)
-def transformed(source):
+def transformed(source: str) -> str:
     """A cell's source as plain Python: IPython's magics as calls of get_ipython()."""
     special = len(re.findall(r"^.*[%!?]|^\s*>>>|^In \[|\A\s", source, re.MULTILINE))
     if not special or len(source) * special > MAX_WORK:
@@ -102,7 +103,7 @@ def transformed(source):
 
 
 @lru_cache(maxsize=4096)
-def parse(source):
+def parse(source: str) -> ast.Module | None:
     """The syntax tree of a cell's source, or None where it is no Python. A cell magic around it is looked through."""
     if magic := re.match(r"\s*%%(\w+).*\n", source):
         source = "" if magic[1] in NOT_PYTHON else source[magic.end() :]
@@ -114,7 +115,7 @@ def parse(source):
         return None
 
 
-def same_code(a, b):
+def same_code(a: str, b: str) -> bool:
     """Whether two sources are the same program: comments and layout aside."""
     if a.strip() == b.strip():
         return True
@@ -128,13 +129,13 @@ def _dumped(source):
     return ast.dump(tree) if tree and tree.body else ""
 
 
-def functions_in(source):
+def functions_in(source: str) -> dict[str, ast.FunctionDef]:
     """{name: FunctionDef} of the functions that a cell defines at its top level, the last of each name."""
     tree = parse(source)
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)} if tree else {}
 
 
-def formulas_named(source):
+def formulas_named(source: str) -> list[str]:
     """The questions that the calls formula(question, latex) in a source name, in their order."""
     tree = parse(source) if "formula" in source else None
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree else []
@@ -147,7 +148,7 @@ def formulas_named(source):
     return named
 
 
-def is_stub(function):
+def is_stub(function: ast.FunctionDef) -> bool:
     """Whether a FunctionDef does nothing: `pass`, `...` or NotImplementedError, below a docstring or not."""
     body = [node for node in function.body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]
     return all(
@@ -156,7 +157,7 @@ def is_stub(function):
     )
 
 
-def names_bound(node):
+def names_bound(node: ast.AST) -> set[str]:
     """The names that a top-level statement binds in the notebook."""
     if isinstance(node, DEFINITIONS):
         return {node.name}
@@ -171,27 +172,27 @@ def names_bound(node):
     return bound
 
 
-def names_used(node):
+def names_used(node: ast.AST) -> set[str]:
     """The names that a statement reads anywhere in it, functions' bodies included, but for the builtin ones."""
     used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     return used - _local(node) - vars(builtins).keys()
 
 
 @lru_cache(maxsize=4096)
-def defined(source):
+def defined(source: str) -> frozenset[str]:
     """The names that a cell's top level binds; none where it is no Python."""
     tree = parse(source)
     return frozenset().union(*map(names_bound, tree.body)) if tree else frozenset()
 
 
 @lru_cache(maxsize=4096)
-def used(source):
+def used(source: str) -> frozenset[str]:
     """The names that a cell reads anywhere in it; none where it is no Python."""
     tree = parse(source)
     return frozenset().union(*map(names_used, tree.body)) if tree else frozenset()
 
 
-def stops_early(source):
+def stops_early(source: str) -> bool:
     """Whether an error in a cell may have come before one of its functions was defined."""
     tree = parse(source)
     if tree is None:
@@ -210,7 +211,7 @@ class Prepared:
     uncertainties: list = field(default_factory=list)
 
 
-def prepare(cells, environment):
+def prepare(cells: Iterable[tuple[str, str | None]], environment: Callable[[], Environment]) -> Prepared:
     """Leave out of a notebook's code what cannot run where it is graded.
 
     Args:

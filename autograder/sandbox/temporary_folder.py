@@ -28,7 +28,7 @@ _mine = None  # (folder, the pipe's writing end, the janitor)
 _lock = threading.Lock()
 
 
-def folder():
+def folder() -> Path:
     """The temporary folder of this process alone; the same at each call, and gone soon after the process.
 
     A small shell in a session of its own waits at a pipe that only this process holds, and removes the folder when the

@@ -1,14 +1,16 @@
 """What the page on training needs beside the solutions: the network in use, and the source's backward pass."""
 
 from assignments.hw1.mistakes import BANK
+from assignments.hw1.network import PARAMS as PARAMETERS
 from solutions import linear_forward, relu_forward
+
+__all__ = ["PARAMETERS", "in_use", "source_backward", "statistics"]
 
 # The mistakes of the bank that make the source's formula of a parameter: errata E9, and E6 with E7.
 SOURCE = {
     "theta_1a": ["the sum that should not be there"],
     "theta_1b": ["batch statistics taken as constants", "sgn(z_1B) for ReLU's slope"],
 }
-PARAMETERS = ("theta_1a", "theta_1b", "theta_2a", "theta_2b", "gamma", "beta")
 
 
 def source_backward(*parameters):

@@ -74,13 +74,6 @@ def test_modules_are_joined_in_the_order_of_their_imports(package):
     assert source.count("import") == 4 + 1 + 1  # those at the top, that in high(), that in a docstring
 
 
-def test_a_value_takes_the_place_of_what_is_assigned(package):
-    source = join(package, "high", "low", values={"TABLE": '{"ü": 1}'})
-    assert 'TABLE = {"ü": 1}\n' in source and "TABLE = {}" not in source
-    with pytest.raises(AssemblyError, match="must hold an assignment to NOTHING exactly once"):
-        join(package, "high", "low", values={"NOTHING": "1"})
-
-
 @pytest.mark.parametrize(
     "line, message",
     [

@@ -7,7 +7,7 @@ from autograder.cli import output
 from autograder.course.folder import Course
 from autograder.grading import batch
 from autograder.grading.gradebook import record_file
-from autograder.grading.submission import Record
+from autograder.grading.records import Record
 from tests.autograder.grading.test_batch import AtOnce
 
 FORGED = "hw1 · 99 submissions · 99 graded · 0 need you"

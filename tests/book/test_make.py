@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import time
+import venv
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,22 @@ def test_after_a_change_the_book_is_built_anew_and_what_it_imports_is_run_anew(m
         assert ("rm -rf _build/.jupyter_cache _build/student/_build/.jupyter_cache" in planned) == (name in IMPORTED)
         assert run("--touch", "book", book).returncode == 0
         assert run("--question", "book", book).returncode == 0
+
+
+def test_what_make_sets_up_finds_the_folders_beside_the_engine(make, tmp_path_factory):
+    """The engine alone is installed; pages, extensions and workers import the others from anywhere."""
+    run, folder = make
+    planned = run("--dry-run", ".venv/.ready", "--what-if=pyproject.toml").stdout
+    (line,) = (line for line in planned.splitlines() if ".pth" in line)
+    venv.create(folder / ".venv")
+    subprocess.run(["bash", "-c", line], cwd=folder, check=True)
+    find = "import importlib.util as util\nfor name in ('solutions', 'verification', 'book'):\n"
+    find += "    print(util.find_spec(name).origin)"
+    done = subprocess.run(
+        [folder / ".venv/bin/python", "-c", find],
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == [str(folder / name / "__init__.py") for name in ("solutions", "verification", "book")]

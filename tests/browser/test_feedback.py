@@ -8,9 +8,9 @@ import nbformat
 import pytest
 
 from autograder.course.folder import Course
+from autograder.grading.feedback_pages import write_feedback
 from autograder.grading.gradebook import graded_cells, merge, record_file
-from autograder.grading.submission import Record
-from autograder.reports.feedback import write_feedback
+from autograder.grading.records import CellScore, PartResult, QuestionResult, Record
 from tests.browser.serving import NEEDED, PICTURES
 from tests.browser.test_pages import findings
 from tests.hw1 import SPOILT, fill, right_answers, spoil
@@ -60,15 +60,13 @@ def pages(tmp_path_factory):
         notebook.cells.insert(3, nbformat.v4.new_markdown_cell("wide" * 100))
         record.notebooks[path.stem] = nbformat.writes(notebook)
     for cell in graded_cells(course):
-        kind = "automatic" if cell["kind"] == "auto" else "manual"
-        score = None if kind == "manual" or cell["name"] == "check-2-1" else cell["points"] / 2
-        record.cells.append({"notebook": cell["notebook"], "name": cell["name"], "kind": kind, "auto_score": score})
-        record.cells[-1]["max_score"] = cell["points"]
+        kind = "automatic" if cell.kind == "auto" else "manual"
+        score = None if kind == "manual" or cell.name == "check-2-1" else cell.points / 2
+        record.cells.append(CellScore(cell.notebook, cell.name, kind, score, cell.points))
     name = "batch statistics taken as constants"
     for question in ("2-2 branch b", "2-2"):
-        part = {"name": "da_1b", "points": 0, "maximum": 4, "verdict": "not yet", "mistake": name}
-        judged = {"question": question, "notebook": "problem2", "score": 4, "maximum": 8, "parts": [part]}
-        record.questions[question] = judged | {"words": [], "errors": [], "seconds": 0}
+        part = PartResult("da_1b", 0, 4, "not yet", name)
+        record.questions[question] = QuestionResult(question, "problem2", 4, 8, (part,))
     record.save(record_file(course, record.student))
     merge(record, course)
     assert write_feedback(course, say=lambda line: None) == (1, {})

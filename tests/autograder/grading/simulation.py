@@ -16,15 +16,16 @@ import pytest
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 
 from assignments.hw1.formula_verdicts import judge_formula
+from autograder.assignment.cell_names import formula_cell
 from autograder.assignment.release import PUBLIC_SEED
 from autograder.grading import formula_grading
 from autograder.grading.grader import question_of
 from autograder.grading.notebook_file import find_notebooks
-from autograder.grading.repair import answers_in, repair
+from autograder.grading.repair import match_released, part_of, repair
 from autograder.sandbox import protocol
 from autograder.sandbox.bubblewrap import KERNEL
 from autograder.sandbox.kernel_server import _formula_of
-from autograder.sandbox.notebook_runner import Run, formula_cell
+from autograder.sandbox.notebook_runner import Run
 from autograder.sandbox.student_code import FAILS_AT_HOME_TOO, kernel_environment, prepare, stops_early, transformed
 from tests.hw1 import ASSIGNMENT, WRITTEN
 
@@ -47,11 +48,15 @@ def outcome(folder, released):
         folder: <student>/hw1.
         released: {name: released notebook}; they are not changed.
     """
-    found, notes, needs = find_notebooks(
-        folder, list(released), lambda parsed: {name: answers_in(parsed, blank) for name, blank in released.items()}
+    submitted = find_notebooks(
+        folder,
+        list(released),
+        lambda parsed: {name: match_released(parsed, blank) for name, blank in released.items()},
+        lambda parsed, name: part_of(parsed, released[name], [b for other, b in released.items() if other != name]),
     )
+    notes, needs = submitted.repairs, submitted.needs_attention
     lost = []
-    for name, one in found.items():
+    for name, one in submitted.notebooks.items():
         if one.parsed is None:
             needs.append(one.why)
             continue

@@ -13,7 +13,8 @@ from autograder.course.folder import Course
 from autograder.grading import batch
 from autograder.grading.gradebook import load_records, record_file
 from autograder.grading.notebook_file import MAX_FILE_BYTES, read_notebook
-from autograder.grading.submission import Record, grade_submission, read_timestamp
+from autograder.grading.records import CellScore, PartResult, QuestionResult, Record
+from autograder.grading.submission import grade_submission, read_timestamp
 
 LONG = "n" * 255  # as long as a folder's name may be
 
@@ -228,10 +229,7 @@ def graded(monkeypatch):
         return Record(
             folder.parent.name,
             key=key,
-            cells=[
-                {"notebook": "problem1", "name": name, "kind": kind, "auto_score": score, "max_score": 4.0}
-                for name, kind, score in cells
-            ],
+            cells=[CellScore("problem1", name, kind, score, 4.0) for name, kind, score in cells],
             questions={q: _judged(q, len(came)) for q in ("1-1", "1-2")},
             notebooks={"problem1": json.dumps({"cells": [_cell(name, score) for name, _, score in cells]})},
         )
@@ -241,9 +239,8 @@ def graded(monkeypatch):
 
 
 def _judged(question, score):
-    part = {"name": "J", "points": score, "maximum": 4.0, "verdict": "fail", "mistake": "a sign; and another sign"}
-    found = {"question": question, "score": score, "maximum": 4.0, "parts": [part | {"error": 1.0, "words": []}]}
-    return found | {"words": [], "public_seed": None, "errors": [], "seconds": 0.0, "notebook": "problem1"}
+    part = PartResult("J", score, 4.0, "fail", "a sign; and another sign", 1.0)
+    return QuestionResult(question, "problem1", score, 4.0, (part,))
 
 
 def _cell(name, score):
@@ -283,7 +280,7 @@ def test_one_question_again_leaves_the_others_and_what_a_person_gave(tmp_path, f
     assert rows["ada"]["manual_score"] == 1.5
     assert outputs(fresh, "ada") == {"check-1-1": 1, "check-1-2": 3, "derive-1-1": None}
     record = load_records(fresh)["ada"]
-    assert {q: found["score"] for q, found in record.questions.items()} == {"1-1": 1, "1-2": 3}
+    assert {q: result.score for q, result in record.questions.items()} == {"1-1": 1, "1-2": 3}
     grade(submitted, fresh)
     assert len(graded) == 4, "what was asked for is done: nothing is graded again by itself"
     (submitted / "ada/hw1/problem1.ipynb").touch()  # handed in again: all of it counts
@@ -308,9 +305,11 @@ def test_the_progress_and_the_end_say_who_needs_a_person(tmp_path, graded, monke
     printed = capsys.readouterr().out
     lines = printed.splitlines()
     assert "\x1b" not in printed
-    assert re.match(r" +1/5  ada +2 of 8   \d+ a minute   \d+ s left$", lines[0])
+    assert re.match(r" +1/5  ada +2 of 8   \d+ a minute   (\d+ min )?\d+ s left$", lines[0])
     assert re.match(r" +5/5  kim .* 0 s left   4 need you   needs you: problem1.ipynb is missing$", lines[4])
-    assert re.search(r"^hw1 · 5 submissions · 1 graded · 4 need you · \d+ s · \d+ a minute$", printed, re.MULTILINE)
+    assert re.search(
+        r"^hw1 · 5 submissions · 1 graded · 4 need you · (?:\d+ min )?\d+ s · \d+ a minute$", printed, re.MULTILINE
+    )
     assert "  needs you    4  problem1.ipynb is missing   (bob, e\\x1b[2Jve, ida, …)" in lines
     assert "  most often 100 %  a sign" in lines
     assert cli.main(["grade", str(submitted), "--out", out, "--resume", "--limit", "wall=0"]) == cli.FAILED

@@ -13,8 +13,8 @@ import pytest
 
 from autograder.course.folder import Course
 from autograder.grading.batch import grade_all
+from autograder.grading.feedback_pages import write_feedback
 from autograder.grading.gradebook import export, load_records
-from autograder.reports.feedback import write_feedback
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "course_0_1.json"
 POINTS = ("student", "auto_score", "auto_max", "manual_score", "manual_max", "manual_waiting", "score", "max_score")

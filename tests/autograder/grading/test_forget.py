@@ -9,9 +9,9 @@ from nbformat.v4 import new_code_cell
 from autograder import cli
 from autograder.course.folder import Course
 from autograder.faults import Fault, log_file, write_faults
+from autograder.grading.feedback_pages import write_feedback
 from autograder.grading.gradebook import export, load_records
 from autograder.grading.resolutions import read_resolutions, resolve
-from autograder.reports.feedback import write_feedback
 from tests.autograder.reports.test_feedback import graded
 
 NAME, ANSWER = "zoe*[7] quaggington", "xyzzy_plugh_42"

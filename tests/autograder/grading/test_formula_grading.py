@@ -5,13 +5,14 @@ import os
 import re
 import socket
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import nbformat
 import numpy as np
 import pytest
 
 from assignments.hw1 import formula_verdicts as judge
+from autograder.assignment.cell_names import formula_cell
 from autograder.course import course_config
 from autograder.course import folder as course
 from autograder.course.course_config import read_config
@@ -95,17 +96,17 @@ def test_a_string_that_is_sent_arrives():
 
 
 SOURCES = right_answers()
-FORMULA = {name: SOURCES[cells.formula_cell(name)] for name in (key.removesuffix(", written") for key in WRITTEN)}
+FORMULA = {name: SOURCES[formula_cell(name)] for name in (key.removesuffix(", written") for key in WRITTEN)}
 UNNAMED = {name: re.sub(r'^formula\("[^"]+", ', "formula(", source) for name, source in FORMULA.items()}
 
 
 def cell_of(name, source):
-    return {cells.formula_cell(name): source}
+    return {formula_cell(name): source}
 
 
 def scores(record):
     """The points of each formula, by question."""
-    return {name: record.questions[f"{name}, written"]["score"] for name in FORMULA}
+    return {name: record.questions[f"{name}, written"].score for name in FORMULA}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def scores(record):
     ids=["assigned", "as before", "another name", "not assigned", "no value", "a sketch", "f is another", "the last"],
 )
 def test_each_question_gets_the_formula_that_was_made_for_it(course, submit, write):
-    record = grade_submission(submit("s", {cells.formula_cell(name): write(name) for name in FORMULA}), course)
+    record = grade_submission(submit("s", {formula_cell(name): write(name) for name in FORMULA}), course)
     assert scores(record) == dict.fromkeys(FORMULA, 1)
     assert record.status == "graded" and not record.repairs
 
@@ -139,7 +140,7 @@ def test_formulas_above_the_imports_or_after_a_dead_kernel_are_read_from_their_c
             cell.metadata.setdefault("nbgrader", {})
         move(name, notebook)
 
-    answers = {cells.formula_cell(name): source for name, source in sources.items()}
+    answers = {formula_cell(name): source for name, source in sources.items()}
     record = grade_submission(submit("above", answers, move_all), course)
     assert scores(record) == dict.fromkeys(FORMULA, 1) and record.status == "graded"
     assert any('"written-2-2-beta"' in note and "put back where released" in note for note in record.repairs)
@@ -171,24 +172,24 @@ def test_what_is_written_and_cannot_be_read_is_for_a_person(course, submit, sour
     (need,) = (need for need in record.needs_attention if need != other)
     assert (other in record.needs_attention) == ("2-2 gamma" in source)
     assert need.startswith("problem2: 2-2 beta, written: its cell is not empty, but no formula came of it")
-    assert "A person will look at it" in record.questions["2-2 beta, written"]["parts"][0]["words"][0]
+    assert "A person will look at it" in record.questions["2-2 beta, written"].parts[0].messages[0]
 
 
 @pytest.mark.parametrize("source", ['formula("2-2 beta", r"")', 'f = formula(r"")', "formula('2-2 beta', '')  # ?", ""])
 def test_the_released_cell_is_no_answer_and_no_other_formula_is_taken_for_it(course, submit, source):
     """Neither what came before it in `f`, nor what stands further down."""
-    others = {cells.formula_cell(name): f"f = {UNNAMED[name]}" for name in FORMULA}
+    others = {formula_cell(name): f"f = {UNNAMED[name]}" for name in FORMULA}
     record = grade_submission(submit("s", others | cell_of("2-2 beta", source)), course)
     assert scores(record) == dict.fromkeys(FORMULA, 1) | {"2-2 beta": 0}
     assert record.status == "graded"
-    assert record.questions["2-2 beta, written"]["parts"][0]["words"] == [formula_grading.NO_FORMULA]
+    assert record.questions["2-2 beta, written"].parts[0].messages == (formula_grading.NO_FORMULA,)
 
 
 def test_a_formula_in_a_cell_below_the_released_one_counts(course, submit):
     def below(name, notebook):
         for question, source in (("2-2 beta", FORMULA["2-2 beta"]), ("2-2 gamma", f"f = {UNNAMED['2-2 gamma']}")):
             for index, cell in enumerate(notebook.cells):
-                if cell.metadata.get("nbgrader", {}).get("grade_id") == cells.formula_cell(question):
+                if cell.metadata.get("nbgrader", {}).get("grade_id") == formula_cell(question):
                     notebook.cells.insert(index + 1, nbformat.v4.new_code_cell(source))
                     break
 
@@ -277,7 +278,7 @@ def test_a_repair_costs_what_the_course_says(verdict, percent, share):
 def test_a_repair_costs_nothing_unless_course_toml_says_so(course, submit):
     folder = submit("mender", {"written-2-2-theta_2a": REPAIRED})
     found = grade_submission(folder, course).questions[QUESTION]
-    assert (found["score"], found["parts"][0]["verdict"]) == (1, "repaired")
+    assert (found.score, found.parts[0].verdict) == (1, "repaired")
     course_config.write_defaults(course.root)
     rules = course.root / "course.toml"
     before = rules.read_text()
@@ -286,9 +287,9 @@ def test_a_repair_costs_nothing_unless_course_toml_says_so(course, submit):
         record = grade_submission(folder, course)
     finally:
         rules.write_text(before)
-    assert record.questions[QUESTION]["score"] == pytest.approx(0.6)
-    (cell,) = [cell for cell in record.cells if cell["name"] == "check-2-2-theta_2a-written"]
-    assert cell["auto_score"] == pytest.approx(0.6)
+    assert record.questions[QUESTION].score == pytest.approx(0.6)
+    (cell,) = [cell for cell in record.cells if cell.name == "check-2-2-theta_2a-written"]
+    assert cell.auto_score == pytest.approx(0.6)
     assert record.status == "graded"
     page = shown(record, "check-2-2-theta_2a-written")
     assert "right after a repair" in page and "0.6 of 1" in page and "d_i was read with a transpose." in page
@@ -390,6 +391,6 @@ def test_without_a_formula_it_says_why():
 
 def test_a_formula_that_is_infinitely_wrong_is_json(course, submit):
     record = grade_submission(submit("short", {"written-2-2-gamma": 'f = formula("1")'}), course)
-    json.dumps(record.__dict__, allow_nan=False)
-    assert record.questions["2-2 gamma, written"]["parts"][0]["error"] is None
-    assert os.path.sep not in record.questions["2-2 gamma, written"]["parts"][0]["words"][0]
+    json.dumps(asdict(record), allow_nan=False)
+    assert record.questions["2-2 gamma, written"].parts[0].error is None
+    assert os.path.sep not in record.questions["2-2 gamma, written"].parts[0].messages[0]

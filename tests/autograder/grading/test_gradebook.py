@@ -24,7 +24,7 @@ from autograder import cli
 from autograder.course.folder import WAITING_MESSAGE, Course
 from autograder.grading import gradebook as writer
 from autograder.grading.gradebook import export, grades, load_records, merge, record_file, spreadsheet_safe
-from autograder.grading.submission import Record
+from autograder.grading.records import CellComment, CellScore, PartResult, QuestionResult, Record
 from tests.hw1 import WRITTEN
 
 
@@ -32,13 +32,13 @@ def record(course, student, score=2.0, written="an answer"):
     """A record with this score for each of the eight functions, and none for the formulas."""
     with Gradebook(course.gradebook) as gradebook:
         cells = [
-            {"notebook": notebook.name, "name": cell.name, "max_score": cell.max_score}
-            | {"kind": "automatic" if cell.cell_type == "code" else "manual"}
-            | {"auto_score": score * ("written" not in cell.name) if cell.cell_type == "code" else None}
+            CellScore(notebook.name, cell.name, "automatic", score * ("written" not in cell.name), cell.max_score)
+            if cell.cell_type == "code"
+            else CellScore(notebook.name, cell.name, "manual", None, cell.max_score)
             for notebook in gradebook.find_assignment("hw1").notebooks
             for cell in notebook.grade_cells
         ]
-    comments = [{"notebook": "problem1", "name": "derive-1-1", "auto_comment": "No response."}]
+    comments = [CellComment("problem1", "derive-1-1", "No response.")]
     made = Record(student, cells=cells, comments=comments, notebooks={"problem1": written, "problem2": "{}"})
     made.save(course.records / f"{student}.json")
     return made
@@ -238,13 +238,10 @@ def test_a_damaged_record_is_set_aside_and_said(tmp_path, capsys, content):
     assert not capsys.readouterr().err
 
 
-def answered(course, student, **judged):
+def answered(course, student, score=2.0):
     made = record(course, student)
-    usual = {"question": "1-3", "score": 2.0, "maximum": 4.0, "words": ["on the whole"], "errors": [], "seconds": 0.2}
-    parts = [
-        {"name": "J", "points": 2, "maximum": 4, "verdict": "not yet", "mistake": "the diagonal", "words": ["zero"]}
-    ]
-    made.questions = {"1-3": usual | {"parts": parts, "public_seed": 0, "notebook": "problem1"} | judged}
+    part = PartResult("J", 2, 4, "not yet", "the diagonal", messages=("zero",))
+    made.questions = {"1-3": QuestionResult("1-3", "problem1", score, 4.0, (part,), ("on the whole",), 0, (), 0.2)}
     made.save(record_file(course, student))
     merge(made, course)
     return made

@@ -27,7 +27,7 @@ QUOTIENT = r"""f = formula(r"\frac{(1 + 0.0005)^2 - (1 - 0.0005)^2}{0.002} (\ope
 def test_numeric_answers_are_shown_to_a_person_and_keep_their_points(course, submit):
     cells = {"softmax_jacobian": COMPLEX, "batch_norm_jacobian": DIFFERENCE, "written-1-3": QUOTIENT}
     record = grade_submission(submit("ada", cells), course, timeout=60)
-    scores = {cell["name"]: (cell["auto_score"], cell["max_score"]) for cell in record.cells if cell["auto_score"]}
+    scores = {cell.name: (cell.auto_score, cell.max_score) for cell in record.cells if cell.auto_score}
     for name in ("check-1-1", "check-1-3", "check-1-3-written"):
         assert scores[name][0] == scores[name][1], name
     assert len(record.needs_attention) == 3, record.needs_attention

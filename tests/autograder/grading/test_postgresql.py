@@ -18,7 +18,7 @@ from autograder import cli
 from autograder.course.folder import Course
 from autograder.grading.forget import forget
 from autograder.grading.gradebook import export, load_records, merge, record_file
-from autograder.grading.submission import Record
+from autograder.grading.records import Record
 from tests.autograder.grading.test_gradebook import by_hand, record, row
 
 PASSWORD = "ge/heim@: %40"

@@ -10,16 +10,18 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from autograder.faults import Fault
 from autograder.grading import grader as execute
 from autograder.grading import submission
 from autograder.grading.notebook_file import MAX_FILE_BYTES, parse_notebook, read_notebook
+from autograder.grading.records import CellComment, CellScore, PartResult, QuestionResult, Record, from_json, to_json
 from autograder.grading.repair import repair
-from autograder.grading.submission import Record, grade_submission
+from autograder.grading.submission import grade_submission
 from tests.hw1 import WRITTEN, fill, right_answers
 
 
 def points(record):
-    return {question_id: found["score"] for question_id, found in record.questions.items()}
+    return {question_id: result.score for question_id, result in record.questions.items()}
 
 
 FULL = {"1-1": 4, "1-2": 4, "1-3": 4}
@@ -52,7 +54,7 @@ def test_cells_that_were_moved_doubled_retyped_and_deleted_cost_nothing(course, 
     assert 'problem1: cell "given-batch-norm" occurs 2 times; the last one counts' in record.repairs
     matched = "its cells came without the information of the assignment; they were matched by their ids and contents"
     assert f"problem2: {matched}" in record.repairs
-    assert [cell["auto_score"] for cell in record.cells if cell["kind"] == "manual"] == [None] * 6
+    assert [cell.auto_score for cell in record.cells if cell.kind == "manual"] == [None] * 6
 
 
 def test_a_loop_in_a_cell_and_a_kernel_that_ends_itself_cost_what_they_touch(course, submit):
@@ -67,7 +69,7 @@ def test_a_loop_in_a_cell_and_a_kernel_that_ends_itself_cost_what_they_touch(cou
         'problem1: cell "batch_norm_jacobian" took longer than 2 s and was stopped (the other cells count)',
         "problem2: the kernel ended itself in two_branch_forward (the other questions count)",
     ]
-    assert "could not be called" in record.questions["2-1"]["words"][0]
+    assert "could not be called" in record.questions["2-1"].messages[0]
 
 
 def test_a_kernel_that_ends_itself_in_a_cell_leaves_what_was_before_it(course, submit):
@@ -195,8 +197,8 @@ def test_nbgraders_own_command_writes_the_same_scores_and_comments(course, submi
         notebooks = gradebook.find_submission("hw1", "stock").notebooks
         scores = {(n.name, grade.name): (grade.auto_score, grade.max_score) for n in notebooks for grade in n.grades}
         comments = {(n.name, comment.name): comment.auto_comment for n in notebooks for comment in n.comments}
-    assert {(c["notebook"], c["name"]): (c["auto_score"], c["max_score"]) for c in record.cells} == scores
-    assert {(c["notebook"], c["name"]): c["auto_comment"] for c in record.comments} == comments
+    assert {(c.notebook, c.name): (c.auto_score, c.max_score) for c in record.cells} == scores
+    assert {(c.notebook, c.name): c.auto_comment for c in record.comments} == comments
     assert scores["problem1", "check-1-2"] == (2, 4)
     assert {None, 0.0} < {score for score, _ in scores.values()}
     assert {None, "No response."} == set(comments.values())
@@ -207,7 +209,7 @@ def test_nothing_is_raised_where_nothing_can_be_read(course, tmp_path):
     record = grade_submission(tmp_path / "nobody" / "hw1", course)
     assert record.status == "needs a person"
     assert record.needs_attention == ["problem1.ipynb is missing", "problem2.ipynb is missing"]
-    assert [cell["auto_score"] for cell in record.cells] == [0.0] * 25
+    assert [cell.auto_score for cell in record.cells] == [0.0] * 25
     assert points(record) == {}
 
 
@@ -220,12 +222,37 @@ def test_a_grader_that_breaks_down_leaves_a_row(tmp_path):
 
 
 def test_a_record_is_written_and_read_whole(tmp_path):
+    part = PartResult("out", 0.5, 1, "not yet", "a mistake", 1e-3, ("a sentence",))
     record = Record(
-        "ada", key="k", needs_attention=["a"], cells=[{"auto_score": None}], questions={"1-1": {"score": 0.5}}
+        "ada",
+        key="k",
+        needs_attention=["a"],
+        repairs=["b"],
+        cells=[CellScore("problem1", "check-1-1", "automatic", None, 4.0)],
+        comments=[CellComment("problem1", "derive-1-1", "No response.")],
+        questions={"1-1": QuestionResult("1-1", "problem1", 0.5, 4.0, (part,), ("all",), 7, ("raised",), 0.1)},
+        faults=[Fault("1-1", "ValueError: x")],
     )
     record.save(tmp_path / "ada.json")
     assert Record.load(tmp_path / "ada.json") == record
     assert [path.name for path in tmp_path.iterdir()] == ["ada.json"]
+
+
+def test_a_record_of_version_0_1_is_read():
+    """Its fields have other names, and nothing is lost."""
+    part = {"name": "J", "points": 2, "maximum": 4, "verdict": "not yet", "mistake": "m", "error": 0.5, "words": ["w"]}
+    question = {"question": "1-3", "notebook": "problem1", "score": 2.0, "maximum": 4.0, "parts": [part]}
+    question |= {"words": ["on the whole"], "public_seed": 0, "errors": [], "seconds": 0.2}
+    cell = {"notebook": "problem1", "name": "check-1-3", "kind": "automatic", "auto_score": 2.0, "max_score": 4.0}
+    earlier = {"student": "ada", "needs": ["a"], "notes": ["b"], "cells": [cell], "questions": {"1-3": question}}
+    record = from_json(json.dumps(earlier))
+    assert (record.needs_attention, record.repairs) == (["a"], ["b"])
+    assert record.cells == [CellScore("problem1", "check-1-3", "automatic", 2.0, 4.0)]
+    expected = PartResult("J", 2, 4, "not yet", "m", 0.5, ("w",))
+    assert record.questions["1-3"] == QuestionResult(
+        "1-3", "problem1", 2.0, 4.0, (expected,), ("on the whole",), 0, (), 0.2
+    )
+    assert from_json(to_json(record)) == record
 
 
 @pytest.mark.parametrize(

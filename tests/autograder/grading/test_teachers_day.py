@@ -13,7 +13,7 @@ from nbgrader.plugins import CsvExportPlugin
 from autograder.cli import FAILED, GRADED, NEEDS_A_PERSON, main
 from autograder.course.folder import Course
 from autograder.grading.gradebook import graded_cells, merge, record_file
-from autograder.grading.submission import Record
+from autograder.grading.records import CellScore, Record
 
 ROSTER = """\
 Student,ID,SIS User ID,SIS Login ID,Section,hw1 (4711)
@@ -40,9 +40,9 @@ def graded(course, tmp_path):
     (made.root / "course.toml").write_text("[late]\ndue = 2026-12-01T12:00:00Z\npercent_per_day = 10\n")
     for student, share, when in (("ada", 1, "2026-12-01 11:00:00 UTC"), ("emmy", 0.5, "2026-12-03 11:00:00 UTC")):
         cells = [
-            {"notebook": cell["notebook"], "name": cell["name"], "max_score": cell["points"]}
-            | {"kind": "automatic" if cell["kind"] == "auto" else "manual"}
-            | {"auto_score": share * cell["points"] if cell["kind"] == "auto" else None}
+            CellScore(cell.notebook, cell.name, "automatic", share * cell.points, cell.points)
+            if cell.kind == "auto"
+            else CellScore(cell.notebook, cell.name, "manual", None, cell.points)
             for cell in graded_cells(made)
         ]
         record = Record(student, timestamp=when, cells=cells, notebooks={"problem1": "{}", "problem2": "{}"})

@@ -10,12 +10,14 @@ from traitlets.config import Config
 
 import solutions
 from assignments.hw1.formula_verdicts import judge_formula
-from autograder.grading import gradebook, versions
+from autograder import versions
+from autograder.grading import feedback_pages, gradebook
 from autograder.grading.formula_grading import shown
 from autograder.questions.public import call_in
-from autograder.report import html
 from autograder.reports import feedback
+from autograder.reports.book_equations import book_equations
 from autograder.reports.feedback_summary import Named, Row, Summary
+from autograder.reports.verdict_html import html
 from tests.hw1 import ASSIGNMENT, judge
 from verification.mistake_matrix import diagnose
 
@@ -64,7 +66,7 @@ def verdicts():
     found = []
     for question_id, wrong in ANSWERS:
         judged = judge(question_id, call_in(functions(**wrong)), 7, draws=1, diagnose=diagnose)
-        page = html(judged.result, judged.names, judged.pictures)
+        page = html(judged.result, judged.names, judged.pictures, book_equations(ASSIGNMENT.course_folder))
         found.append([[part.name, part.points, part.status] for part in judged.result.parts] + [without_noise(page)])
     for question_id, latex in FORMULAS:
         verdict = judge_formula(question_id, latex, 7)
@@ -106,7 +108,7 @@ def page():
 def recorded(kind, version, digest, now):
     assert digest == now, (
         f"The {'verdicts' if kind == 'GRADING' else 'pages'} are other than those of {kind}_VERSION {version}. If "
-        f"that is wanted, raise {kind}_VERSION in autograder/grading/versions.py by 1, and write {now!r} as its "
+        f"that is wanted, raise {kind}_VERSION in autograder/versions.py by 1, and write {now!r} as its "
         f"{kind}_DIGEST. Else undo the change. Without a new version those who have been graded keep what they have."
     )
 
@@ -133,11 +135,11 @@ def test_a_page_is_written_again_when_its_version_or_what_it_says_changes(course
     def stamp(**changed):
         made = gradebook.Record(**{"student": "vera"} | changed)
         with course.open() as opened:
-            return feedback._stamp(course, opened, made, [])
+            return feedback_pages._stamp(course, opened, made, [])
 
     before = stamp()
     assert stamp() == before
     assert stamp(repairs=["a cell was put back"]) != before and stamp(needs_attention=["a reason"]) != before
-    monkeypatch.setattr(feedback, "FEEDBACK_VERSION", versions.FEEDBACK_VERSION + 1)
+    monkeypatch.setattr(feedback_pages, "FEEDBACK_VERSION", versions.FEEDBACK_VERSION + 1)
     assert stamp() != before
     (course.records / "vera.json").unlink()

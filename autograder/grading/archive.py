@@ -10,13 +10,13 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from autograder.course.roster import shown
-from autograder.grading.notebook_file import MAX_FILE_BYTES as MAX_FILE_BYTES
 
+MAX_FILE_BYTES = 64 * 2**20  # of a file that is read, its outputs included
 MAX_ENTRIES = 100_000  # entries of a zip file
 MAX_DEPTH = 20  # folders in each other
 UNREADABLE = (OSError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
@@ -33,7 +33,7 @@ class File:
 
 
 @contextlib.contextmanager
-def opened(download):
+def opened(download: Path | str) -> Iterator[tuple[list[File], list[str]]]:
     """A list of Files, and of sentences on what was left out and why.
 
     Raises:
@@ -125,6 +125,6 @@ def _folder(place, left):
     return len(place.parts) < MAX_DEPTH
 
 
-def quoted(name):
+def quoted(name: object) -> str:
     """A stranger's name for print, in quotation marks."""
     return f'"{shown(str(name))}"'

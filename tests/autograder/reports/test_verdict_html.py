@@ -14,11 +14,13 @@ from assignments.hw1.questions import draw_network, draw_softmax
 from autograder.mistakes.diagnosis import diagnose
 from autograder.questions import public
 from autograder.questions.model import Answer
-from autograder.report import equations, html, linked
-from tests.hw1 import graded_draw, judge
+from autograder.reports.book_equations import book_equations
+from autograder.reports.verdict_html import html, linked
+from tests.hw1 import ASSIGNMENT, graded_draw, judge
 
 RIGHT = {name: getattr(solutions, name) for name in solutions.__all__}
-SITE = Path(__file__).parents[2] / "_build/html"
+SITE = Path(__file__).parents[3] / "_build/html"
+EQUATIONS = book_equations(ASSIGNMENT.course_folder)
 
 
 def judged(question_id, **answers):
@@ -27,7 +29,7 @@ def judged(question_id, **answers):
 
 def page(question_id, **answers):
     judgement = judged(question_id, **answers)
-    return html(judgement.result, judgement.names, judgement.pictures)
+    return html(judgement.result, judgement.names, judgement.pictures, EQUATIONS)
 
 
 def constant_statistics(dz_2b, cache):
@@ -79,7 +81,7 @@ def test_the_picture_shows_where_the_error_sits_and_a_clue_where_it_tells():
     z_1b = q["x"] @ q["theta_1b"].T
     assert ((picture.error > 1e-9) == (z_1b < 0)).all() and picture.error.max() == 1
     assert picture.clue == ("z_1B < 0", 1.0, pytest.approx(0, abs=1e-9))
-    text = html(judgement.result, judgement.names, judgement.pictures)
+    text = html(judgement.result, judgement.names, judgement.pictures, EQUATIONS)
     assert text.count("<svg") == 2 and "a row for each sample, a column for each unit" in text
     dark = [float(opacity) for opacity in re.findall(r'fill-opacity="([\d.]+)"', text)]
     assert [shade > 0 for shade in dark] == (z_1b < 0).ravel().tolist() and max(dark) == 1
@@ -120,7 +122,7 @@ def test_nothing_that_a_function_returns_on_hidden_inputs_is_shown():
 
     judgement = judge("2-2 branch b", in_order, 4711, diagnose=partial(diagnose, BANK))
     assert first == [True] * 3 + [False] * 3, "the public draws come first, when no hidden input is known yet"
-    text = html(judgement.result, judgement.names, judgement.pictures) + str(judgement.result)
+    text = html(judgement.result, judgement.names, judgement.pictures, EQUATIONS) + str(judgement.result)
     assert not any(secret in text for secret in hidden)
     assert "9173" not in text and "x is" not in text
     assert "something was wrong with the call itself that no public seed shows" in text
@@ -136,7 +138,7 @@ def test_where_no_public_seed_shows_it_the_verdict_stands_alone():
         return Answer(value, value, given)
 
     judgement = judge("1-3", call, 4711)
-    text = html(judgement.result, judgement.names, judgement.pictures)
+    text = html(judgement.result, judgement.names, judgement.pictures, EQUATIONS)
     assert judgement.seed is None and judgement.result.points == 0
     assert "not right" in text and "0 of 4" in text
     assert not any(words in text for words in ("expected", "times", "See it yourself", "<svg"))
@@ -160,23 +162,25 @@ def test_what_a_student_chose_is_escaped():
 
 
 def test_every_mistake_s_equation_is_in_the_book():
-    assert {mistake.equation for mistake in MISTAKES} <= set(equations())
+    assert {mistake.equation for mistake in MISTAKES} <= set(EQUATIONS)
 
 
 def test_a_page_links_to_the_book_only_where_it_is_known_where_that_is():
     text = page("2-2 branch b", branch_b_backward=constant_statistics)
-    assert "<a " not in text and linked(text, "") == text
+    assert "<a " not in text and linked(text, "", EQUATIONS) == text
     link = '<a href="https://a.org/b/book/block2/branch_b.html#equation-grad-a-1b">'
     link += "“Stage 3: batch norm, where samples interact”, equation (12."
-    assert link in linked(text, "https://a.org/b") and link in linked(text, "https://a.org/b/")
-    assert linked('<cite data-equation="no-such">x</cite>', "https://a.org") == "x"
+    assert link in linked(text, "https://a.org/b", EQUATIONS) and link in linked(text, "https://a.org/b/", EQUATIONS)
+    assert linked('<cite data-equation="no-such">x</cite>', "https://a.org", EQUATIONS) == "x"
 
 
 @pytest.mark.skipif(not (SITE / "index.html").exists(), reason="make book builds it")
 def test_equations_are_numbered_as_in_the_built_book():
-    for page in {place[0] for place in equations().values()}:
+    numbered = [equation for equation in EQUATIONS.values() if equation.number]
+    for page in {equation.page for equation in numbered}:
         text = (SITE / f"{page}.html").read_text(encoding="utf8")
         built = dict(re.findall(r'id="equation-([a-z0-9-]+)">\s*<span class="eqno">\(([\d.]+)', text))
-        assert built == {label: number for label, (at, _, number) in equations().items() if at == page}
+        here = [equation for equation in numbered if equation.page == page]
+        assert built == {equation.label: equation.number for equation in here}
         shown = unescape(re.sub("<[^>]*>", "", text))
-        assert all(heading in shown for at, heading, _ in equations().values() if at == page and "$" not in heading)
+        assert all(equation.heading in shown for equation in here if "$" not in equation.heading)
