@@ -99,7 +99,7 @@ def _singles(target, seed, scalars):
     right, entries = _value(target, seed, scalars, {}), []
     plainer_first = sorted(BANK.mistakes, key=lambda mistake: mistake.part == "dy_hat_b_dz_2b")
     for mistake in plainer_first:
-        if mistake.only and target.question not in mistake.only:
+        if mistake.code_only or (mistake.only and target.question not in mistake.only):
             continue
         found = _value(target, seed, scalars, mistake.steps)
         if not np.isfinite(found).all() or relative_error(found, right) <= TOLERANCE:

@@ -211,8 +211,7 @@ class TrustedExecute(NbGraderPreprocessor):
             )
             self._save_formula(cell, question_id, verdict, functions, public.seconds + time.monotonic() - begun)
             return
-        bank = self.assignment.bank
-        naming = partial(diagnose, bank) if bank else None
+        naming = partial(diagnose, self.assignment.naming)
         judgement = grade_hidden(
             self.assignment.graded, question_id, functions.call, seed, diagnose=naming, seen=public.result
         )

@@ -84,6 +84,8 @@ class Question:
     symptoms: {part: symptoms(array, inputs) -> sentences on what must hold of the part and does not}.
     axes: {part: what its axes are, in words}; of the others they are samples and units.
     known: names that a returned dict may hold beside the parts, as other questions ask for them.
+    forward: the forward pass that mistakes are derived from, forward(**inputs) -> (out, cache), where the part of the
+        input x is dx and the inputs hold its upstream gradient as "dout".
     """
 
     id: str
@@ -97,6 +99,7 @@ class Question:
     symptoms: Mapping[str, Callable[[np.ndarray, Values], tuple[str, ...]]] = field(default_factory=dict)
     axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: Collection[str] = ()
+    forward: Callable[..., Any] | None = None
 
     @property
     def family(self) -> str:
@@ -130,6 +133,21 @@ class PartResult:
     maximum: int
     status: str
     verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class SeenDraw:
+    """What a check has seen on one draw.
+
+    seed: of the draw. inputs: by name. values: {part: the student's value}. right: {part: what is right}.
+    status: {part: as of PartResult}.
+    """
+
+    seed: int
+    inputs: Values
+    values: Values
+    right: Values
+    status: Mapping[str, str]
 
 
 @dataclass(frozen=True)

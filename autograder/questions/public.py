@@ -29,7 +29,14 @@ from autograder.formula.notation import Notation, Target
 from autograder.formula.parser import read
 from autograder.formula.typesetting import typeset
 from autograder.formula.verdict import FormulaVerdict, compare
-from autograder.gradcheck import NEGATIVE_ZERO, compare_arrays, numerical_gradient, symptoms
+from autograder.gradcheck import (
+    DOUBTFUL,
+    NEGATIVE_ZERO,
+    compare_arrays,
+    gradient_uncertainty,
+    numerical_gradient,
+    symptoms,
+)
 
 from .model import (
     SEEDS,
@@ -40,6 +47,7 @@ from .model import (
     PartResult,
     Question,
     Result,
+    SeenDraw,
     WrittenResult,
     arguments,
     kind_of,
@@ -48,6 +56,8 @@ from .model import (
 
 TOLERANCE = 1e-6  # at home and when graded: right code is right to 1e-11, differences with a step of 1e-6 to 1e-7, the
 # smallest mistake that real code was seen to make is off by 5e-3
+DRAWS = 20  # of a question made by ask, before it is refused
+REFERENCE_TOLERANCES = "reference tolerances"  # among a draw's inputs, {part: tolerance} where it is not TOLERANCE
 
 
 def ask(question_id, forward, draw, points):
@@ -55,6 +65,8 @@ def ask(question_id, forward, draw, points):
 
     Where forward is layer_forward, students are given it and write layer_backward(dout, cache), which returns a dict:
     the gradient of x under "dx". It is compared with the finite difference of forward, on a random upstream gradient.
+    The mistakes that a wrong one may hold are derived from forward, and told in its names: give each step a line and a
+    name of its own, sizes that all differ, plain NumPy on arrays of floats.
 
     Args:
         question_id: a new id, for check(question_id).
@@ -62,11 +74,15 @@ def ask(question_id, forward, draw, points):
         draw: draw(rng) -> dict of inputs that hide nothing.
         points: {name of an input: points for its gradient}.
 
+    A draw on a kink of forward, such as ReLU at exactly 0, is drawn again: a gradient is a convention there. A forward
+    pass in float32 has finite differences of four to six digits; they set the tolerance, at home and when graded.
+
     Returns:
         The Question, for an assignment to list.
 
     Raises:
-        ValueError: the name does not end in _forward, or there is no such input.
+        ValueError: the name does not end in _forward, there is no such input, or in DRAWS draws no derivative is known
+            to a thousandth.
     """
     name, inputs = forward.__name__, draw(np.random.default_rng(0))
     if not name.endswith("_forward") or not points.keys() <= inputs.keys():
@@ -75,20 +91,38 @@ def ask(question_id, forward, draw, points):
             f"that are drawn ({', '.join(inputs)})"
         )
 
+    def moving(q):
+        """forward as a function of what is differentiated, and those inputs."""
+        held = {key: q[key] for key in inputs if key not in points}
+        return (lambda **moved: forward(**held, **moved)), {key: q[key] for key in points}
+
     def draw_all(rng):
-        q = draw(rng)
-        out, cache = forward(**q)
-        return q | dict(dout=rng.normal(size=np.shape(out)), cache=cache)
+        found = []
+        while len(found) < DRAWS:
+            q = draw(rng)
+            out, cache = forward(**q)
+            q |= dict(dout=rng.normal(size=np.shape(out)), cache=cache)
+            uncertainty = gradient_uncertainty(*moving(q), q["dout"])
+            tolerances = {f"d{key}": max(TOLERANCE, 10 * value) for key, value in uncertainty.items()}
+            found.append((max(tolerances.values()), q | {REFERENCE_TOLERANCES: tolerances}))
+            limit = TOLERANCE if len(found) < 3 else DOUBTFUL / 4  # noise that is in every draw is no kink
+            if found[-1][0] <= limit:
+                return found[-1][1]
+        tolerance, q = min(found, key=lambda one: one[0])
+        if tolerance > DOUBTFUL:
+            raise ValueError(
+                f"{question_id!r} cannot be graded: in {DRAWS} draws its derivative was known to {tolerance / 10:.0e} "
+                "at best. Draw inputs that lie on no kink (ReLU at 0, ties in a max), and compute in float64"
+            )
+        return q
 
     def reference(functions, q):
-        held = {key: q[key] for key in inputs if key not in points}
-        along = {key: q[key] for key in points}
-        slopes = numerical_gradient(lambda **moved: forward(**held, **moved), along, q["dout"])
-        return {f"d{key}": slope for key, slope in slopes.items()}
+        along, params = moving(q)
+        return {f"d{key}": slope for key, slope in numerical_gradient(along, params, q["dout"]).items()}
 
     backward = Call(name.removesuffix("_forward") + "_backward", ("dout", "cache"), unpack_dict, names=())
     parts = tuple(Part(f"d{key}", worth) for key, worth in points.items())
-    return Question(question_id, Inputs(question_id, draw_all), (backward,), parts, reference)
+    return Question(question_id, Inputs(question_id, draw_all), (backward,), parts, reference, forward=forward)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -181,7 +215,7 @@ def judge_draw(question, values, expected, q, *, tolerance=TOLERANCE, carried=No
         values: {part: array}, what came.
         expected: {part: array}, what is right; a part that is not in it waits for another.
         q: the draw's inputs.
-        tolerance: the error that is allowed, relative to a part's own scale.
+        tolerance: the error that is allowed, relative to a part's own scale, unless q says that it needs more.
         carried: {part: array} or None, what is right after the student's own earlier parts.
     """
     results, failed = [], set()
@@ -189,7 +223,8 @@ def judge_draw(question, values, expected, q, *, tolerance=TOLERANCE, carried=No
     for part in question.parts:
         status, verdict = "missing", None
         if part.name in values and part.name in expected:
-            judged = dict(tolerance=tolerance, where=where_of(question, clues, part.name), factors=clues.factors)
+            allowed = max(tolerance, q.get(REFERENCE_TOLERANCES, {}).get(part.name, 0.0))
+            judged = dict(tolerance=allowed, where=where_of(question, clues, part.name), factors=clues.factors)
             verdict = compare_arrays(part.name, values[part.name], expected[part.name], **judged)
             if verdict.verdict == "pass":
                 status = "ok"
@@ -277,7 +312,12 @@ def at_home(question, functions, seeds, stored=None):
         seeds: of the draws.
         stored: as Checks has it; None: nothing is stored.
     """
-    draws, words, stored = [], [], stored or {}
+    return judge_at_home(question, functions, seeds, stored)[0]
+
+
+def judge_at_home(question, functions, seeds, stored=None):
+    """As `at_home`: (Result, [SeenDraw of each seed])."""
+    draws, words, stored, seen = [], [], stored or {}, []
     for seed in seeds:
         expected = stored.get(question.id, {}).get(seed)
         try:
@@ -288,10 +328,42 @@ def at_home(question, functions, seeds, stored=None):
             q, values, expected = {}, {}, {}
             complaints = [f"The forward pass that this is compared with failed: {type(error).__name__}: {error}."]
         draws.append(judge_draw(question, values, expected, q))
+        seen.append(SeenDraw(seed, q, values, expected, {part.name: part.status for part in draws[-1]}))
         words += new_words(complaints, words)
     parts = worst_of(draws)
     words += _what_waits(question, {part.name: part.status for part in parts})
-    return Result(question.id, question.functions, parts, tuple(words))
+    return Result(question.id, question.functions, parts, tuple(words)), seen
+
+
+FAILED, TOLD = (
+    {},
+    set(),
+)  # {(question id, part): how often a check found it wrong}, and the parts whose mistake was named
+
+
+def told_again(question, seen, names):
+    """Lines on the mistakes of parts that are not right for the second time: each mistake's name and what to look at,
+    once a part as long as Python runs.
+
+    names: names(question, seen) -> {part: Told}, whose name and hint are told; None: nothing is known.
+    """
+    wrong = [part.name for part in question.parts if any(draw.status[part.name] == "not yet" for draw in seen)]
+    for part in wrong:
+        FAILED[question.id, part] = FAILED.get((question.id, part), 0) + 1
+    due = [part for part in wrong if FAILED[question.id, part] > 1 and (question.id, part) not in TOLD]
+    if names is None or not due:
+        return []
+    try:
+        found = names(question, seen)
+    except Exception as error:  # a fault of ours costs a name, and no verdict
+        warnings.warn(f"the mistake could not be named: {type(error).__name__}: {error}", stacklevel=2)
+        return []
+    said = {}
+    for part in due:
+        if part in found:
+            TOLD.add((question.id, part))
+            said.setdefault((found[part].name, found[part].hint), []).append(part)
+    return [f"    {', '.join(parts)}: {name.removesuffix('.')}. {hint}" for (name, hint), parts in said.items()]
 
 
 def new_words(sentences, said):
@@ -586,6 +658,7 @@ class Checks:
     stored: {question id: {seed: {part: array}}}; under "inputs" {family: {seed: inputs}}, under "formulas" draws by
         number, {family: {number: draw}}.
     own: {id: function without arguments that returns the Question} of those that files beside this one hold.
+    names: what names a mistake, as told_again takes it; None: nothing does.
     """
 
     questions: Mapping[str, Question]
@@ -594,6 +667,7 @@ class Checks:
     notation: Notation | None = None
     stored: Mapping[str, Mapping] = field(default_factory=dict)
     own: Mapping[str, Callable[[], Question]] = field(default_factory=dict)
+    names: Callable | None = None
 
     @property
     def known(self):
@@ -625,16 +699,19 @@ class Checks:
         if question_id in self.formulas:
             if seed is not None:
                 raise ValueError("a formula is checked on all its draws: leave the seed out")
-            latex = formula_of(question_id, functions)
+            latex, names = formula_of(question_id, functions), []
             result = self.written_at_home(question_id, latex)
             self._show(latex)
         else:
             question = self.question(question_id)
             if seed is not None and seed not in SEEDS and question.reference is None:
                 raise ValueError(f"question {question_id!r} is checked with stored numbers: its seeds are {SEEDS}")
-            result = at_home(question, functions, SEEDS if seed is None else (seed,), self.stored)
+            result, seen = judge_at_home(question, functions, SEEDS if seed is None else (seed,), self.stored)
+            names = told_again(question, seen, self.names)
         CHECKED[question_id] = result.points, result.maximum
         print(result)
+        for line in names:
+            print(line)
         return result.points
 
     def formula(self, question, latex=None):

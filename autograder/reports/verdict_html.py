@@ -126,14 +126,15 @@ def _mistake(named, told, equations):
     for mistake, *_ in named.entries:
         if mistake.what not in told:
             told.add(mistake.what)
-            lines.append(
-                f"{escape(mistake.what)} {escape(mistake.look)} {equation_reference(mistake.equation, equations)}"
-            )
+            what = "" if mistake.what == f"{named.name}." else f"{escape(mistake.what)} "
+            lines.append(f"{what}{escape(mistake.look)} {equation_reference(mistake.equation, equations)}".strip())
     return lines
 
 
 def equation_reference(label: str, equations: Mapping[str, BookEquation]) -> str:
-    """A sentence on where the book has an equation, as HTML; `linked` makes a link of it."""
+    """A sentence on where the book has an equation, as HTML; `linked` makes a link of it. "" for no label."""
+    if not label:
+        return ""
     equation = equations.get(label)
     if equation is None or not equation.number:
         return f"In the book: equation <code>{escape(label)}</code>."

@@ -68,8 +68,8 @@ def test_both_problems_in_one_notebook_are_graded_and_flagged(graded):
     for before in ((), ("empty_all_metadata",)):
         record = graded(*before, "both_in_one_notebook")
         assert outcome(record) == FLAGGED
-        assert {cell["name"] for cell in record.cells if cell["auto_score"] not in (cell["max_score"], None)} == set()
-        assert len([cell for cell in record.cells if cell["auto_score"] is None]) == 6  # the derivations, to be read
+        assert {cell.name for cell in record.cells if cell.auto_score not in (cell.max_score, None)} == set()
+        assert len([cell for cell in record.cells if cell.auto_score is None]) == 6  # the derivations, to be read
         assert any('its cells stand in "homework.ipynb"' in need for need in record.needs_attention)
         assert len(record.needs_attention) == 1
 
