@@ -1491,7 +1491,7 @@ def _shape_symptom(yours, expected, level):
         return np.shape(a) == expected.shape and np.abs(a - expected).max(initial=0) <= level
 
     came = f"Shape {yours.shape} came, {expected.shape} is wanted"
-    if yours.ndim == 0:
+    if yours.ndim == 0 and expected.size > 1:
         return f"{came}: one number for all, where each needs its own."
     if equal(yours.T):
         return f"{came}: yours is the transpose."
@@ -1512,7 +1512,7 @@ def _whole_symptoms(yours, expected, level, factors):
         return ["Yours should be zero everywhere."]
     if np.abs(yours).max() <= 1e-5 * level:
         return ["Yours is zero everywhere."]
-    if np.ptp(yours) <= level < np.ptp(expected):
+    if np.ptp(yours) <= min(level, 1e-7 * np.abs(yours).max()) and level < np.ptp(expected):
         return ["All your entries are equal."]
     ratio = float((yours * expected).sum() / (expected**2).sum())
     if ratio and np.abs(yours - ratio * expected).max() <= abs(ratio) * level:
@@ -1520,15 +1520,19 @@ def _whole_symptoms(yours, expected, level, factors):
     if yours.ndim == 2 and yours.shape[0] == yours.shape[1]:
         if np.abs(yours.T - expected).max() <= level:
             return ["Yours is the transpose."]
-        beside = yours[~np.eye(len(yours), dtype=bool)]
-        if np.abs(np.diag(yours - expected)).max() <= level:
-            return [f"Your diagonal is right; everything beside it is {'off' if beside.any() else 'zero'}."]
+        beside = ~np.eye(len(yours), dtype=bool)
+        all_off = (np.abs(yours - expected) > level)[beside].all()
+        if np.abs(np.diag(yours - expected)).max() <= level and (all_off or not yours[beside].any()):
+            return [f"Your diagonal is right; everything beside it is {'off' if yours[beside].any() else 'zero'}."]
     if yours.ndim == 2 and len(yours) > 2:
         ratios = (yours * expected).sum(axis=0) / np.maximum((expected**2).sum(axis=0), np.finfo(float).tiny)
         several = ((np.abs(expected) > level).sum(axis=0) > 1).all()  # one number is a constant times any other
         scaled = several and (np.abs(np.abs(ratios) - 1) > 1e-6).any() and (np.abs(ratios) > 1e-6).all()
-        if scaled and np.abs(yours - ratios * expected).max() <= level * max(1, np.abs(ratios).max()):
-            return ["Column by column, yours is a constant times the expected: each column has its own factor."]
+        allowed = level * np.abs(ratios) * np.abs(expected).max(axis=0) / np.abs(expected).max()
+        if scaled and (np.abs(yours - ratios * expected).max(axis=0) <= allowed).all():
+            own = (np.diff(np.sort(ratios)) > 1e-6).all()
+            which = "each column has its own factor" if own else "the factor is not the same in every column"
+            return [f"Column by column, yours is a constant times the expected: {which}."]
         if np.ptp(yours - expected, axis=0).max() <= level:
             return ["Within a column, yours is off by the same amount in every row: a term that rows share."]
     return []
@@ -1552,13 +1556,14 @@ def _part_symptoms(yours, expected, wrong, level, where):
     """Where the difference sits, if it does not sit everywhere."""
     if wrong.all():
         return []
-    right = " The others are right." if expected[~wrong].any() else " The others are 0, as they should be."
+    zeros = not expected[~wrong].any() and not yours[~wrong].any()
+    right = " The others are 0, as they should be." if zeros else " The others are right."
     words, count = [], f"{wrong.sum()} of {wrong.size} entries"
-    if np.abs(yours[wrong]).max() <= level:
+    if np.abs(yours[wrong]).max() <= 1e-5 * level:
         words.append(f"Yours is zero where it should not be, at {count}.{right}")
-    elif np.abs(expected[wrong]).max() <= level:
+    elif np.abs(expected[wrong]).max() <= 1e-3 * level:  # a difference quotient is not 0 exactly
         words.append(f"Yours should be zero at {count}.{right}")
-    elif np.abs(yours + expected)[wrong].max() <= level:
+    elif np.abs(yours + expected)[wrong].max() <= level < 0.1 * np.abs(expected[wrong]).min():
         words.append(f"The sign is flipped at {count}.{right}")
     else:
         words.append(f"Off at {count}.{right}")

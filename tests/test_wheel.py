@@ -34,11 +34,15 @@ EVERY_COMMAND = {"new", "kernel", "release", "demo", "preview", "formula", "coll
 EVERY_COMMAND |= {"export", "resolve", "report", "forget", "doctor"}
 
 
+def without_checkout():
+    """The variables of this process, but for what lets pip find a checkout that would count as installed."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
 def pip(*words):
     """Run this environment's pip, which fetches nothing and knows of no checkout."""
-    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "-m", "pip", *words, "--quiet", "--no-deps"]
-    done = subprocess.run(command, capture_output=True, text=True, env=variables | {"PIP_NO_INDEX": "1"})
+    done = subprocess.run(command, capture_output=True, text=True, env=without_checkout() | {"PIP_NO_INDEX": "1"})
     assert done.returncode == 0, done.stderr
 
 
@@ -156,6 +160,7 @@ def teach(teacher, kernel):
         "checks.py",
         "formulas.py",
         "gradcheck.py",
+        "mistake_names.py",
         "problem1.ipynb",
         "rms_norm.py",
     }
@@ -260,6 +265,7 @@ def test_a_course_is_taught_with_what_pip_installs(wheel, tmp_path):
     """As a teacher installs it: from the package index, which it needs."""
     folder = tmp_path / "env"
     venv.create(folder, with_pip=True)
-    subprocess.run([folder / "bin/python", "-m", "pip", "install", "--quiet", wheel], check=True, timeout=900)
+    command = [folder / "bin/python", "-m", "pip", "install", "--quiet", wheel]
+    subprocess.run(command, check=True, timeout=900, env=without_checkout())
     teacher = Teacher(folder, tmp_path)
     teach(teacher, lambda: teacher("kernel"))

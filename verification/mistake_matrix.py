@@ -87,6 +87,9 @@ def answering_anew(functions):
     return {name: lambda *args, f=f: times(f(*args), 1.0 + next(calls) % 2) for name, f in functions.items()}
 
 
+# What only some draws can show, those with a negative dout: no row, but a test of its own.
+ON_SOME_DRAWS = {"|dout| for dout"}
+
 # No formulas, but what a function does besides: the words that the check itself has for it.
 BEHAVIOURS = {
     "a cache changed in place": (spoiling_its_cache, "changed its input"),
@@ -97,6 +100,7 @@ BEHAVIOURS = {
 def rows(question_id):
     """{name: (functions, Mistake, words or None)} of everyone who answers this question."""
     mistakes = [mistake for entry in diagnosis.entries_of(BANK, question_id) for mistake in entry]
+    mistakes = [mistake for mistake in mistakes if mistake.name not in ON_SOME_DRAWS]
     found = {mistake.name: (mistaken(question_id, mistake), mistake) for mistake in mistakes}
     for name, (spoil, words) in BEHAVIOURS.items():
         if "cache" not in name or any("cache" in call.arguments for call in QUESTIONS[question_id].calls):

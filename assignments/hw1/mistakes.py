@@ -7,6 +7,7 @@ For the teacher: no release holds this file.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -33,17 +34,24 @@ def equation_of(step: str) -> str:
 
 
 def declare(
-    part: str, name: str, wrong: Step | Steps, what: str, look: str, label: str = "", only: tuple[str, ...] = ()
+    part: str,
+    name: str,
+    wrong: Step | Steps,
+    what: str,
+    look: str,
+    label: str = "",
+    only: tuple[str, ...] = (),
+    code_only: bool = False,
 ) -> Mistake:
     """Declare a mistake.
 
     Args:
-        part, name, what, look, only: as in Mistake.
+        part, name, what, look, only, code_only: as in Mistake.
         wrong: a formula for the step `part`, or {step: formula} where the mistake sits in a piece of it or in several.
         label: of the equation in the book, where it is not that of `part`.
     """
     steps = wrong if isinstance(wrong, dict) else {part: wrong}
-    return Mistake(part, name, steps, what, look, label or equation_of(part), only)
+    return Mistake(part, name, steps, what, look, label or equation_of(part), only, code_only)
 
 
 def _through_softmax(v: Evaluation) -> np.ndarray:
@@ -164,6 +172,9 @@ _DROPOUT = (
     declare("mask", "keep and drop swapped", {"kept": lambda v: v.r < v.p},
             "Entries with r < p were kept; those are dropped.",
             "At p = 0 nothing is dropped: check which side of your comparison does that."),
+    declare("mask", "> for ≥ in dropout's mask", {"kept": lambda v: v.r > v.p},
+            "An entry with r = p was dropped; it is kept.",
+            "The statement keeps an entry where r ≥ p."),
     declare("mask", "p taken for the probability of keeping", {"kept": lambda v: v.r < v.p, "scale": lambda v: 1 / v.p},
             "Entries were kept with probability p and divided by p; here p is the probability of being dropped.",
             "Two books, two conventions: read which one the statement takes."),
@@ -253,12 +264,28 @@ _FORWARD = (
             "s = c + z_2A, without a ½."),
     declare("loss", "no 1/m in the squared error", {"loss_a": lambda v: ((v.z_2a - v.y_a) ** 2).sum() / 2},
             "The squared error is m times too large.",
-            "1/m stands before the bracket: it belongs to both losses. Or (m, 1) was added to (m,), as (m, m).",
+            "1/m stands before the bracket: it belongs to both losses.",
             "squared-error"),
+    declare("loss", "the squared error added to every sample's loss",
+            {"loss_a": lambda v: ((v.z_2a - v.y_a) ** 2).sum() / 2},
+            "The mean squared error was added to an array of m losses, and counts m times in their sum.",
+            "Look at the shapes of what is added: a scalar is broadcast to every sample.",
+            "squared-error", code_only=True),
     declare("loss", "no 1/m in the cross-entropy", {"loss_b": lambda v: -(v.y_b * np.log(v.y_hat_b)).sum()},
             "The cross-entropy is m times too large.",
-            "1/m stands before the bracket: it belongs to both losses. Or (m, 1) was added to (m,), as (m, m).",
+            "1/m stands before the bracket: it belongs to both losses.",
             "cross-entropy"),
+    declare("loss", "the cross-entropy added to every sample's loss",
+            {"loss_b": lambda v: -(v.y_b * np.log(v.y_hat_b)).sum()},
+            "The mean cross-entropy was added to an array of m losses, and counts m times in their sum.",
+            "Look at the shapes of what is added: a scalar is broadcast to every sample.",
+            "cross-entropy", code_only=True),
+    declare("loss", "losses (m, 1) and (m,) broadcast to (m, m)", lambda v: (v.loss_a + v.loss_b) * len(v.y_a),
+            "The loss is m times too large: (m, 1) and (m,) add up to (m, m), every sample with every other.",
+            "Print the shapes before the sum: a sample has one loss, so there are m of them.", code_only=True),
+    declare("loss", "no 1/m in the whole loss", lambda v: (v.loss_a + v.loss_b) * len(v.y_a),
+            "The loss is m times too large: the sum over the samples was not divided by m.",
+            "1/m stands before the bracket: it belongs to both losses."),
     declare("loss", "1/m twice in the loss", lambda v: (v.loss_a + v.loss_b) / len(v.y_a),
             "Means were divided by m once more.",
             "Count the 1/m: np.mean brings one of its own."),
@@ -292,20 +319,20 @@ _FORWARD = (
 )
 
 _HEAD = (
-    declare("dy_hat_b", "minus missing in ∂L/∂ŷ_b", lambda v: v.dout * v.y_b / v.y_hat_b / len(v.y_b),
+    declare("dy_hat_b", "minus missing in ∂L/∂ŷ_b", {"sign_y": lambda v: 1.0},
             "y/ŷ was taken; the loss is −y log ŷ.",
             "More probability for the right class lowers the loss: the slope is negative."),
-    declare("dy_hat_b", "labels missing in ∂L/∂ŷ_b", lambda v: -v.dout / v.y_hat_b / len(v.y_b),
+    declare("dy_hat_b", "labels missing in ∂L/∂ŷ_b", {"labels_y": lambda v: 1.0},
             "−1/ŷ was taken for every class; each class counts by its label.",
             "Each term of the sum is y log ŷ: y stays as a factor."),
-    declare("dy_hat_b", "no 1/m in ∂L/∂ŷ_b", lambda v: -v.dout * v.y_b / v.y_hat_b,
+    declare("dy_hat_b", "no 1/m in ∂L/∂ŷ_b", {"share_y": lambda v: 1.0},
             "The loss is a mean over the batch, and its 1/m was lost.",
             "1/m stands before the sum, and no derivative removes it."),
     declare("dy_hat_b", "∂L/∂ŷ_b of the binary cross-entropy",
-            lambda v: v.dout * ((1 - v.y_b) / (1 - v.y_hat_b) - v.y_b / v.y_hat_b) / len(v.y_b),
+            lambda v: v.upstream * ((1 - v.y_b) / (1 - v.y_hat_b) - v.y_b / v.y_hat_b) / len(v.y_b),
             "The term of (1 − y) log(1 − ŷ) is in it; this loss has none.",
             "With softmax the classes exclude each other: the loss is −Σ y log ŷ."),
-    declare("dy_hat_b", "softmax's slope already in ∂L/∂ŷ_b", lambda v: v.dout * (v.y_hat_b - v.y_b) / len(v.y_b),
+    declare("dy_hat_b", "softmax's slope already in ∂L/∂ŷ_b", lambda v: v.upstream * (v.y_hat_b - v.y_b) / len(v.y_b),
             "ŷ_b − y_b is the gradient of z_2B, one step further back.",
             "Which variable is it the slope along? ŷ_b, before softmax is undone."),
     declare("dz_2b", "y − ŷ for ŷ − y", {"delta_b": lambda v: v.y_b - v.y_hat_b},
@@ -326,10 +353,13 @@ _HEAD = (
     declare("dz_2b", "softmax skipped on the way back", lambda v: v.dy_hat_b,
             "∂L/∂ŷ_b was passed on as ∂L/∂z_2B, as if softmax were not there.",
             "Between z_2B and ŷ_b stands softmax, and its Jacobian belongs between their gradients."),
-    declare("dz_2b", "dout ignored in the head",
-            {"dy_hat_b": lambda v: -v.y_b / v.y_hat_b / len(v.y_b), "dz_2b": lambda v: v.share_b * v.delta_b},
+    declare("dz_2b", "dout ignored in the head", {"upstream_b": lambda v: 1.0},
             "The upstream gradient dout was not multiplied in.",
             "The loss may be scaled by what comes after it: every gradient begins with dout."),
+    declare("upstream", "|dout| for dout", lambda v: np.abs(v.dout),
+            "The upstream gradient was taken without its sign: where dout is negative, every sign is flipped.",
+            "Multiply by dout as it comes; nothing asks for its absolute value.",
+            "grad-z-2b"),
     declare("dtheta_2b", "c for s in ∂L/∂θ_2B", lambda v: v.dz_2b.T @ v.c,
             "The input of FC2B was taken to be c; branch A is in it too.",
             "FC2B saw s = c + z_2A."),
@@ -338,6 +368,10 @@ _HEAD = (
             "FC2B saw s = c + z_2A."),
     declare("dtheta_2b", "one s for the whole batch", lambda v: np.outer(v.dz_2b.sum(axis=0), v.s.mean(axis=0)),
             "s carries no sample index, and a mean took its place: a product of sums is not a sum of products.",
+            "Sample i has its own s_i: multiply first, then sum."),
+    declare("dtheta_2b", "a product of sums in ∂L/∂θ_2B",
+            lambda v: np.outer(v.dz_2b.sum(axis=0), v.s.sum(axis=0)),
+            "Gradients and inputs were summed apart, so that every sample meets every other's s.",
             "Sample i has its own s_i: multiply first, then sum."),
 )
 
@@ -466,6 +500,22 @@ _BRANCH_A = (
     declare("dz_2a", "branch B's share alone in branch A", lambda v: v.from_b,
             "Only the cross-entropy was followed; z_2A is ŷ_a too, and the squared error hangs on it.",
             "Two arrows leave z_2A: gradients add where arrows part."),
+    declare("dz_2a", "½ in branch B's share", {"from_b": lambda v: v.dz_2b @ v.theta_2b / 2},
+            "Half of what comes back through s was taken; it counts in full.",
+            "The ½ of the loss belongs to the squared error; s = c + z_2A has none."),
+    declare("dz_2a", "branch B's share twice", {"from_b": lambda v: v.dz_2b @ v.theta_2b * 2},
+            "What comes back through s was counted twice.",
+            "One arrow leads from z_2A to s, with the slope 1."),
+    declare("dz_2a", "1/m once more in branch B's share", {"from_b": lambda v: v.dz_2b @ v.theta_2b / len(v.dz_2b)},
+            "What comes back through s was divided by m; dz_2b holds the 1/m already.",
+            "Count where m enters: once, in the loss."),
+    declare("dz_2a", "½ in the squared error's gradient", {"share_a": lambda v: 1 / (2 * len(v.y_a))},
+            "Half of ŷ_a − y_a was taken; the 2 of the derivative cancels the ½ of the loss.",
+            "Differentiate ½ (ŷ − y)²: 2 · ½ = 1.",
+            "grad-squared-error"),
+    declare("dz_2a", "∂L/∂z_2A with the sign flipped", lambda v: -(v.own_loss + v.from_b),
+            "Both shares have the wrong sign.",
+            "Check one entry: a prediction that is too high should fall, so its slope is positive."),
     declare("dz_2a", "the two shares averaged", lambda v: (v.own_loss + v.from_b) / 2,
             "The mean of both shares was taken; it is their sum.",
             "Two arrows leave z_2A: gradients add where arrows part."),
@@ -582,6 +632,54 @@ def _weights(theta: str, dz: str, x: str) -> tuple[Mistake, ...]:
     )
 
 
+# What a student reads at home, before the deadline, where the name or the hint holds a right formula or a part of it.
+HOME_NAMES = {
+    "y − ŷ for ŷ − y": "a flipped sign in ∂L/∂z_2B",
+    "y − ŷ in the squared error's gradient": "a flipped sign in the squared error's gradient",
+    "y for diag(y)": "y in every column of softmax's Jacobian",
+    "c for s in ∂L/∂θ_2B": "c as the input of FC2B",
+    "z_2A for s in ∂L/∂θ_2B": "z_2A as the input of FC2B",
+    "z_1A for d in ∂L/∂θ_2A": "z_1A as the input of FC2A",
+}
+_RELU = "ReLU is flat below 0 and climbs at 45° above. Which array tells on which side an entry was?"
+HINTS = {
+    "every feature moved by every β": "Which entries of β stand in y of feature j?",
+    "every feature moved by every γ": "Which entries of γ stand in y of feature j?",
+    "γ left in its own slope": "Differentiate γ x̂ by γ, with x̂ held still.",
+    "y for diag(y)": "Write out one entry on the diagonal, and one beside it.",
+    "scores for probabilities in softmax's slope": "Is the Jacobian a formula of softmax's input, or of its output?",
+    "softmax's slope beside the diagonal of wrong sign": "One score grows: what happens to the others' probabilities?",
+    "labels left out of ∂L/∂z_2B": "Where prediction and label agree the gradient is 0.",
+    "∂L/∂ŷ_b of the binary cross-entropy": "The classes exclude each other: read the loss in the statement again.",
+    "c for s in ∂L/∂θ_2B": "Look at the picture: which arrow enters FC2B?",
+    "z_2A for s in ∂L/∂θ_2B": "Look at the picture: which arrow enters FC2B?",
+    "z_1A for d in ∂L/∂θ_2A": "Look at the picture: which arrow enters FC2A?",
+    "the activation before dropout in ∂L/∂θ_2A": "Look at the picture: which arrow enters FC2A?",
+    "an entrywise product in ∂L/∂θ_2A": "How many entries has θ_2A, and how many your product before it is summed?",
+    "the path through the variance of wrong sign": "Which sign has the slope of 1/√v along v?",
+    "the path through the variance with the wrong power": "Which power has the slope of 1/√v along v?",
+    "the path through the variance without its 2": "Does the 2 of a square's slope cancel, or is a ½ left over?",
+    "no root on the way back": "Hold μ_B and σ_B² still, and differentiate x̂ by a_1B.",
+    "γ forgotten on the way back": "Read off c = γ x̂ + β what stands beside x̂.",
+    "ReLU's slope taken of c": "ReLU sits between z_1B and a_1B.",
+    "no mask on the way back": "What is the slope of d along a_1A, for an entry that was dropped?",
+    "the mask without its scale on the way back": "What is the slope of d along a_1A, for an entry that was kept?",
+    "the mask scaled twice on the way back": "What is the slope of d along a_1A, for an entry that was kept?",
+    "∂z_2B/∂c transposed": "Which axis of a Jacobian is that of the output?",
+    "∂L/∂z_2A with the sign flipped": "A prediction that is too high should fall: which sign has its slope?",
+    "½ in branch B's share": "Is there a ½ on the arrow from z_2A to s?",
+    "squared error's gradient without its ½": "The loss has a ½: what becomes of it?",
+    "½ in the squared error's gradient": "The square has a 2: what becomes of it?",
+}
+for _branch in "AB":
+    HINTS |= {
+        f"sgn(z_1{_branch}) for ReLU's slope": _RELU,
+        f"no ReLU slope in branch {_branch}": _RELU,
+        f"≥ 0 asked of the activation in branch {_branch}": f"Where is a_1{_branch} ≥ 0 false?",
+        f"the activation for ReLU's slope in branch {_branch}": _RELU,
+        f"ReLU of the gradient in branch {_branch}": _RELU,
+    }
+
 MISTAKES: tuple[Mistake, ...] = (
     *_BATCH_NORM,
     *_DROPOUT,
@@ -598,4 +696,8 @@ MISTAKES: tuple[Mistake, ...] = (
     *_weights("1A", "dz_1a", "x"),
 )
 
-BANK = Bank(STEPS, MISTAKES, GRADED.questions, GRADED.draw, PART_STEPS, RENAMED_ARGUMENTS)
+MISTAKES = tuple(
+    replace(mistake, home_name=HOME_NAMES.get(mistake.name, ""), hint=HINTS.get(mistake.name, ""))
+    for mistake in MISTAKES
+)
+BANK = Bank(STEPS, MISTAKES, GRADED.questions, GRADED.draw, PART_STEPS, RENAMED_ARGUMENTS, GRADED.graded_draw)

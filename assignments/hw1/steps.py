@@ -54,11 +54,16 @@ STEPS: Steps = {
     "loss_b": lambda v: -(v.y_b * np.log(v.y_hat_b)).sum() / len(v.y_b),
     "loss": lambda v: v.loss_a + v.loss_b,
     # backward, head
-    "dy_hat_b": lambda v: -v.dout * v.y_b / v.y_hat_b / len(v.y_b),
+    "upstream": lambda v: v.dout,
+    "upstream_b": lambda v: v.upstream,
+    "sign_y": lambda v: -1.0,
+    "labels_y": lambda v: v.y_b,
+    "share_y": lambda v: 1 / len(v.y_b),
+    "dy_hat_b": lambda v: v.sign_y * v.upstream_b * v.share_y * v.labels_y / v.y_hat_b,
     "dy_hat_b_dz_2b": lambda v: diagonal(v.y_hat_b) - outer(v.y_hat_b),
     "delta_b": lambda v: v.y_hat_b - v.y_b,
     "share_b": lambda v: 1 / len(v.y_b),
-    "dz_2b": lambda v: v.dout * v.share_b * v.delta_b,
+    "dz_2b": lambda v: v.upstream_b * v.share_b * v.delta_b,
     "dtheta_2b": lambda v: v.dz_2b.T @ v.s,
     # backward, branch B
     "dz_2b_dc": lambda v: v.theta_2b,
@@ -76,7 +81,7 @@ STEPS: Steps = {
     # backward, branch A
     "delta_a": lambda v: v.z_2a - v.y_a,
     "share_a": lambda v: 1 / len(v.y_a),
-    "own_loss": lambda v: v.dout * v.share_a * v.delta_a,
+    "own_loss": lambda v: v.upstream * v.share_a * v.delta_a,
     "from_b": lambda v: v.dz_2b @ v.theta_2b,
     "dz_2a": lambda v: v.own_loss + v.from_b,
     "dtheta_2a": lambda v: v.dz_2a.T @ v.d,

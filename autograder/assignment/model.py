@@ -113,6 +113,11 @@ class Assignment:
         return self.bank.mistakes if self.bank else ()
 
     @cached_property
+    def naming(self) -> Bank:
+        """The bank that names mistakes; without one of its own it knows those that are derived from forward passes."""
+        return self.bank or Bank({}, (), self.questions, self.graded.draw, {}, {})
+
+    @cached_property
     def notebooks(self) -> tuple[Path, ...]:
         """The files of the notebooks' texts, in their order."""
         return tuple(sorted(self.folder.glob("*.md")))

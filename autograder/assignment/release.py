@@ -20,6 +20,9 @@ import nbformat
 import numpy as np
 
 from autograder.assemble import assemble
+from autograder.mistakes.at_home import lock
+from autograder.mistakes.diagnosis import marked_mistakes
+from autograder.questions.model import SEEDS
 from autograder.sandbox import temporary_folder
 
 from .cell_names import is_formula
@@ -37,6 +40,13 @@ PLACEHOLDER = re.compile(r"\{\{ ([\w .]+) \}\}")
 FORMULA_MODULES = [path for path in sorted((HERE / "formula").glob("*.py")) if path.stem != "__init__"]
 FORMULAS_DOCSTRING = """Formulas in LaTeX: how they are read, and compared with numbers. Needs NumPy alone."""
 QUESTION_MODULES = [HERE / "questions" / "model.py", HERE / "questions" / "public.py"]
+NAMES_FILE = Path("mistake_names.py")
+NAMES_MODULES = [HERE / "mistakes" / f"{name}.py" for name in ("trace", "sweep", "kinds", "derivation", "at_home")]
+NAMES_DOCSTRING = """Which mistake is in a wrong gradient: what `check` says from the second time on.
+
+It is not needed for any point, and does not exist where a notebook is graded. Of the course's own questions it holds
+locked names, which only the wrong answer itself unlocks.
+"""
 CHECKS_DOCSTRING = """The questions of {name}, as a student meets them: what is wanted, and what is compared with what.
 
 This file travels with the notebooks, beside gradcheck.py and formulas.py. It knows no answer. What no forward pass at
@@ -137,7 +147,9 @@ def _ending(assignment, stored):
             "    return QUESTION",
             "",
         ]
-    lines += ["", f"STORED = {_literal(stored)}", f"CHECKS = Checks({', '.join(given)}, STORED, {{{own}}})"]
+    lines += ["", "try:", f"    from {NAMES_FILE.stem} import NAMES"]
+    lines += ["except ImportError:  # it does not exist where the notebook is graded", "    NAMES = None"]
+    lines += ["", f"STORED = {_literal(stored)}", f"CHECKS = Checks({', '.join(given)}, STORED, {{{own}}}, NAMES)"]
     lines += ["check, formula, before_you_hand_in = CHECKS.check, CHECKS.formula, CHECKS.before_you_hand_in", ""]
     return "\n".join(lines)
 
@@ -158,6 +170,13 @@ def released_as(assignment: Assignment) -> dict[str, str]:
 
 def _module_name(path):
     return ".".join(path.with_suffix("").parts[-3:])  # assignments.NAME.FILE
+
+
+def names_source(assignment: Assignment) -> str:
+    """mistake_names.py, as students get it: what derives mistakes, and the locked names of the bank's mistakes."""
+    marks, texts = lock(marked_mistakes(assignment.bank, SEEDS)) if assignment.bank else ("", [])
+    ending = ["", "", f"MARKS = {marks!r}", f"TEXTS = {texts!r}", "NAMES = NamesAtHome(MARKS, TEXTS)", ""]
+    return assemble(NAMES_MODULES, docstring=NAMES_DOCSTRING) + "\n".join(ending)
 
 
 def every_number(assignment: Assignment) -> dict:
@@ -230,6 +249,7 @@ def generate(assignment: Assignment, course: Path, db: str | None = None) -> Pat
     files = {
         "checks.py": checks_source(assignment, every_number(assignment)),
         "formulas.py": formulas_source(assignment),
+        NAMES_FILE.name: names_source(assignment),
     }
     for name, text in (own_sources(assignment) | files).items():
         (source / name).write_text(text, encoding="utf8")

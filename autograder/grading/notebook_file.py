@@ -43,14 +43,19 @@ class Cell:
 
 @dataclass
 class Parsed:
-    """A notebook as it was read. kernel: the name of the kernel that it asks for, or None. repairs: what was done to
-    read it, without loss. needs_attention: what a person must look at. beside: names of documents and pictures that
-    came with it. loses_pictures: whether its format cannot hold pictures that are attached to a cell."""
+    """A notebook as it was read.
+
+    kernel: the name of the kernel that it asks for, or None. repairs: what was done to read it, without loss.
+    needs_attention: what a person must look at. uncertainties: the same, if points are missing. beside: names of
+    documents and pictures that came with it. loses_pictures: whether its format cannot hold pictures that are attached
+    to a cell.
+    """
 
     cells: list
     kernel: str | None = None
     repairs: list = field(default_factory=list)
     needs_attention: list = field(default_factory=list)
+    uncertainties: list = field(default_factory=list)
     beside: list = field(default_factory=list)
     loses_pictures: bool = False
 
@@ -89,15 +94,16 @@ def parse_notebook(data: bytes, name: str) -> Parsed:
     Raises:
         ValueError: no notebook is in it; in words for a teacher that begin with `name`.
     """
-    text, notes = _decoded(data, name)
+    text, uncertainties = _decoded(data, name)
     if not text.strip():
         raise ValueError(f"{name} is not valid JSON: it is empty, and so not a notebook")
     if CONFLICT.search(text):
-        return _merged(text, name, notes)
-    return replace(_parsed(text, name), repairs=notes)
+        return replace(_merged(text, name), uncertainties=uncertainties)
+    return replace(_parsed(text, name), uncertainties=uncertainties)
 
 
 def _decoded(data, name):
+    """A file's bytes as text, and sentences on characters that may be lost."""
     try:
         encoding = json.detect_encoding(data)
         return data.decode("utf-8-sig" if encoding.startswith("utf-8") else encoding), []
@@ -182,7 +188,7 @@ def _at(tree, *keys):
     return tree
 
 
-def _merged(text, name, notes):
+def _merged(text, name):
     """A file with merge-conflict markers: its first side that is a notebook, flagged where the sides differ."""
     sides, first = [], None
     for side in (0, 1):
@@ -197,11 +203,9 @@ def _merged(text, name, notes):
     parsed = sides[0]
     written = [[(cell.kind, cell.source) for cell in side.cells] for side in sides]
     if len(sides) == 2 and written[0] == written[1]:
-        return replace(
-            parsed, repairs=[*notes, "it holds merge-conflict markers; both sides say the same, so it counts"]
-        )
+        return replace(parsed, repairs=["it holds merge-conflict markers; both sides say the same, so it counts"])
     which = "the first side was graded" if not first else "the one side that can be read was graded"
-    return replace(parsed, repairs=notes, needs_attention=[f"{where}; {which}: a person must say which side counts"])
+    return replace(parsed, needs_attention=[f"{where}; {which}: a person must say which side counts"])
 
 
 def _side(text, side):
@@ -258,7 +262,21 @@ class _Candidate:
     match: Match
 
 
-def find_notebooks(folder: Path, wanted: list[str], match: Callable[[Parsed], dict[str, Match]]) -> SubmittedNotebooks:
+@dataclass(frozen=True)
+class _Compared:
+    """A file, and how far it is each of the released notebooks."""
+
+    label: str
+    parsed: Parsed
+    matches: dict[str, Match]
+
+
+def find_notebooks(
+    folder: Path,
+    wanted: list[str],
+    match: Callable[[Parsed], dict[str, Match]],
+    part: Callable[[Parsed, str], Parsed],
+) -> SubmittedNotebooks:
     """The notebooks in a submission's folder, under any file names.
 
     A file with the right name and no rival is taken. Else every notebook in the folder, in its folders and in its zip
@@ -268,8 +286,9 @@ def find_notebooks(folder: Path, wanted: list[str], match: Callable[[Parsed], di
         folder: <student>/<assignment>.
         wanted: the names of the notebooks.
         match: {name: Match} of a parsed notebook with each of the released ones.
+        part: function(Parsed, name) -> Parsed, without what is surely another notebook's.
     """
-    result, files, beside = SubmittedNotebooks({}), [], []
+    result, files, beside, came = SubmittedNotebooks({}), [], [], []
     for name in wanted:
         try:
             result.notebooks[name] = Found(read_notebook(folder / f"{name}.ipynb"))
@@ -277,12 +296,13 @@ def find_notebooks(folder: Path, wanted: list[str], match: Callable[[Parsed], di
             result.notebooks[name] = Found(why=str(error))
     files += [(f"{name}.ipynb", _age(folder, name), found.parsed) for name, found in result.notebooks.items()]
     if folder.is_dir():
-        others, beside = _others(folder, {f"{name}.ipynb" for name in wanted}, result.needs_attention)
+        others, beside, came = _others(folder, {f"{name}.ipynb" for name in wanted}, result.needs_attention)
         files += others
-    candidates = {name: [] for name in wanted}
+    candidates, compared = {name: [] for name in wanted}, []
     for label, age, parsed in files:
         if parsed:
             matches = match(parsed)
+            compared.append(_Compared(label, parsed, matches))
             best = max(matches, key=lambda name: matches[name].cells)
             if not matches[best].cells and label[:-6] in wanted:
                 best = label.removesuffix(".ipynb")
@@ -290,9 +310,17 @@ def find_notebooks(folder: Path, wanted: list[str], match: Callable[[Parsed], di
                 candidates[best].append(_Candidate(label, age, parsed, matches[best]))
     for name, several in candidates.items():
         if several:
-            result.notebooks[name] = Found(replace(_choose(name, several, result), beside=beside))
+            result.notebooks[name] = Found(_choose(name, several, result))
         elif result.notebooks[name].parsed:
             why = f"{name}.ipynb is missing: the file of that name holds another notebook"
+            result.notebooks[name] = Found(why=why)
+    _take_apart(result, compared, part)
+    for name, one in result.notebooks.items():
+        if one.parsed:
+            result.notebooks[name] = Found(replace(one.parsed, beside=beside))
+        elif came and one.why.endswith("is missing"):
+            listed = ", ".join(f'"{other}"' for other in came[:5]) + (" …" if len(came) > 5 else "")
+            why = f"{one.why}; what came is {listed}, which is no notebook that can be graded"
             result.notebooks[name] = Found(why=why)
     return result
 
@@ -315,14 +343,34 @@ def _choose(name, candidates, result):
     return best.parsed
 
 
+def _take_apart(result, compared, part):
+    """Take a notebook that nobody handed in from the file of another one, where its answers stand there."""
+    whole = {name: one.parsed for name, one in result.notebooks.items()}
+    for name in [name for name, parsed in whole.items() if parsed is None]:
+        best = max(compared, key=lambda it: it.matches[name].answers, default=None)
+        if best is None or not best.matches[name].answers or not _stands_in(best, name):
+            continue
+        result.needs_attention.append(
+            f'{result.notebooks[name].why}; its cells stand in "{best.label}" and were graded: a person must compare'
+        )
+        for other in result.notebooks:
+            if other == name or whole[other] is best.parsed:
+                result.notebooks[other] = Found(part(best.parsed, other))
+
+
+def _stands_in(file, name):
+    """Whether a file is more than half as much of this notebook as of any: fewer cells are copied functions."""
+    return 2 * file.matches[name].cells > max(match.cells for match in file.matches.values())
+
+
 def _age(folder, name):
     path = folder / f"{name}.ipynb"
     return (path.stat().st_mtime if path.is_file() else 0, 0)
 
 
 def _others(folder, known, needs):
-    """[(label, age, Parsed)] of each notebook in a folder that does not have its name and place, and the names of the
-    documents and pictures in it; both bounded."""
+    """[(label, age, Parsed)] of each notebook in a folder that does not have its name and place, the names of the
+    documents and pictures in it, and those of all files in which no notebook was found; all bounded."""
     read, archives, beside = [], [], []
     with archive.opened(folder) as (files, _):
         files = [file for file in files if len(file.place.parts) > 1 or file.place.name not in known]
@@ -336,7 +384,9 @@ def _others(folder, known, needs):
                 beside += _documents(inner)
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             needs.append(f'"{file.place}" cannot be read ({type(error).__name__})')
-    return read, beside
+    names = [plain(str(file.place))[:100] for file in files if not file.place.name.startswith((".", "timestamp.txt"))]
+    came = [name for name in names if not any(label == name or label.startswith(f"{name}/") for label, *_ in read)]
+    return read, beside, came[:MAX_FILES]
 
 
 def _documents(files):

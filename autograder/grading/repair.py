@@ -11,9 +11,10 @@ import re
 import unicodedata
 from bisect import bisect_left
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import lru_cache
+from html import unescape
 from itertools import pairwise
 from urllib.parse import unquote
 
@@ -24,7 +25,16 @@ from nbgrader.utils import is_grade, is_solution
 from autograder.assignment.cell_names import is_formula
 from autograder.grading.notebook_file import Match, Parsed
 from autograder.sandbox.sanitize import MAX_SOURCE_CHARACTERS, plain, sanitize_cell
-from autograder.sandbox.student_code import defined, formulas_named, functions_in, is_stub, parse, same_code, used
+from autograder.sandbox.student_code import (
+    defined,
+    formulas_named,
+    functions_in,
+    is_stub,
+    names_bound,
+    parse,
+    same_code,
+    used,
+)
 
 MIN_NEW_WORDS = 3  # that make an edited statement more than a typo
 MIN_EXPLANATION = 20  # words of comments that may be a derivation
@@ -38,6 +48,8 @@ PICTURE = re.compile(  # in Markdown, in HTML, or the target of a reference
     r"""|^\[[^\]\n]+\]:\s*(\S+\.(?:png|jpe?g|heic|gif|webp|pdf))\s*$""",
     re.IGNORECASE | re.MULTILINE,
 )
+UNTYPED = str.maketrans(dict.fromkeys("\ufeff\u200b\u200c\u200d\u2060") | dict.fromkeys("\u00a0\u202f", " "))
+UNTYPED |= str.maketrans("\u201c\u201d\u201e\u2018\u2019\u201a", "\"\"\"'''")
 FILE_LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?!https?:|#|mailto:|attachment:)([^)\s]+\.\w{2,5})\)")
 FORMULA = re.compile(r"""\bformula\(\s*['"]([^'"]+)['"]\s*,""")
 FENCE_LINE = re.compile(r"^\s*(?:`{3,}|~{3,})\w*[ \t]*\n?", re.MULTILINE)
@@ -121,6 +133,28 @@ def match_released(parsed: Parsed, blank: NotebookNode) -> Match:
     return Match(len({piece.name for piece in named}), len(written), frozenset(map(_fold, written + loose)))
 
 
+def part_of(parsed: Parsed, blank: NotebookNode, others: list[NotebookNode]) -> Parsed:
+    """A submitted notebook that holds this released one and others: without what is surely another's.
+
+    Functions stay wherever they are from: a notebook may copy those of another one.
+    """
+    own, foreign = _names(parsed, blank), [_names(parsed, other) for other in others]
+    kept, anothers = [], False
+    for index, cell in enumerate(parsed.cells):
+        if own[index] or any(names[index] for names in foreign):
+            anothers = not own[index]
+        if not anothers or (cell.kind == "code" and functions_in(cell.source)):
+            kept.append(cell)
+    return replace(parsed, cells=kept)
+
+
+def _names(parsed, blank):
+    """For each submitted cell the name of the released one that it surely is, or None."""
+    pieces = _pieces(parsed)
+    _identify(pieces, slots_of(blank), by_position=False)
+    return [piece.name for piece in pieces]
+
+
 def repair(parsed: Parsed, blank: NotebookNode) -> Repaired:
     """Put a submitted notebook back into the form in which it was released.
 
@@ -138,7 +172,18 @@ def repair(parsed: Parsed, blank: NotebookNode) -> Repaired:
 
 
 def _pieces(parsed):
-    return [_Piece(c.kind, c.source, dict(c.attachments), c.name, c.id) for c in parsed.cells]
+    return [_Piece(c.kind, _as_typed(c), dict(c.attachments), c.name, c.id) for c in parsed.cells]
+
+
+def _as_typed(cell):
+    """A cell's source. Code that is no Python until invisible characters, typographic quotes or HTML's entities, which
+    some tools write, are undone comes without them.
+    """
+    if cell.kind == "code" and parse(cell.source) is None:
+        for undone in (cell.source.translate(UNTYPED), unescape(cell.source).translate(UNTYPED)):
+            if undone != cell.source and parse(undone) is not None:
+                return undone
+    return cell.source
 
 
 @lru_cache(maxsize=4096)
@@ -399,14 +444,18 @@ class _Repair:
     def __init__(self, parsed, blank):
         self.parsed, self.blank, self.slots = parsed, blank, slots_of(blank)
         self.by_name = {slot.name: slot for slot in self.slots}
-        self.result = Repaired(blank, [*parsed.repairs], [*parsed.needs_attention])
+        self.result = Repaired(blank, [*parsed.repairs], [*parsed.needs_attention], [*parsed.uncertainties])
         self.placed = {}  # {slot name: [cells]}: what stands in a slot, the released cell last
         self.joined = set()  # names of derivations to which something was added
 
     def run(self):
         if (kernel := self.parsed.kernel) not in ("python3", None):
             self.result.repairs.append(f"it names the kernel {kernel!r}; Python's was used")
-        self.pieces = _unjoin(_pieces(self.parsed), self.slots)
+        pieces = _pieces(self.parsed)
+        if mended := sum(piece.source != cell.source for piece, cell in zip(pieces, self.parsed.cells, strict=True)):
+            where = "a cell" if mended == 1 else f"{mended} cells"
+            self.result.repairs.append(f"characters that are no Python were put right in {where}")
+        self.pieces = _unjoin(pieces, self.slots)
         self._join_halves()
         guessed = _identify(self.pieces, self.slots)
         order = {slot.name: slot.index for slot in self.slots}
@@ -594,6 +643,14 @@ class _Repair:
         if slot.kind == "function" and asked and defined(code) and "*" not in defined(code):
             others = _listed(sorted(defined(code)))
             self.result.uncertainties.append(f'the cell "{slot.name}" defines {others}, and not "{asked[0]}"')
+        body = getattr(parse(code), "body", ())
+        imported = {
+            name for node in body if isinstance(node, ast.Import | ast.ImportFrom) for name in names_bound(node)
+        }
+        if slot.kind == "function" and body and (not defined(code) or slot.functions & imported):
+            self.result.uncertainties.append(
+                f'the cell "{slot.name}" holds code, and does not itself define what was asked'
+            )
         questions = formulas_named(code) if slot.kind == "formula" else []
         if questions and all(f"written-{question.replace(' ', '-')}" != slot.name for question in questions):
             self.result.uncertainties.append(
@@ -752,7 +809,7 @@ class _Repair:
                 released = set(_comments(slot.source))
                 own = [line for cell in self.placed[slot.name] for line in _comments(cell.source)]
                 text = "\n".join(line for line in own if line not in released)
-                if MATHEMATICS.search(text) or len(_words(text)) >= MIN_EXPLANATION:
+                if MATHEMATICS.search(text) or PICTURE.search(text) or len(_words(text)) >= MIN_EXPLANATION:
                     self._need(above, f'it is untouched, and comments in the cell "{slot.name}" may be meant')
                     above = None
 

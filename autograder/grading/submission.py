@@ -15,7 +15,7 @@ from autograder.faults import collected, guarded
 from autograder.grading.grader import TrustedExecute, grade_public_draws, run_cells, score_of
 from autograder.grading.notebook_file import find_notebooks, stay_inside
 from autograder.grading.records import CellComment, CellScore, Record
-from autograder.grading.repair import match_released, repair
+from autograder.grading.repair import match_released, part_of, repair
 from autograder.sandbox.bubblewrap import Limits, Sandbox
 from autograder.sandbox.notebook_runner import Run
 
@@ -110,6 +110,7 @@ def _read_and_repair(folder, notebooks, record):
         folder,
         list(notebooks),
         lambda parsed: {name: match_released(parsed, blank) for name, blank in notebooks.items()},
+        lambda parsed, name: part_of(parsed, notebooks[name], [b for other, b in notebooks.items() if other != name]),
     )
     record.repairs += submitted.repairs
     record.needs_attention += submitted.needs_attention

@@ -14,7 +14,6 @@ Who a file is from is what the download says of it and the roster knows; which n
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,12 +22,15 @@ from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dateutil.parser
+import nbformat
 
 from autograder.assignment.model import Assignment
 from autograder.assignment.release import source_notebooks
 from autograder.course.late_policy import moment
 from autograder.course.roster import Student, folded, shown, spellings
 from autograder.grading.archive import MAX_FILE_BYTES, UNREADABLE, opened, quoted
+from autograder.grading.notebook_file import parse_notebook
+from autograder.grading.repair import match_released
 
 MAX_FILES_OF_STUDENT = 50  # files of one student
 CANVAS_NAME = re.compile(r"(?=(_LATE)?_(\d{1,19})_(\d{1,19})_)")
@@ -93,7 +95,7 @@ def collect(
         zone = ZoneInfo(timezone) if timezone else None
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"There is no time zone {timezone!r}; one like Europe/Paris is expected.") from error
-    wanted = {name: grade_ids(notebook) for name, notebook in source_notebooks(assignment).items()}
+    wanted = {name: nbformat.from_dict(notebook) for name, notebook in source_notebooks(assignment).items()}
     done, names = Collected(), _Names(roster)
     with opened(download) as (files, done.needs_attention):
         pieces = [_piece(place, file, names, assignment.name) for place, file in _without_wrapper(files, names)]
@@ -200,7 +202,7 @@ def _sort(student, pieces, wanted, folder, replacing, zone, done):
             f"{who}: {len(pieces)} files came, and at most {MAX_FILES_OF_STUDENT} are looked at; nothing was taken"
         )
         return
-    answers, times, others = {}, [], []
+    answers, times, others, shared = {}, [], [], []
     for piece in pieces:
         try:
             data = piece.file.read()
@@ -215,60 +217,92 @@ def _sort(student, pieces, wanted, folder, replacing, zone, done):
                 f"{who}: {quoted(piece.name)} is larger than {MAX_FILE_BYTES:,} bytes; left alone"
             )
             continue
-        name, remark, serious = _which(piece.name, data, wanted)
-        if remark:
-            (done.needs_attention if serious else done.notes).append(f"{who}: {quoted(piece.name)} {remark}")
+        name, words, serious, held = _which(piece.name, data, wanted)
+        if held:
+            shared.append((piece, held, words))
+        elif words:
+            (done.needs_attention if serious else done.notes).append(f"{who}: {quoted(piece.name)} {words}")
         if name:
             answers.setdefault(name, []).append((piece, hashlib.sha256(data).digest()))
         else:
             others.append(piece.name)
+    apart = _take_shared(who, shared, answers, done)
     for name in wanted:
         if chosen := _newest(who, name, answers.get(name, []), done):
             notebooks.append(name)
             _save(chosen.file.read(), folder / f"{name}.ipynb", who, replacing, done)
-        elif name not in answers:
+        elif name not in answers and name not in apart:
             beside = f"; beside it came {', '.join(map(quoted, others[:5]))}" if others else ""
             done.needs_attention.append(f"{who}: no notebook answers {name}{beside}")
     _save_time(student, times, any(piece.late for piece in pieces), folder / "timestamp.txt", replacing, zone, done)
 
 
+def _take_shared(who, shared, answers, done):
+    """Take the one file that holds several notebooks for the first of them, where no other file answers any of these.
+
+    shared: (piece, the names of the notebooks that it holds, what else is said of it).
+
+    Returns:
+        The names of notebooks that came in the file of another one.
+    """
+    apart = set()
+    for piece, held, words in shared:
+        others = [answering for name in held for answering, _ in answers.get(name, ()) if answering is not piece]
+        if len(shared) == 1 and not others:
+            (digest,) = {digest for name in held for _, digest in answers.pop(name, ())} or {b""}
+            answers[held[0]] = [(piece, digest)]
+            apart |= set(held[1:])
+            words = f"holds {' and '.join(held)}; grading takes them apart"
+        done.needs_attention.append(f"{who}: {quoted(piece.name)} {words}")
+    return apart
+
+
 def _which(file_name, data, wanted):
-    """The notebook that a file answers, or None; a sentence, or ""; and whether a person must look."""
+    """The notebook that a file answers, or None; a sentence, or ""; whether a person must look; and the names of all
+    notebooks that it holds, if these are several.
+    """
     stem, _, suffix = file_name.rpartition(".")
     by_name = NUMBERED_NAME.fullmatch(stem)[1]
     by_name = by_name if by_name in wanted else None
     try:
-        ids = grade_ids(json.loads(data.decode("utf-8-sig")))
-    except (ValueError, RecursionError, KeyError, TypeError):
+        parsed = parse_notebook(data, file_name)
+    except ValueError:
         if suffix != "ipynb":
-            return None, "", False
+            return None, "", False, []
         if by_name:
-            return by_name, f"cannot be read as a notebook; taken for {by_name}, by its name", True
-        return None, "cannot be read as a notebook, and its name does not say which one it is; left alone", True
-    (most, best), *rest = sorted(((len(ids & theirs), name) for name, theirs in wanted.items()), reverse=True)
+            return by_name, f"cannot be read as a notebook; taken for {by_name}, by its name", True, []
+        return None, "cannot be read as a notebook, and its name does not say which one it is; left alone", True, []
+    (most, best), *rest = _cells_of_each(parsed, wanted)
     also = [name for count, name in rest if count]
+    held = sorted([best, *also]) if also else []
     if not most:
         if by_name:
-            return by_name, f"holds no cell of {by_name}; taken for it, by its name", True
-        return None, "holds no cell of the assignment; left alone", True
+            return by_name, f"holds no cell of {by_name}; taken for it, by its name", True, []
+        return None, "holds no cell of the assignment; left alone", True, []
     if also and rest[0][0] == most:
-        return None, f"holds as many cells of {rest[0][1]} as of {best}; left alone", True
+        return None, f"holds as many cells of {rest[0][1]} as of {best}; left alone", True, held
     if also:
-        return best, f"holds cells of {' and '.join(also)} too; taken for {best}", True
+        return best, f"holds cells of {' and '.join(also)} too; taken for {best}", True, held
     if by_name not in {None, best}:
-        return best, f"holds the cells of {best}; taken for that", True
-    return best, "" if file_name == f"{best}.ipynb" else f"answers {best}", False
+        return best, f"holds the cells of {best}; taken for that", True, []
+    return best, "" if file_name == f"{best}.ipynb" else f"answers {best}", False, []
 
 
-def grade_ids(notebook: dict) -> set[str]:
-    """The names of a notebook's graded cells. Raises KeyError or TypeError where it is no notebook."""
-    names = set()
-    for cell in notebook["cells"]:
-        metadata = cell.get("metadata") if isinstance(cell, dict) else None
-        nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-        name = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
-        names |= {name} if isinstance(name, str) else set()
-    return names
+def _cells_of_each(parsed, wanted):
+    """[(how many of its cells a file holds, name)] of each notebook, the most first: by the assignment's information in
+    the cells, else by what stands in them. By content a few alike, such as copied functions, do not count.
+    """
+    named = {cell.name for cell in parsed.cells} - {None}
+    counts = {name: len(named & grade_ids(notebook)) for name, notebook in wanted.items()}
+    if not any(counts.values()):
+        alike = {name: match_released(parsed, notebook).cells for name, notebook in wanted.items()}
+        counts = {name: count if 2 * count > max(alike.values()) else 0 for name, count in alike.items()}
+    return sorted(((count, name) for name, count in counts.items()), reverse=True)
+
+
+def grade_ids(notebook: nbformat.NotebookNode) -> set[str]:
+    """The names of a notebook's graded cells."""
+    return {cell.metadata.nbgrader.grade_id for cell in notebook.cells if "nbgrader" in cell.metadata}
 
 
 def _newest(who, name, candidates, done):

@@ -1,1 +1,1 @@
-"""Which mistake is in a wrong answer: the bank of mistakes, and the search for the one that explains an answer."""
+"""Which mistake is in a wrong answer: banks of mistakes, written or derived from a forward pass, and the search."""

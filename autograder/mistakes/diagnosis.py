@@ -2,17 +2,21 @@
 
 **When an answer is named.** A part that is wrong by itself, not merely computed from a wrong one, is compared with what
 each mistake of its question gives there, both after the student's own earlier parts and after right ones. Two values
-are equal if they agree to TOLERANCE. Unless one mistake explains every part, pairs of
-mistakes that both change this part are tried too. Of several explanations the one counts that gives the most of the
-answer's other parts as well, then the one with the fewest mistakes. Where two explanations are left, nothing is named.
-Neither is a mistake that was made elsewhere and would have spoilt more right parts than it explains wrong ones.
+are equal if they agree to TOLERANCE. Unless one mistake explains every part, pairs of mistakes that both change this
+part are tried too. Of several explanations the one counts that gives the most of the answer's other parts as well, then
+the one with the fewest mistakes, then one that was made in this very part. Where two are left, nothing is named.
+Neither is a mistake that was made elsewhere and would have spoilt more right parts than it explains wrong ones, nor a
+pair of which one mistake undoes the other: its answer is nearer to the right one than that of either mistake alone, and
+a simpler mistake that the bank does not hold explains it better.
+A name that one draw gives must also hold on the others, those where the answer is right included: `suspected`.
 
 Mistakes that a question cannot tell apart are one entry, with all their names. Three mistakes in one part are not
 searched for: gradcheck.symptoms says what the numbers show (a factor, a sign, a place) in any case.
 """
 
+import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
 from typing import Any
@@ -21,7 +25,10 @@ import numpy as np
 
 from autograder.steps import Evaluation, Steps
 
-from .model import Bank, Entry, Named
+from .at_home import DERIVED_FROM, Told
+from .derivation import Change, DerivedBank
+from .model import Bank, Entry, Mistake, Named
+from .trace import NotTraceable
 
 TOLERANCE = 1e-9  # a mistake is named where an answer equals its formula, far closer than a right answer has to come
 Explanation = tuple[Entry, ...]  # the entries whose mistakes were all made; the empty one means no mistake
@@ -33,6 +40,7 @@ def diagnose(
     q: Mapping[str, Any],
     values: Mapping[str, Any],
     right: Mapping[str, Any] | None = None,
+    suspected: Mapping[str, Named] | None = None,
 ) -> dict[str, Named | None]:
     """Name the mistakes of one answer on one draw.
 
@@ -42,28 +50,73 @@ def diagnose(
         q: the draw's inputs, as bank.draw gives them.
         values: {part: the student's value}, of any type.
         right: {part: the right value}; None takes what the right steps of the bank give.
+        suspected: {part: Named} by other draws, of parts that are right on this one.
 
     Returns:
-        {part: Named or None} for the parts that are there and are wrong by themselves; None where nothing fits. Empty
-        for a question with a part that the bank has no step for.
+        {part: Named or None} for the parts that are there and are wrong by themselves; None where nothing fits. With
+        `suspected`, for its parts alone, the name where its mistakes leave the part right on this draw, else None.
+        The mistakes of a question that the bank has no steps for are derived from its forward pass; empty where it
+        has none, or one that cannot be traced.
     """
     if not bank.covers(question_id):
-        return {}
+        derived = derived_bank(bank, question_id)
+        return _from_derived(derived, q, values, right, suspected) if derived and right else {}
     right = bank.answer(question_id, q) if right is None else right
     arrays = {part: array for part, value in values.items() if part in right and (array := _array(value)) is not None}
     wrong = [part for part in arrays if not equal(arrays[part], right[part])]
-    if not wrong:
+    if not wrong and not suspected:
         return {}
     with np.errstate(all="ignore"):  # a student's variance may be negative
         search = _Search(bank, question_id, q, arrays, right)
+        if suspected:
+            return {part: named if search.allows(named, part) else None for part, named in suspected.items()}
         steps = {part: bank.step_of(question_id, part) for part in wrong}
         return {part: search.name(step) for part, step in steps.items() if not search.is_carried(step)}
 
 
 @lru_cache
+def derived_bank(bank: Bank, question_id: str) -> DerivedBank | None:
+    """The mistakes that are derived from a question's forward pass; None where there is none, or none that can be
+    traced."""
+    question = bank.questions[question_id]
+    if question.forward is None:
+        return None
+    wanted = [part.name.removeprefix("d") for part in question.parts]
+    try:
+        return DerivedBank(question.forward, wanted, [bank.draw(question_id, seed) for seed in DERIVED_FROM])
+    except NotTraceable as reason:
+        logging.getLogger("autograder").info(f"{question_id}: no mistakes could be derived, {reason}")
+        return None
+
+
+def _from_derived(derived, q, values, right, suspected):
+    """`diagnose` for a question whose mistakes are derived."""
+    if suspected:
+        held = {part: named.mistakes[0].key for part, named in suspected.items()}
+        return {
+            part: suspected[part] if derived.allows(key, part, (q, values, right)) else None
+            for part, key in held.items()
+        }
+    found = derived.explain([(q, values, right)])
+    answers = derived.of_draw(q).answers
+    return {
+        part: change
+        and Named(((_mistake(derived, part, change),),), relative_error(values[part], answers[change.key][part[1:]]))
+        for part, change in found.items()
+    }
+
+
+@lru_cache(maxsize=4096)
+def _mistake(derived: DerivedBank, part: str, change: Change) -> Mistake:
+    """A derived mistake as one of a bank."""
+    return Mistake(part, change.what.removesuffix("."), {}, change.what, change.look, "", key=change.key)
+
+
+@lru_cache
 def entries_of(bank: Bank, question_id: str) -> tuple[Entry, ...]:
-    """The mistakes that a question can show, those that come to the same in each of its parts in one entry."""
-    draws = [bank.draw(question_id, seed) for seed in (0, 1)]
+    """The mistakes that a question can show, those that come to the same in each of its parts in one entry, first the
+    one that replaces the fewest steps: it is the one that can be made together with others."""
+    draws = [bank.draw(question_id, seed) for seed in range(4)]
     right = [bank.answer(question_id, q) for q in draws]
     groups: list[tuple[list, list]] = []
     for mistake in bank.mistakes:
@@ -78,7 +131,32 @@ def entries_of(bank: Bank, question_id: str) -> tuple[Entry, ...]:
             group.append(mistake)
         else:
             groups.append(([mistake], answers))
-    return tuple(tuple(group) for group, _ in groups)
+    return tuple(tuple(sorted(group, key=lambda mistake: len(mistake.steps))) for group, _ in groups)
+
+
+def marked_mistakes(bank: Bank, seeds: Sequence[int]) -> Iterator[tuple[str, Told, dict]]:
+    """(question id, Told, {(part, seed): wrong answer}) of each single mistake, for `at_home.lock`.
+
+    A part that is computed from another wrong one is not marked: at home it waits for that one.
+    """
+    for question_id, question in bank.questions.items():
+        if not bank.covers(question_id):
+            continue
+        draws = {seed: bank.graded_draw(question_id, seed) for seed in seeds}
+        right = {seed: bank.answer(question_id, q) for seed, q in draws.items()}
+        for entry in entries_of(bank, question_id):
+            answers, shows = {}, {}
+            for seed, q in draws.items():
+                with np.errstate(all="ignore"):
+                    wrong = bank.answer(question_id, q, entry[0].steps)
+                spoilt = {part.name for part in question.parts if not equal(wrong[part.name], right[seed][part.name])}
+                for part in question.parts:
+                    if part.name in spoilt:
+                        shows.setdefault(part.name, []).append(seed)
+                        if not spoilt.intersection(part.after):
+                            answers[part.name, seed] = wrong[part.name]
+            name = ", or ".join(dict.fromkeys(mistake.home_name or mistake.name for mistake in entry))
+            yield question_id, Told(name, entry[0].hint or entry[0].look, shows), answers
 
 
 def replaced_steps(explanation: Sequence[Entry]) -> Steps | None:
@@ -130,11 +208,11 @@ class _Search:
         def by_step(of_parts: Mapping[str, Any]) -> dict[str, Any]:
             return {bank.step_of(question_id, part): value for part, value in of_parts.items()}
 
-        self.bank = bank
+        self.bank, self.question_id, self.right = bank, question_id, by_step(right)
         self.entries = entries_of(bank, question_id)
         self.inputs = bank.inputs(question_id, q)
         self.actual = by_step(arrays)
-        shapes = {step: np.shape(value) for step, value in by_step(right).items()}
+        shapes = {step: np.shape(value) for step, value in self.right.items()}
         self.usable = {step: value for step, value in self.actual.items() if value.shape == shapes[step]}
         self.depends = by_step({part.name: bool(part.after) for part in bank.questions[question_id].parts})
         self.evaluations: dict[Explanation, Evaluation] = {}
@@ -143,12 +221,17 @@ class _Search:
         """The one explanation of a step's value, or None where there is none or more than one."""
         fitting: list[Explanation] = [(entry,) for entry in self.entries if self.fits((entry,), step)]
         if not any(self.agreement(single) == len(self.actual) for single in fitting):
-            fitting += [pair for pair in self.pairs(step) if self.fits(pair, step)]
-        ranks = {explanation: (self.agreement(explanation), -len(explanation)) for explanation in fitting}
+            fitting += [pair for pair in self.pairs(step) if self.fits(pair, step) and not self.is_undone(pair, step)]
+        ranks = {each: (self.agreement(each), -len(each), self.is_made_in(each, step)) for each in fitting}
         best = [explanation for explanation, rank in ranks.items() if rank == max(ranks.values())]
         if len(best) != 1:
             return None
         return Named(best[0], min(relative_error(self.actual[step], value) for value in self.values(best[0], step)))
+
+    def allows(self, named: Named, part: str) -> bool:
+        """Whether a part, if an array came, is what these mistakes give on this draw too."""
+        step = self.bank.step_of(self.question_id, part)
+        return step not in self.actual or any(equal(self.actual[step], v) for v in self.values(named.entries, step))
 
     def is_carried(self, step: str) -> bool:
         """Whether a step's value is right after the student's own earlier parts."""
@@ -165,8 +248,18 @@ class _Search:
         parts than it explains wrong ones."""
         if not any(equal(self.actual[step], value) for value in self.values(explanation, step)):
             return False
-        made_here = all(any(mistake.part == step for mistake in entry) for entry in explanation)
-        return made_here or self.agreement(explanation) >= self.agreement(())
+        return self.is_made_in(explanation, step) or self.agreement(explanation) >= self.agreement(())
+
+    def is_made_in(self, explanation: Explanation, step: str) -> bool:
+        """Whether every mistake of an explanation is one in this very step."""
+        return all(any(mistake.part == step for mistake in entry) for entry in explanation)
+
+    def is_undone(self, pair: Explanation, step: str) -> bool:
+        """Whether an answer is nearer to the right one than either mistake of this pair would be alone."""
+        nearest = min(
+            min(relative_error(value, self.right[step]) for value in self.values((entry,), step)) for entry in pair
+        )
+        return relative_error(self.actual[step], self.right[step]) < nearest * (1 - TOLERANCE)
 
     def agreement(self, explanation: Explanation) -> int:
         """In how many parts an explanation, and nothing else, gives the answer."""

@@ -17,8 +17,11 @@ class Mistake:
     steps: {step: wrong formula}: of `part` itself, or of pieces of it.
     what: a sentence on what went wrong.
     look: a sentence on what to look at.
-    equation: the label of the right formula in the book.
+    equation: the label of the right formula in the book; "" where it has none.
     only: the ids of the questions that it makes sense for; empty means wherever the step occurs.
+    code_only: whether code alone can make it, as a broadcast; a formula that comes to the same has another name.
+    home_name, hint: in place of name and look in a student's own notebook, where these give the right formula away.
+    key: of one that was derived from a forward pass.
     """
 
     part: str
@@ -28,6 +31,10 @@ class Mistake:
     look: str
     equation: str
     only: tuple[str, ...] = ()
+    code_only: bool = False
+    home_name: str = ""
+    hint: str = ""
+    key: tuple = ()
 
 
 Entry = tuple[Mistake, ...]
@@ -65,6 +72,7 @@ class Bank:
     draw: draw(question id, seed) gives the inputs of a question by name.
     part_steps: {(question id, part): step} for the parts that are not called after their step.
     renamed_arguments: {question id: {argument: input of the steps}} where a function calls it something else.
+    graded_draw: as draw, for a draw as a release stores it; what is marked for home needs it.
     """
 
     steps: Steps
@@ -73,6 +81,7 @@ class Bank:
     draw: Callable[[str, int], dict[str, Any]]
     part_steps: Mapping[tuple[str, str], str]
     renamed_arguments: Mapping[str, Mapping[str, str]]
+    graded_draw: Callable[[str, int], dict[str, Any]] | None = None
 
     def covers(self, question_id: str) -> bool:
         """Whether every part of a question is one of the steps."""

@@ -84,6 +84,8 @@ class Question:
     symptoms: {part: symptoms(array, inputs) -> sentences on what must hold of the part and does not}.
     axes: {part: what its axes are, in words}; of the others they are samples and units.
     known: names that a returned dict may hold beside the parts, as other questions ask for them.
+    forward: the forward pass that mistakes are derived from, forward(**inputs) -> (out, cache), where the part of the
+        input x is dx and the inputs hold its upstream gradient as "dout".
     """
 
     id: str
@@ -97,6 +99,7 @@ class Question:
     symptoms: Mapping[str, Callable[[np.ndarray, Values], tuple[str, ...]]] = field(default_factory=dict)
     axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: Collection[str] = ()
+    forward: Callable[..., Any] | None = None
 
     @property
     def family(self) -> str:
@@ -130,6 +133,21 @@ class PartResult:
     maximum: int
     status: str
     verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class SeenDraw:
+    """What a check has seen on one draw.
+
+    seed: of the draw. inputs: by name. values: {part: the student's value}. right: {part: what is right}.
+    status: {part: as of PartResult}.
+    """
+
+    seed: int
+    inputs: Values
+    values: Values
+    right: Values
+    status: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -169,8 +187,8 @@ class Result:
         return "\n".join(lines + words)
 
 
-SAID = {"right": "right", "repaired": "right once it is mended", "wrong": "not right", "asked": "ambiguous"}
-SAID |= {"unread": "not read"}
+SAID = {"right": "right", "repaired": "right once it is mended", "wrong": "not right", "ambiguous": "ambiguous"}
+SAID |= {"inconsistent": "right, but not every step before it", "not read": "not read"}
 
 
 @dataclass(frozen=True)
@@ -183,7 +201,7 @@ class WrittenResult:
 
     @property
     def points(self) -> float:
-        return float(self.maximum if self.verdict.verdict in ("right", "repaired") else 0)
+        return float(self.maximum if self.verdict.is_accepted else 0)
 
     def __str__(self) -> str:
         found = self.verdict
@@ -193,6 +211,10 @@ class WrittenResult:
         width = max((len(name) for name, _ in found.shapes), default=0)
         lines += [f"    {name or 'it':<{max(width, 2)}}  is {shape}" for name, shape in found.shapes]
         lines += [f"    {line}" for words in found.words for line in words.splitlines()]
+        if found.needs_a_person and found.verdict == "not read" and found.at:
+            lines.append(
+                "    Write it otherwise, or hand it in like this: then a person reads it, and it costs nothing."
+            )
         return "\n".join(lines)
 
 

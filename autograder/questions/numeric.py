@@ -12,6 +12,8 @@ from autograder.source_code import parse as parse_source
 MOVED = 3  # places in which copies of one array were moved; an analytic derivative was seen to move one
 STEP = 1e-2  # a constant up to this that something is divided by is a step
 NUMERIC = {"numerical_gradient", "numerical_jacobian", "approx_fprime", "approx_derivative", "check_grad", "jacfwd"}
+NUMERIC |= {"autograd", "jax", "torch", "tensorflow", "mistake_names"}  # automatic derivatives are no derivation either
+RECORDING = {"__array_ufunc__", "__array_function__"}
 MAX_SOURCE = 100_000  # characters of a cell that are read
 DENOMINATORS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
 
@@ -42,6 +44,8 @@ def said_by_the_source(sources, function):
         }
         if found := names & NUMERIC:
             return f"it calls {min(found)}"
+        if isinstance(node, ast.FunctionDef) and node.name in RECORDING:
+            return f"its source defines {node.name}, as automatic differentiation does"
         if isinstance(node, ast.Constant) and isinstance(node.value, complex):
             return "its source holds an imaginary number, as of a complex step"
     constants = _constants(nodes)

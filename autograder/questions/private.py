@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ NUMERIC_GROWTH = 1.2  # a power of the parameters: honest code was measured at u
 
 
 CallFunction = Callable[[str, tuple], Answer]  # runs a student's function by name on these arguments, twice
-Diagnose = Callable[[str, Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+Diagnose = Callable[..., Mapping[str, Any]]  # (question id, inputs, values, right[, names of other draws]) -> names
 
 
 def carried(
@@ -169,7 +169,8 @@ def grade_hidden(
         seed: the course's hidden seed, an int of any size.
         draws: how many hidden draws are judged; the worst counts for each part.
         diagnose: diagnose(question_id, q, values, right) -> {part: name or None} names the mistakes of one draw. A name
-            counts where every draw that shows the mistake gives the same.
+            counts where every draw that shows the mistake gives the same, and where the draws that do not show it allow
+            it: they are asked diagnose(question_id, q, values, right, {part: name}).
         seen: what `look` has found; by default it looks now.
 
     Returns:
@@ -184,6 +185,11 @@ def grade_hidden(
         return Judgement(hidden, None, ())
     lost = _lost(hidden)
     names = {part: name for part, name in findings.names.items() if part in lost}
+    for public_seed in SEEDS if diagnose else ():  # a name must not say that what was right there is wrong
+        q, right = _drawn(graded, question_id, public_seed)
+        still = partial(guarded, f"{question_id}: its names", diagnose, question_id, q, right, right, otherwise={})
+        held = _lost(seen.draws[public_seed].result)
+        names |= _allowed({part: name for part, name in names.items() if part not in held}, still)
     closest = max(SEEDS, key=lambda seed: len(_lost(seen.draws[seed].result) & lost))
     home = seen.draws[closest].result
     public_seed = closest if _lost(home) & lost else None
@@ -233,10 +239,24 @@ def _drawn(graded: GradedQuestions, question_id: str, seed: Any) -> tuple[dict[s
     return q, graded.truth(question_id, q)
 
 
-def _agreed(names: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """{part: name} of several draws, where those that name the part say the same; else {part: None}."""
-    found = {part: [draw[part] for draw in names if part in draw] for draw in names for part in draw}
-    return {part: said[0] if all(name == said[0] for name in said) else None for part, said in found.items()}
+def _agreed(draws: Sequence[tuple[Mapping[str, Any], Callable[[Mapping], Mapping]]]) -> dict[str, Any]:
+    """{part: name} of several draws, where those that name the part say the same, and the others allow it; else
+    {part: None}.
+
+    draws: (names, still) each; names is {part: name or None} of the draw, still(names of others) keeps what holds.
+    """
+    found = {part: [names[part] for names, _ in draws if names.get(part)] for each, _ in draws for part in each}
+    agreed = {part: said[0] if said and said.count(said[0]) == len(said) else None for part, said in found.items()}
+    for names, still in draws:
+        agreed |= _allowed({part: name for part, name in agreed.items() if not names.get(part)}, still)
+    return agreed
+
+
+def _allowed(names: Mapping[str, Any], still: Callable[[Mapping], Mapping]) -> dict[str, Any]:
+    """What another draw leaves of these names: {part: name, or None where it contradicts}."""
+    named = {part: name for part, name in names.items() if name is not None}
+    kept = still(named) if named else {}
+    return {part: kept.get(part) for part in named}
 
 
 def _judge(
@@ -259,7 +279,8 @@ def _judge(
             # a fault in these two costs a name or a picture, and no verdict
             naming = f"{question_id}: its mistakes could not be named"
             names = guarded(naming, diagnose, question_id, q, values, right, otherwise={}) if diagnose else {}
-            (special if question.inputs.sizes(seed) else named).append(names)
+            still = partial(guarded, naming, diagnose, question_id, q, values, right, otherwise={})
+            (special if question.inputs.sizes(seed) else named).append((names, still))
             drawing = f"{question_id}: its errors could not be drawn"
             pictures.append(guarded(drawing, _pictures, question, q, values, right | after, parts, otherwise={}))
     result = Result(question.id, question.functions, worst_of(drawn), tuple(words))

@@ -47,6 +47,7 @@ from .model import (
     PartResult,
     Question,
     Result,
+    SeenDraw,
     WrittenResult,
     arguments,
     kind_of,
@@ -64,6 +65,8 @@ def ask(question_id, forward, draw, points):
 
     Where forward is layer_forward, students are given it and write layer_backward(dout, cache), which returns a dict:
     the gradient of x under "dx". It is compared with the finite difference of forward, on a random upstream gradient.
+    The mistakes that a wrong one may hold are derived from forward, and told in its names: give each step a line and a
+    name of its own, sizes that all differ, plain NumPy on arrays of floats.
 
     Args:
         question_id: a new id, for check(question_id).
@@ -119,7 +122,7 @@ def ask(question_id, forward, draw, points):
 
     backward = Call(name.removesuffix("_forward") + "_backward", ("dout", "cache"), unpack_dict, names=())
     parts = tuple(Part(f"d{key}", worth) for key, worth in points.items())
-    return Question(question_id, Inputs(question_id, draw_all), (backward,), parts, reference)
+    return Question(question_id, Inputs(question_id, draw_all), (backward,), parts, reference, forward=forward)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -309,7 +312,12 @@ def at_home(question, functions, seeds, stored=None):
         seeds: of the draws.
         stored: as Checks has it; None: nothing is stored.
     """
-    draws, words, stored = [], [], stored or {}
+    return judge_at_home(question, functions, seeds, stored)[0]
+
+
+def judge_at_home(question, functions, seeds, stored=None):
+    """As `at_home`: (Result, [SeenDraw of each seed])."""
+    draws, words, stored, seen = [], [], stored or {}, []
     for seed in seeds:
         expected = stored.get(question.id, {}).get(seed)
         try:
@@ -320,10 +328,42 @@ def at_home(question, functions, seeds, stored=None):
             q, values, expected = {}, {}, {}
             complaints = [f"The forward pass that this is compared with failed: {type(error).__name__}: {error}."]
         draws.append(judge_draw(question, values, expected, q))
+        seen.append(SeenDraw(seed, q, values, expected, {part.name: part.status for part in draws[-1]}))
         words += new_words(complaints, words)
     parts = worst_of(draws)
     words += _what_waits(question, {part.name: part.status for part in parts})
-    return Result(question.id, question.functions, parts, tuple(words))
+    return Result(question.id, question.functions, parts, tuple(words)), seen
+
+
+FAILED, TOLD = (
+    {},
+    set(),
+)  # {(question id, part): how often a check found it wrong}, and the parts whose mistake was named
+
+
+def told_again(question, seen, names):
+    """Lines on the mistakes of parts that are not right for the second time: each mistake's name and what to look at,
+    once a part as long as Python runs.
+
+    names: names(question, seen) -> {part: Told}, whose name and hint are told; None: nothing is known.
+    """
+    wrong = [part.name for part in question.parts if any(draw.status[part.name] == "not yet" for draw in seen)]
+    for part in wrong:
+        FAILED[question.id, part] = FAILED.get((question.id, part), 0) + 1
+    due = [part for part in wrong if FAILED[question.id, part] > 1 and (question.id, part) not in TOLD]
+    if names is None or not due:
+        return []
+    try:
+        found = names(question, seen)
+    except Exception as error:  # a fault of ours costs a name, and no verdict
+        warnings.warn(f"the mistake could not be named: {type(error).__name__}: {error}", stacklevel=2)
+        return []
+    said = {}
+    for part in due:
+        if part in found:
+            TOLD.add((question.id, part))
+            said.setdefault((found[part].name, found[part].hint), []).append(part)
+    return [f"    {', '.join(parts)}: {name.removesuffix('.')}. {hint}" for (name, hint), parts in said.items()]
 
 
 def new_words(sentences, said):
@@ -618,6 +658,7 @@ class Checks:
     stored: {question id: {seed: {part: array}}}; under "inputs" {family: {seed: inputs}}, under "formulas" draws by
         number, {family: {number: draw}}.
     own: {id: function without arguments that returns the Question} of those that files beside this one hold.
+    names: what names a mistake, as told_again takes it; None: nothing does.
     """
 
     questions: Mapping[str, Question]
@@ -626,6 +667,7 @@ class Checks:
     notation: Notation | None = None
     stored: Mapping[str, Mapping] = field(default_factory=dict)
     own: Mapping[str, Callable[[], Question]] = field(default_factory=dict)
+    names: Callable | None = None
 
     @property
     def known(self):
@@ -657,16 +699,19 @@ class Checks:
         if question_id in self.formulas:
             if seed is not None:
                 raise ValueError("a formula is checked on all its draws: leave the seed out")
-            latex = formula_of(question_id, functions)
+            latex, names = formula_of(question_id, functions), []
             result = self.written_at_home(question_id, latex)
             self._show(latex)
         else:
             question = self.question(question_id)
             if seed is not None and seed not in SEEDS and question.reference is None:
                 raise ValueError(f"question {question_id!r} is checked with stored numbers: its seeds are {SEEDS}")
-            result = at_home(question, functions, SEEDS if seed is None else (seed,), self.stored)
+            result, seen = judge_at_home(question, functions, SEEDS if seed is None else (seed,), self.stored)
+            names = told_again(question, seen, self.names)
         CHECKED[question_id] = result.points, result.maximum
         print(result)
+        for line in names:
+            print(line)
         return result.points
 
     def formula(self, question, latex=None):
@@ -708,7 +753,7 @@ class Checks:
         if not isinstance(latex, str):
             asked = f'formula("{question_id.removesuffix(", written")}", r"...")'
             words = f"There is no formula: the cell above it holds  {asked}  and has to run first."
-            return WrittenResult(question_id, FormulaVerdict(question_id, "unread", words=(words,)), maximum)
+            return WrittenResult(question_id, FormulaVerdict(question_id, "not read", words=(words,)), maximum)
         draws = list(self.stored["formulas"][target.family].values())
         verdict = compare(str(latex), target, draws, explain=lambda values: self._seen_in(target, draws[0], values))
         return WrittenResult(question_id, verdict, maximum)

@@ -32,6 +32,7 @@ from autograder.sandbox.kernel_environment import find_kernel
 KERNEL = find_kernel()  # of a checkout of the engine; other courses hand their own over
 KERNEL_SERVER = Path(__file__).with_name("kernel_server.py")
 HOME = "/home/student"
+ONLY_AT_HOME = {"mistake_names.py"}  # it can differentiate a forward pass
 START_TIMEOUT = 30  # seconds in which a sandbox must be ready
 WATCH_INTERVAL = 0.1  # seconds between two looks of the watch
 MAX_GRADER_GROWTH = 128  # MiB that the grader itself may grow by while a submission runs
@@ -152,6 +153,11 @@ def _walls(bwrap, user_namespace):
     return walls
 
 
+def graded_files(public):
+    """The Python files of a release that exist where code is graded: all but those that only help at home."""
+    return [path for path in sorted(Path(public).glob("*.py")) if path.name not in ONLY_AT_HOME]
+
+
 def command(bwrap, user_namespace, public, limits, kernel):
     """bubblewrap's command line, up to the program.
 
@@ -174,7 +180,7 @@ def command(bwrap, user_namespace, public, limits, kernel):
     line += ["--perms", "0755", "--dir", "/inside"]
     for file in (KERNEL_SERVER, Path(protocol.__file__)):
         line += ["--ro-bind", str(file), f"/inside/{file.name}"]
-    for file in sorted(Path(public).glob("*.py")):
+    for file in graded_files(public):
         line += ["--ro-bind", str(file), f"{HOME}/{file.name}"]
     for name, value in _variables(HOME, "/tmp", kernel).items():
         line += ["--setenv", name, value]
@@ -277,7 +283,7 @@ class Sandbox:
         if self.kind == "none":
             where = {"cwd": self.folder, "env": _variables(str(self.folder), str(self.folder), self.kernel_folder)}
             line = [*python, str(KERNEL_SERVER)]
-            for file in self.public.glob("*.py"):
+            for file in graded_files(self.public):
                 shutil.copy(file, self.folder)
         else:
             # bubblewrap's own environment can be read inside while it sets up

@@ -25,7 +25,7 @@ from nbformat.v4 import new_output
 from nbgrader.utils import is_grade
 
 from autograder.sandbox import protocol
-from autograder.sandbox.bubblewrap import OPEN, Opened, Sandbox, Specs
+from autograder.sandbox.bubblewrap import OPEN, Opened, Sandbox, Specs, graded_files
 from autograder.sandbox.student_code import FAILS_AT_HOME_TOO, kernel_environment, prepare, stops_early
 
 LOG = logging.getLogger("autograder")
@@ -269,7 +269,7 @@ def run(nb: NotebookNode, sandbox: Sandbox, timeout: float, formulas: dict[str, 
 
 def _prepare(nb, result, sandbox):
     """Leave out of the cells what cannot run where they are graded; recorded in the Run's repairs and uncertainties."""
-    own = frozenset(path.stem for path in sandbox.public.glob("*.py"))
+    own = frozenset(path.stem for path in graded_files(sandbox.public))
     runs = [cell.cell_type == "code" and not is_grade(cell) for cell in nb.cells]
     cells = [
         (_label(cell, index), cell.source if run else None)

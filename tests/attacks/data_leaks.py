@@ -4,6 +4,8 @@ The answers are right, so that every point must be there. What was read is print
 together when it is printed: the text of the cell itself does not hold it.
 """
 
+from dataclasses import replace
+
 from tests.attacks.attack import Attack
 
 
@@ -410,6 +412,7 @@ STASHED = [
             "                except OSError:\n                    pass\n    os._exit(0)"
         },
         student="keeper that stays",
+        whole=True,
     ),
 ]
 
@@ -468,4 +471,4 @@ LEFT = [
     ),
 ]
 
-ATTACKS = READERS + NETWORK + ECHOES + STASHED + LEFT
+ATTACKS = READERS + NETWORK + [replace(attack, echoes=True) for attack in ECHOES] + STASHED + LEFT

@@ -1,5 +1,8 @@
 """No secret is read, nobody outside is reached, nothing is left for the next submission."""
 
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pytest
 
@@ -22,15 +25,14 @@ from tests.hw1 import draw, graded_draw
 def attacked(tmp_path_factory, listeners):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("A_TOKEN", TOKEN)
-        yield graded(tmp_path_factory.mktemp("data_leaks"), data_leaks.ATTACKS, places=listeners.places, feedback=True)
+        root = tmp_path_factory.mktemp("data_leaks")
+        yield graded(root, data_leaks.ATTACKS, places=listeners.places, feedback=lambda student: False)
 
 
 @pytest.mark.parametrize(**by_name(data_leaks.ATTACKS))
 def test_no_secret_is_read(attacked, attack):
     assert_deserved(attacked, attack)
-    told = (
-        attacked.record(attack.folder) if attack not in data_leaks.ECHOES else attacked.seen_by_student(attack.folder)
-    )
+    told = attacked.seen_by_student(attack.folder) if attack.echoes else attacked.record(attack.folder)
     assert f"leaked {attack.name}" not in told, attack.what
 
 
@@ -68,6 +70,8 @@ def test_nobody_outside_was_reached(attacked, listeners):
 
 
 def test_nothing_was_changed_in_the_gradebook(attacked):
+    with closing(sqlite3.connect(attacked.course.root / "gradebook.db")) as gradebook:
+        assert gradebook.execute("select count(*) > 0, count(manual_score) from grade").fetchone() == (1, 0)
     assert {row["manual_score"] for row in attacked.rows.values()} == {0}
     assert np.isfinite([row["score"] for row in attacked.rows.values()]).all()
 

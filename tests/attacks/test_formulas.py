@@ -16,32 +16,32 @@ def mark(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def of_formulas(tmp_path_factory, mark, listeners):
+def attacked(tmp_path_factory, mark, listeners):
     places = {"@MARK@": mark} | listeners.places
-    return graded(tmp_path_factory.mktemp("formulas"), formulas.ATTACKS, places=places, feedback=True)
+    return graded(tmp_path_factory.mktemp("formulas"), formulas.ATTACKS, places=places, feedback=bool)
 
 
 @pytest.mark.parametrize(**by_name(formulas.ATTACKS))
-def test_no_point_is_unearned(of_formulas, mark, attack):
-    assert_deserved(of_formulas, attack)
+def test_no_point_is_unearned(attacked, mark, attack):
+    assert_deserved(attacked, attack)
     assert not mark.exists()
 
 
-def test_all_others_have_what_they_earned(of_formulas):
-    assert_undisturbed(of_formulas, formulas.ATTACKS)
+def test_all_others_have_what_they_earned(attacked):
+    assert_undisturbed(attacked, formulas.ATTACKS)
 
 
-def test_what_is_shown_does_nothing_and_asks_nobody(of_formulas, listeners):
+def test_what_is_shown_does_nothing_and_asks_nobody(attacked, listeners):
     assert listeners.heard == []
-    for student in of_formulas.rows:
-        for page in of_formulas.pages[student]:
+    for student in attacked.rows:
+        for page in attacked.pages[student]:
             assert not re.search(r"<script|<img[^>]*onerror|\ud800|\x00|\x1b|\u202e", page), student
             assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:|javascript:)""", page), student
-    shown = "".join(of_formulas.pages["formulas 1"])
+    shown = "".join(attacked.pages["formulas 1"])
     assert "&lt;script&gt;" in shown, "what was written is shown, as text"
 
 
-def test_no_number_of_the_hidden_draws_is_shown(of_formulas):
+def test_no_number_of_the_hidden_draws_is_shown(attacked):
     assert numbers_in(repr(drawn(seeds_of(SEED)[0])[0]["x"].tolist())) <= hidden_numbers()
-    for student in of_formulas.rows:
-        assert not numbers_in(of_formulas.seen_by_student(student)) & hidden_numbers(), student
+    for student in attacked.rows:
+        assert not numbers_in(attacked.seen_by_student(student)) & hidden_numbers(), student

@@ -1,17 +1,18 @@
 """What loops, ends itself or takes all there is costs itself alone, and its row says what was seen."""
 
-import multiprocessing
 import resource
-from concurrent.futures import ProcessPoolExecutor
 
 import nbformat
 import pytest
 
+from autograder.grading.executors import WorkerPool
 from autograder.grading.submission import grade_submission
 from autograder.sandbox.bubblewrap import Limits
 from tests.attacks import resource_exhaustion
 from tests.attacks.attack import (
     FULL,
+    SHORTENED,
+    TIMEOUT,
     Attack,
     assert_deserved,
     assert_undisturbed,
@@ -20,12 +21,15 @@ from tests.attacks.attack import (
     write_submission,
 )
 
+JOBS = 6 if SHORTENED else 2  # most of them wait for a limit
 LIMITS = Limits(wall=40, memory=1024, processes=64, files=5_000, disk=64, cpu=20)
 
 
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory):
-    return graded(tmp_path_factory.mktemp("exhaustion"), resource_exhaustion.ATTACKS, timeout=4, limits=LIMITS, jobs=2)
+    return graded(
+        tmp_path_factory.mktemp("exhaustion"), resource_exhaustion.ATTACKS, timeout=4, limits=LIMITS, jobs=JOBS
+    )
 
 
 @pytest.mark.parametrize(**by_name(resource_exhaustion.ATTACKS))
@@ -39,8 +43,9 @@ def test_all_others_have_what_they_earned(attacked):
 
 
 def test_nobody_takes_longer_than_the_wall_clock(attacked):
-    late = {student: row["seconds"] for student, row in attacked.rows.items() if row["seconds"] > LIMITS.wall + 5}
-    assert late == {}
+    seconds = {student: row["seconds"] for student, row in attacked.rows.items()}
+    beside = 5 + 5 * seconds["honest"]  # repairing and judging, on a machine as busy as this one
+    assert {student: taken for student, taken in seconds.items() if taken > LIMITS.wall + beside} == {}
 
 
 def measured(folder, course):
@@ -55,7 +60,7 @@ def graded_apart(attacked, attack):
     released = {path.stem: nbformat.read(path, as_version=4) for path in course.release.glob("*.ipynb")}
     folder = course.out / "apart" / attack.name / "hw1"
     write_submission(folder, released, [attack], {})
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with WorkerPool(1, TIMEOUT) as pool:
         return pool.submit(measured, folder, course).result()
 
 

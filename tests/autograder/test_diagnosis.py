@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import solutions
+from assignments.hw1.formula_verdicts import judge_formula
 from assignments.hw1.mistakes import BANK, MISTAKES, declare
 from assignments.hw1.network import INTERMEDIATES, PARAMS
 from assignments.hw1.questions import SOFTMAX
@@ -427,6 +428,148 @@ def test_one_wrong_gradient_is_not_blamed_on_what_all_gradients_share():
     assert named("2-2", right | {"dtheta_2b": m * right["dtheta_2b"]}) == {"dtheta_2b": None}
     every = {part: m * value for part, value in right.items()}
     assert named("2-2", every)["dtheta_2b"] == "no 1/m in ∂L/∂z_2B"
+
+
+def branch_a(dz_2a_of):
+    """A student whose branch A is right after this dz_2a."""
+
+    def branch_a_backward(dout, dz_2b, c):
+        own = dout * (c["z_2a"] - c["y_a"]) / len(c["y_a"])
+        dz_2a = dz_2a_of(own, dz_2b @ c["theta_2b"], len(c["y_a"]))
+        dd = dz_2a @ c["theta_2a"]
+        dz_1a = dd * c["mask"] * (c["z_1a"] > 0)
+        return dict(dz_2a=dz_2a, dtheta_2a=dz_2a.T @ c["d"], dd=dd, dz_1a=dz_1a, dtheta_1a=dz_1a.T @ c["x"])
+
+    return {"branch_a_backward": branch_a_backward}
+
+
+@pytest.mark.parametrize(
+    ("name", "dz_2a_of"),
+    [
+        ("½ in branch B's share", lambda own, share, m: own + share / 2),
+        ("branch B's share twice", lambda own, share, m: own + 2 * share),
+        ("1/m once more in branch B's share", lambda own, share, m: own + share / m),
+        ("½ in the squared error's gradient", lambda own, share, m: own / 2 + share),
+        ("∂L/∂z_2A with the sign flipped", lambda own, share, m: -own - share),
+        ("squared error's gradient without its ½", lambda own, share, m: 2 * own + share),
+        ("the two shares averaged", lambda own, share, m: (own + share) / 2),
+    ],
+)
+def test_one_mistake_in_two_shares_is_not_told_as_two(name, dz_2a_of):
+    for seed in range(5):
+        assert named("2-2 branch a", answered("2-2 branch a", branch_a(dz_2a_of), seed), seed) == {"dz_2a": name}
+
+
+def test_a_pair_of_which_one_mistake_undoes_the_other_is_not_told(monkeypatch):
+    """What the bank does not hold is not told as 2 (own + share / 2), halved."""
+    known = [entry for entry in bank("2-2 branch a") if BY_NAME["½ in branch B's share"] not in entry]
+    monkeypatch.setattr(diagnosis, "entries_of", lambda bank, question_id: tuple(known))
+    functions = branch_a(lambda own, share, m: own + share / 2)
+    for seed in range(5):
+        assert named("2-2 branch a", answered("2-2 branch a", functions, seed), seed) == {"dz_2a": None}
+
+
+def test_two_mistakes_in_the_head_are_told_in_every_part():
+    """No 1/m and a flipped sign, in the head alone and in all gradients of the whole."""
+    flipped = dict(scores_back=lambda dout, c: dout * (c["y_b"] - c["y_hat_b"]))
+    for seed in range(3):
+        names = named("2-2", answered("2-2", student(**flipped), seed), seed)
+        assert names.keys() == {f"d{name}" for name in PARAMS}
+        (name,) = set(names.values())
+        assert name == "y − ŷ for ŷ − y, or softmax's slope with the sign flipped; and no 1/m in ∂L/∂z_2B"
+
+        def head_backward(dout, c):
+            dz_2b = dout * (c["y_b"] - c["y_hat_b"])
+            slopes = student()["head_backward"](dout, c)["dy_hat_b_dz_2b"]
+            dy_hat_b = dout * c["y_b"] / c["y_hat_b"]
+            return dict(dy_hat_b=dy_hat_b, dy_hat_b_dz_2b=slopes, dz_2b=dz_2b, dtheta_2b=dz_2b.T @ c["s"])
+
+        assert named("2-2 head", answered("2-2 head", {"head_backward": head_backward}, seed), seed) == {
+            "dy_hat_b": "minus missing in ∂L/∂ŷ_b; and no 1/m in ∂L/∂ŷ_b",
+            "dz_2b": "y − ŷ for ŷ − y; and no 1/m in ∂L/∂z_2B",
+        }
+
+
+def test_an_entry_on_the_border_that_is_dropped_is_named():
+    functions = student(make_mask=lambda r, p: (r > p) / (1 - p))
+    for question_id in ("2-1", "1-2"):
+        for seed in range(5):
+            found = named(question_id, answered(question_id, functions, seed), seed)
+            assert set(found.values()) == {"> for ≥ in dropout's mask"}
+
+
+WITHOUT_ITS_SIGN = [
+    ("2-2 head", "head_backward"),
+    ("2-2 branch a", "branch_a_backward"),
+    ("2-2", "two_branch_backward"),
+]
+
+
+@pytest.mark.parametrize(("question_id", "function"), WITHOUT_ITS_SIGN)
+def test_a_gradient_without_its_sign_is_no_other_mistake(question_id, function):
+    """It is right wherever dout is positive, which no other mistake is: where draws of both signs are judged."""
+    right = student()[function]
+    functions = {function: lambda dout, *others: right(abs(dout), *others)}
+    seen = set()
+    for secret in range(12):
+        names = judge(question_id, public.call_in(functions), secret).names
+        seen |= {name and name.name for name in names.values()}
+    assert seen <= {None, "|dout| for dout"}
+    assert "|dout| for dout" in seen or question_id == "2-2 branch a"
+
+
+def test_a_name_must_hold_where_the_answer_is_right():
+    """Of one draw y − ŷ explains the answer; on another, where the answer is right, it would be wrong."""
+    right = student()["branch_a_backward"]
+    functions = {"branch_a_backward": lambda dout, *others: right(abs(dout), *others)}
+    seeds = [seed for seed in range(20) if drawn("2-2 branch a", seed)[0]["dout"] < 0]
+    (name,) = diagnose("2-2 branch a", *_answer("2-2 branch a", functions, seeds[0])).values()
+    assert name.name == "y − ŷ in the squared error's gradient"
+    positive = next(seed for seed in range(20) if seed not in seeds)
+    q, values, truth = _answer("2-2 branch a", functions, positive)
+    assert diagnose("2-2 branch a", q, values, truth) == {}
+    assert diagnose("2-2 branch a", q, values, truth, {"dz_2a": name}) == {"dz_2a": None}
+    wrong = BANK.answer("2-2 branch a", q, name.mistakes[0].steps)
+    assert diagnose("2-2 branch a", q, wrong, truth, {"dz_2a": name}) == {"dz_2a": name}
+
+
+def _answer(question_id, functions, seed):
+    q, right = drawn(question_id, seed)
+    return q, answered(question_id, functions, seed), right
+
+
+BROADCASTS = {  # a: half the squared distances, b: the cross-entropies, (m,) each
+    "(m, 1) + (m,), summed": lambda a, b: (a[:, None] + b).sum() / len(a),
+    "(m, 1) + (m,), summed over each axis": lambda a, b: (a[:, None] + b).mean(axis=0).sum(),
+    "(m,) + (m, 1)": lambda a, b: np.sum(a + b[:, None]) / len(a),
+    "a number + (m,)": lambda a, b: (a.mean() + b / len(b)).sum(),
+    "(m,) + a number": lambda a, b: np.sum(a / len(a) + b.mean()),
+}
+
+
+@pytest.mark.parametrize("case", BROADCASTS)
+def test_a_broadcast_is_told_as_a_broadcast(case):
+    def losses(z, y_a, y_hat, y):
+        return BROADCASTS[case](((z - y_a) ** 2).sum(axis=1) / 2, -(y * np.log(y_hat)).sum(axis=1)), 0
+
+    for seed in range(3):
+        name = named("2-1", answered("2-1", student(losses=losses), seed), seed)["loss"]
+        assert name and ("broadcast" in name or "added to every sample's loss" in name)
+
+
+def test_sums_taken_apart_have_no_missing_mean():
+    """(Σ δ_i)(Σ s_i)ᵀ/m holds the 1/m: neither code nor formula is told that it is missing."""
+
+    for seed in range(3):
+        q, _ = drawn("2-2 head", seed)
+        values = BANK.answer("2-2 head", q)
+        values["dtheta_2b"] = np.outer(values["dz_2b"].sum(axis=0), q["s"].sum(axis=0))
+        assert named("2-2 head", values, seed) == {"dtheta_2b": "a product of sums in ∂L/∂θ_2B"}
+    for latex in (
+        r"\frac1m\left(\sum_i(\hat y_{b,i} - y_{b,i})\right)\left(\sum_i s_i\right)^T",
+        r"\frac{1}{m}\sum_{i}\sum_{l} (\hat y_{b,i} - y_{b,i}) s_l^T",
+    ):
+        assert judge_formula("2-2 theta_2b", latex).name == "a product of sums in ∂L/∂θ_2B"
 
 
 def test_what_fits_two_mistakes_is_not_named(monkeypatch):

@@ -61,6 +61,7 @@ def test_no_line_of_a_solution_is_released(released):
         "problem1.ipynb",
         "problem2.ipynb",
         "gradcheck.py",
+        "mistake_names.py",
         "checks.py",
         "formulas.py",
     }

@@ -60,7 +60,7 @@ def test_the_cells_of_the_page_work_in_a_release(tmp_path):
 
     made = release(assignment, tmp_path / "out")
 
-    public = {"gradcheck.py", "checks.py", "formulas.py"}
+    public = {"gradcheck.py", "checks.py", "formulas.py", "mistake_names.py"}
     assert {path.name for path in made.iterdir()} == public | {"problem3.ipynb", "rms_norm.py"}
     assert "autograder" not in (made / "rms_norm.py").read_text()
     sources = [cell.source for cell in nbformat.read(made / "problem3.ipynb", 4).cells if cell.cell_type == "code"]

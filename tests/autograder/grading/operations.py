@@ -6,6 +6,7 @@ FULL: every automatic point, and every derivation waits to be read. FLAGGED: "ne
 
 import base64
 import contextlib
+import html
 import io
 import json
 import struct
@@ -1225,6 +1226,64 @@ def _rewrite_formula(cells, rewrite):
 
 def _without_question(written):
     return written.replace('formula("1-2", ', "formula(", 1)
+
+
+@tool(FULL)
+@first
+def invisible_characters(cells, rng):
+    """A cell has passed through a web page: a zero-width space at its start, and no-break spaces as indentation."""
+    cell = cells[at(cells, "softmax_jacobian")]
+    put(cell, "\u200b" + source(cell).replace("    ", "\u00a0\u00a0\u00a0\u00a0"))
+
+
+@tool(FULL)
+@first
+def html_entities(cells, rng):
+    """A tool has written `&lt;`, `&gt;` and `&amp;` into a cell's code."""
+    cell = cells[at(cells, "dropout_forward")]
+    put(cell, html.escape(source(cell) + "\nassert 1 < 2", quote=False))
+
+
+@hand(FULL)
+@first
+def typographic_quotes(cells, rng):
+    """A formula was copied out of a word processor."""
+    cell = cells[at(cells, "written-1-2")]
+    put(cell, source(cell).replace('"', "\u201d"))
+
+
+@hand(FULL)
+@first
+def notes_with_the_metadata_of_answers(cells, rng):
+    """A front end copies a cell's metadata into the new cell below, which holds something else."""
+    for name, note in (("written-1-2", "print('done')"), ("softmax_jacobian", "remember = 3")):
+        index = at(cells, name)
+        cells.insert(index + 1, code(note) | {"metadata": cells[index].get("metadata", {})})
+
+
+@hand(FLAGGED)
+@first
+def function_in_a_module_of_its_own(cells, rng):
+    """The cell of a function imports it from a file that nobody has when graded."""
+    put(cells[at(cells, "softmax_jacobian")], "from my_functions import softmax_jacobian")
+
+
+@hand(FLAGGED)
+@first
+def function_by_a_magic(cells, rng):
+    """The cell of a function runs a file that nobody has when graded."""
+    put(cells[at(cells, "softmax_jacobian")], "%run my_functions.py")
+
+
+@hand(FLAGGED, phase=2)
+def both_in_one_notebook(files, rng):
+    """Both problems stand in one notebook, the second below the first."""
+    try:
+        first, second = (json.loads(_text(data)) for data in files.values())
+    except ValueError as error:
+        raise LookupError("no two notebooks are there any more") from error
+    _cells(first).extend(_cells(second))
+    return {"homework.ipynb": _dumped(first, b"")}
 
 
 def sequence(rng, hands):

@@ -21,7 +21,7 @@ from autograder.assignment.release import PUBLIC_SEED
 from autograder.grading import formula_grading
 from autograder.grading.grader import question_of
 from autograder.grading.notebook_file import find_notebooks
-from autograder.grading.repair import match_released, repair
+from autograder.grading.repair import match_released, part_of, repair
 from autograder.sandbox import protocol
 from autograder.sandbox.bubblewrap import KERNEL
 from autograder.sandbox.kernel_server import _formula_of
@@ -49,7 +49,10 @@ def outcome(folder, released):
         released: {name: released notebook}; they are not changed.
     """
     submitted = find_notebooks(
-        folder, list(released), lambda parsed: {name: match_released(parsed, blank) for name, blank in released.items()}
+        folder,
+        list(released),
+        lambda parsed: {name: match_released(parsed, blank) for name, blank in released.items()},
+        lambda parsed, name: part_of(parsed, released[name], [b for other, b in released.items() if other != name]),
     )
     notes, needs = submitted.repairs, submitted.needs_attention
     lost = []

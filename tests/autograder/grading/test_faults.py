@@ -203,6 +203,7 @@ TOLD = {
     "gradcheck.py": 2,  # of a backward pass that is called again, and of what is no array: said in the verdict
     "grading/batch.py": 1,  # an answer that did not come: `_record` keeps it
     "grading/executors.py": 1,  # kills a process, and raises it again
+    "sandbox/kernel_environment.py": 1,  # removes a half-made environment, and raises it again
     "sandbox/protocol.py": 2,  # of a student's function, in the kernel: the answer, or "differs" while it is watched
     "questions/public.py": 3,  # at home, of a student's function or cell: it is the answer, or said of the cell
 }

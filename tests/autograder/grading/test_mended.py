@@ -64,6 +64,27 @@ def test_a_changed_submission_is_graded_in_full_or_flagged(graded, names, expect
     assert any(said in words for words in record.needs_attention + record.repairs) or not said
 
 
+def test_both_problems_in_one_notebook_are_graded_and_flagged(graded):
+    for before in ((), ("empty_all_metadata",)):
+        record = graded(*before, "both_in_one_notebook")
+        assert outcome(record) == FLAGGED
+        assert {cell.name for cell in record.cells if cell.auto_score not in (cell.max_score, None)} == set()
+        assert len([cell for cell in record.cells if cell.auto_score is None]) == 6  # the derivations, to be read
+        assert any('its cells stand in "homework.ipynb"' in need for need in record.needs_attention)
+        assert len(record.needs_attention) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["solution.pdf", "solution.docx", "homework.rar", "problem1.py", "link.txt", "problem1.ipynb.gz"]
+)
+def test_what_came_in_place_of_a_notebook_is_named(course, tmp_path, name):
+    (tmp_path / "ada/hw1").mkdir(parents=True)
+    (tmp_path / "ada/hw1" / name).write_bytes(b"%PDF-1.7")
+    record = grade_submission(tmp_path / "ada/hw1", course)
+    words = f'problem1.ipynb is missing; what came is "{name}", which is no notebook that can be graded'
+    assert words in record.needs_attention
+
+
 def test_thirty_megabytes_of_outputs_are_dropped_before_a_size_is_compared(graded, monkeypatch):
     def bloat(files, rng):
         notebook = json.loads(files["problem1.ipynb"])

@@ -2,14 +2,17 @@
 
 import json
 import os
+import random
 import stat
 import zipfile
 from functools import partial
 
+import nbformat
 import pytest
 
 from autograder.course.roster import Student
 from autograder.lms import collect as module
+from tests.autograder.grading import operations
 from tests.hw1 import ASSIGNMENT
 
 collect = partial(module.collect, ASSIGNMENT)
@@ -127,6 +130,27 @@ def test_a_renamed_notebook_is_known_by_its_cells(tmp_path, name):
     assert done.needs_attention == []
     assert done.notes == [f'ada: "{name}" answers problem1']
     assert collected(tmp_path / "out") == BOTH
+
+
+@pytest.mark.parametrize("before", [(), ("empty_all_metadata",), ("empty_all_metadata", "drop_ids", "utf16")])
+def test_a_renamed_notebook_without_metadata_is_known_by_its_contents(tmp_path, monkeypatch, before):
+    monkeypatch.undo()
+    known = {operation.name: operation for operation in (*operations.TOOLS, *operations.HANDS)}
+    released = module.source_notebooks(ASSIGNMENT)
+    files = {f"{name}.ipynb": nbformat.writes(nb).encode() for name, nb in released.items()}
+    for name in before:
+        files = known[name].run(files, random.Random(1))
+    renamed = {f"ada/Untitled{n}.ipynb": files[name] for n, name in enumerate(sorted(files, reverse=True))}
+    done = collect(folder(tmp_path, renamed), ROSTER, tmp_path / "out")
+    assert done.needs_attention == []
+    assert collected(tmp_path / "out") == {f"ada/hw1/{name}": data for name, data in files.items()}
+
+
+def test_one_file_that_holds_both_is_collected_for_grading_to_take_apart(tmp_path):
+    both = notebook("check-1-1", "check-2-1", "check-2-2")
+    done = collect(folder(tmp_path, {"ada/homework.ipynb": both}), ROSTER, tmp_path / "out")
+    assert done.needs_attention == ['ada: "homework.ipynb" holds problem1 and problem2; grading takes them apart']
+    assert collected(tmp_path / "out") == {"ada/hw1/problem1.ipynb": both}
 
 
 def test_swapped_names_are_mended_and_reported(tmp_path):
