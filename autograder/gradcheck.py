@@ -560,7 +560,11 @@ class _Forward:
         small, large = (
             self.run(self._one_row() | {name: (p * (1 + k * signs))[None]})[0] for k in (2.0**-40, 2.0**-16)
         )
-        return bool(np.array_equal(small, self.base) and not np.array_equal(large, self.base))
+        change = (
+            np.abs(large.astype(np.float64) - self.base) * 2.0**-24
+        )  # in proportion; is it more than float64's last bits?
+        visible = change > 16 * EPS * np.abs(self.base)
+        return bool(np.array_equal(small, self.base) and visible.any())
 
 
 def lengths(p):
