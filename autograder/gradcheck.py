@@ -470,9 +470,12 @@ class _Forward:
     def _weighed(self, rows):
         return self.weigh(self.run(rows), self.base)
 
+    def _numbers(self, params):
+        return max(1, sum(p.size for p in params.values()) + math.prod(self.shape))
+
     def _chunks(self, count, params, times=1):
         """Slices of so many rows that their perturbed inputs, each so many times, fit the memory."""
-        chunk = max(1, CHUNK // (16 * times * (sum(p.size for p in params.values()) + math.prod(self.shape))))
+        chunk = max(1, CHUNK // (16 * times * self._numbers(params)))
         return [slice(start, start + chunk) for start in range(0, count, chunk)]
 
     def value(self, params):
@@ -482,6 +485,8 @@ class _Forward:
         """The value at params[name] + h * direction, for each index, in chunks that fit the memory. Of several h: a row
         each."""
         params, results, steps = params or self.params, [], np.atleast_1d(h)
+        if len(steps) > max(1, CHUNK // (16 * self._numbers(params))):
+            return np.stack([self.along(name, directions, indices, step, params) for step in steps])
         for part in self._chunks(len(indices), params, len(steps)):
             some = directions(indices[part])
             moved = params[name] + np.concatenate([step * some for step in steps])
@@ -555,7 +560,11 @@ class _Forward:
         small, large = (
             self.run(self._one_row() | {name: (p * (1 + k * signs))[None]})[0] for k in (2.0**-40, 2.0**-16)
         )
-        return bool(np.array_equal(small, self.base) and not np.array_equal(large, self.base))
+        change = (
+            np.abs(large.astype(np.float64) - self.base) * 2.0**-24
+        )  # in proportion; is it more than float64's last bits?
+        visible = change > 16 * EPS * np.abs(self.base)
+        return bool(np.array_equal(small, self.base) and visible.any())
 
 
 def lengths(p):

@@ -244,6 +244,21 @@ def test_a_float32_answer_on_a_column_that_hardly_varies_gets_the_tolerance_that
     assert kind(check_gradient(batch_norm, {"x": x}, backward(x, dout) * F4(1.01), dout)) == "fail"
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_loss_that_hardly_depends_on_a_parameter_is_not_taken_for_float32(seed):
+    """Below the last bit of a large loss nothing changes either."""
+    rng = np.random.default_rng(seed)
+    x, w = rng.normal(size=5), rng.normal(size=5)
+
+    def forward(x, w):
+        return 1e6 + 1e-3 * np.sin(x).sum() + (w**2).sum()
+
+    right = {"x": 1e-3 * np.cos(x), "w": 2 * w}
+    assert check_gradient(forward, {"x": x, "w": w}, right).passed
+    wrong = check_gradient(forward, {"x": x, "w": w}, right | {"w": 2 * w * (1 + 4e-6)})
+    assert [v.verdict for v in wrong.verdicts] == ["pass", "fail"], wrong
+
+
 # Noise
 
 
