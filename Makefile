@@ -23,7 +23,7 @@ AUTOGRADER := $(call files,autograder) $(call files,assignments)
 BOOK := _config.yml _toc.yml $(call files,book)
 # What a page or an extension may import or read: the execution cache does not notice that one of these has changed.
 IMPORTED := $(SOLUTIONS) $(AUTOGRADER) $(call files,verification) $(call files,book,-name '*.py') \
-  book/_lib/source_formulas.txt benchmarks/results.json
+  book/_lib/source_formulas.txt benchmarks/results.json benchmarks/pytorch_layers.py
 
 # The engine is installed; solutions, assignments, book and verification are plain folders, which .venv finds by this file.
 BESIDE := import site; open(site.getsitepackages()[0] + '/backprop_by_hand_checkout.pth', 'w').write('$(CURDIR)\n')
@@ -58,7 +58,7 @@ soak: $(READY) $(KERNEL) ## the long tests
 
 book: $(DONE)/book-$(EDITION) ## the book; EDITION=full (default) or student, without answers
 
-pdf: book ## the book as one PDF, printed by Chromium, in _build/ (EDITION=student: in _build/student/)
+pdf: book ## the book as one PDF, printed by Chromium, beside its pages in _build/html (EDITION=student: in _build/student/html)
 	$(call step,Printing the book: a minute)
 	@$(BIN)/python -m book._tools.print_pdf $(HTML_$(EDITION)) $(PDF_$(EDITION))
 	@echo $(PDF_$(EDITION))
@@ -135,8 +135,8 @@ $(PEERS)/.ready: benchmarks/peers.txt
 HTML_full := _build/html
 HTML_student := _build/student/html
 OPTIONS_student := --path-output _build/student
-PDF_full := _build/backprop-by-hand.pdf
-PDF_student := _build/student/backprop-by-hand.pdf
+PDF_full := $(HTML_full)/backprop-by-hand.pdf
+PDF_student := $(HTML_student)/backprop-by-hand.pdf
 CACHES := _build/.jupyter_cache _build/student/_build/.jupyter_cache
 
 $(DONE)/imported: $(READY) $(IMPORTED)

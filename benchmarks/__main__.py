@@ -21,7 +21,7 @@ from .peers import MISSING
 KEPT = Path(__file__).with_name("results.json")
 GOALS = {  # peer: at 8,960 parameters, how many times slower than ours of its kind
     "torch gradcheck": 100,
-    "a loop, CS231n's rule": 40,
+    "a loop, entry by entry": 40,
     "scipy approx_fprime": 30,
     "jax jacfwd": 30,
 }
@@ -84,6 +84,15 @@ def goals(results):
         if "ratio" in rows.get(name, {}):
             own, alone = rows[name]["ratio"][0], rows[name]["seconds"] / slopes["seconds"]
             yield f"goal: {name} {goal} times slower or more; found {own:.3g} (than our slopes alone: {alone:.3g})"
+    spot = (
+        rows.get(measures.OURS["spot check"], {}).get("seconds"),
+        rows.get("torch gradcheck, fast mode", {}).get("seconds"),
+    )
+    if all(spot):
+        yield f"goal: our quick check takes at most as long as torch's fast mode; found {spot[0] / spot[1]:.2g} times"
+    for m, row in results["passes"].items():
+        ratio = row["solutions/, layer by layer"]["seconds"] / row["NumPy, one function"]["seconds"]
+        yield f"goal: solutions/ at most 1.5 times one NumPy function, m = {m}; found {ratio:.2g}"
     for kind, found in results["verdicts"].items():
         ours = found[measures.OURS["check"]]
         yield f"goal: no false failure, no miss, {kind}; found {ours['false failures']} and {ours['misses']}"

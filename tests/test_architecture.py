@@ -20,6 +20,7 @@ ALLOWED = {
         "autograder.gradcheck",
         "autograder.source_code",
     ],
+    "autograder.questions.formula_network": ["autograder.formula", "autograder.gradcheck", "autograder.steps"],
     "autograder.mistakes": ["autograder.questions.model", "autograder.steps"],
     # From here on in the order of design: each row may import what stands above it, and not what stands below.
     "autograder.assemble": [],

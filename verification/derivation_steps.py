@@ -1,9 +1,9 @@
 """Every labelled step of the derivations: what stands to the right of each `=`, as the page has it.
 
-There is a function for each label of notation, of both blocks and of the pages on checking, called after it, but for
-the definitions. It takes the stations of the network and what comes back to them (`symbolic_derivations` makes them, of
-symbols), and returns what the equation says, in the order of its equals signs. `v.x[i]` is the page's column x_i; an
-array without an index has the samples in its rows, as the page's capital letters do.
+There is a function for each label of the opening pages, of both blocks and of the pages on checking, called after it,
+but for the definitions. It takes the stations of the network and what comes back to them (`symbolic_derivations` makes
+them, of symbols), and returns what the equation says, in the order of its equals signs. `v.x[i]` is the page's column
+x_i; an array without an index has the samples in its rows, as the page's capital letters do.
 """
 
 import zlib
@@ -29,7 +29,7 @@ def outer(column, other):
     return column[:, None] @ other[None, :]
 
 
-# ---------------------------------------------------------------------------------------------------------- notation
+# ------------------------------------------------------------------------------------------- start, the chain rule
 
 
 def chain_rule(v):
@@ -340,46 +340,19 @@ def branch_b_lines(v):
     return (entries(lambda k: sum(v.dy[i, 0] * v.c_lines[i, k] for i in SAMPLES), m),)
 
 
-def branch_b_stage_var(v):
-    """Both ways, which hold for any mu that moves by 1/m, and the one that is left where mu is the mean."""
-    a, mu, mean = v.a[:, 0], v.any_mu, v.mu[0]
-    return (
-        entries(lambda k: 2 / v.m * (a[k] - mu) - 1 / v.m * (2 / v.m) * sum(a[i] - mu for i in SAMPLES), m),
-        entries(lambda k: 2 / v.m * (a[k] - mean), m),
-    )
-
-
-def branch_b_stage_t(v):
-    """With the slope of the variance put in, and with x_hat."""
-    a, mu, t, x_hat = v.a[:, 0], v.mu[0], v.t, v.x_hat[:, 0]
-    return (
-        entries(lambda k: -(t**3) / 2 * (2 / v.m * (a[k] - mu)), m),
-        entries(lambda k: -1 / v.m * t**2 * x_hat[k], m),
-    )
-
-
-def branch_b_stage_line(v):
-    """By the product rule, and with t taken out."""
-    a, mu, t, x_hat, own = v.a[:, 0], v.mu[0], v.t, v.x_hat[:, 0], np.eye(m, dtype=int)
-    return (
-        entries(lambda i, k: (own[i, k] - 1 / v.m) * t - (a[i] - mu) * (1 / v.m) * t**2 * x_hat[k], m, m),
-        entries(lambda i, k: t * (own[i, k] - 1 / v.m - 1 / v.m * x_hat[i] * x_hat[k]), m, m),
-    )
-
-
 def branch_b_means(v):
     """What the bars mean."""
-    e = v.gamma * v.dy
-    return 1 / v.m * sum(e[k] for k in SAMPLES), 1 / v.m * sum(e[k] * v.x_hat[k] for k in SAMPLES)
+    h = v.gamma * v.dy
+    return 1 / v.m * sum(h[k] for k in SAMPLES), 1 / v.m * sum(h[k] * v.x_hat[k] for k in SAMPLES)
 
 
 def grad_a_1b(v):
     """A sample, and the batch."""
-    e, P = v.gamma * v.dy, np.ones((m, m), dtype=int) / v.m
-    e_mean, ex_mean = branch_b_means(v)
+    h, P = v.gamma * v.dy, np.ones((m, m), dtype=int) / v.m
+    h_mean, hx_mean = branch_b_means(v)
     return (
-        rows(lambda i: 1 / v.sqrt(v.var + v.eps) * (e[i] - e_mean - v.x_hat[i] * ex_mean)),
-        (e - P @ e - v.x_hat * (P @ (e * v.x_hat))) @ np.diag(1 / v.sqrt(v.var + v.eps)),
+        rows(lambda i: 1 / v.sqrt(v.var + v.eps) * (h[i] - h_mean - v.x_hat[i] * hx_mean)),
+        (h - P @ h - v.x_hat * (P @ (h * v.x_hat))) @ np.diag(1 / v.sqrt(v.var + v.eps)),
     )
 
 
@@ -476,16 +449,16 @@ def grad_theta_1a(v):
 
 
 def grad_summary(v):
-    """Theta_2b, beta, gamma, theta_1b, theta_2a, theta_1a, as means over the samples."""
+    """Theta_2b, beta, gamma, theta_1b, theta_2a, theta_1a, as sums over the samples. g_i is the gradient of c_i."""
     g, b, f = v.g, v.b, v.gamma / v.sqrt(v.b.var + v.eps)
     g_mean, gx_mean = sum(g[k] for k in SAMPLES) / v.m, sum(g[k] * b.x_hat[k] for k in SAMPLES) / v.m
     return (
         1 / v.m * sum(outer(v.delta_b[i], v.s[i]) for i in SAMPLES),
-        1 / v.m * sum(g[i] for i in SAMPLES),
-        1 / v.m * sum(g[i] * b.x_hat[i] for i in SAMPLES),
-        1 / v.m * sum(outer(f * (g[i] - g_mean - b.x_hat[i] * gx_mean) * v.on_b[i], v.x[i]) for i in SAMPLES),
-        1 / v.m * sum(outer(v.delta_a[i] + g[i], v.d[i]) for i in SAMPLES),
-        1 / v.m * sum(outer(v.theta_2a.T @ (v.delta_a[i] + g[i]) * v.M[i] * v.on_a[i], v.x[i]) for i in SAMPLES),
+        sum(g[i] for i in SAMPLES),
+        sum(g[i] * b.x_hat[i] for i in SAMPLES),
+        sum(outer(f * (g[i] - g_mean - b.x_hat[i] * gx_mean) * v.on_b[i], v.x[i]) for i in SAMPLES),
+        sum(outer(v.delta_a[i] / v.m + g[i], v.d[i]) for i in SAMPLES),
+        sum(outer(v.theta_2a.T @ (v.delta_a[i] / v.m + g[i]) * v.M[i] * v.on_a[i], v.x[i]) for i in SAMPLES),
     )
 
 
@@ -495,11 +468,11 @@ def grad_summary_batch(v):
     ones, P = np.ones(m, dtype=int), np.ones((m, m), dtype=int) / v.m
     return (
         1 / v.m * v.delta_b.T @ v.s,
-        1 / v.m * g.T @ ones,
-        1 / v.m * (g * x_hat).T @ ones,
-        1 / v.m * np.diag(f) @ ((g - P @ g - x_hat * (P @ (g * x_hat))) * v.on_b).T @ v.x,
-        1 / v.m * (v.delta_a + g).T @ v.d,
-        1 / v.m * ((v.delta_a + g) @ v.theta_2a * v.M * v.on_a).T @ v.x,
+        g.T @ ones,
+        (g * x_hat).T @ ones,
+        np.diag(f) @ ((g - P @ g - x_hat * (P @ (g * x_hat))) * v.on_b).T @ v.x,
+        (v.delta_a / v.m + g).T @ v.d,
+        ((v.delta_a / v.m + g) @ v.theta_2a * v.M * v.on_a).T @ v.x,
     )
 
 
@@ -651,33 +624,33 @@ def cost_backward(v):
 
 # Of each equation's TeX, without white space: the check sum of what these steps, and the definitions, were written for.
 _SEALS = """
-chain-rule 82b3b80c
+chain-rule 9e1f37de
 batch-norm-forward 7516d768  jac-batch-norm-gamma 258b03c2  jac-batch-norm-beta 195ea2cd
 grad-batch-norm-gamma fbf7aba4  grad-batch-norm-beta e3a99d43  batch-norm-pieces d5a06aca
 batch-norm-stage-x-hat b7166fce  batch-norm-stage-w 174979f6  batch-norm-stage-var bed41584
-batch-norm-stage-u ac94f3c9  batch-norm-stage-mu 8209c647  batch-norm-stage-x 4fc92db5
-batch-norm-close-variance 1651e6e3  grad-batch-norm-x cb8267f4
+batch-norm-stage-u ac94f3c9  batch-norm-stage-mu 8209c647  batch-norm-stage-x 9c840298
+batch-norm-close-variance 2bce461c  grad-batch-norm-x 8d057a58
 dropout-forward 273976e9  dropout-mean c7ecc9c5  jac-dropout bce5ae25  grad-dropout 1d8dcb12
-softmax-forward 60910979  softmax-shift f9b4518c  softmax-sum-slope 4b71165e  softmax-own a355ee6d
-softmax-other f76f2ea8  jac-softmax 7ef3b4cd  softmax-apply 17cc1e2b  grad-softmax 55decb5c
-grad-squared-error 4d063f71  delta-a 8fc995f9  grad-z-2a 3f71d1b9  grad-theta-2a 4d69422c  grad-d c1dc976c
-branch-a-entry f75cb1be  branch-a-one-term 69f60cc3  grad-z-1a fb22a6f6  grad-theta-1a 7f842d6f
-jac-z-2b-c 4756080a  grad-c b17a62ef  grad-beta 532d4a26  grad-gamma ad74ef5d  branch-b-lines 93679160
-branch-b-stage-var f5ff8b64  branch-b-stage-t 154689df  branch-b-stage-line 0b63772a  branch-b-means 9b88a283
-grad-a-1b 6cef813f  grad-relu aa510fa4  grad-z-1b cd8cc074  grad-theta-1b de6326bf
+softmax-forward 60910979  softmax-shift f9b4518c  softmax-sum-slope 4b71165e  softmax-own 01a80055
+softmax-other 76f78f5e  jac-softmax 7ef3b4cd  softmax-apply 17cc1e2b  grad-softmax 55decb5c
+grad-squared-error 96d23740  delta-a 8fc995f9  grad-z-2a 3f71d1b9  grad-theta-2a ff50f5e1  grad-d 2d89b6ad
+branch-a-entry f75cb1be  branch-a-one-term 69f60cc3  grad-z-1a fb22a6f6  grad-theta-1a a7c8a510
+jac-z-2b-c 4756080a  grad-c e26c37fe  grad-beta 78984527  grad-gamma 67de8bb7  branch-b-lines 93679160
+branch-b-means ab309e86
+grad-a-1b c2bce3ec  grad-relu aa510fa4  grad-z-1b cd8cc074  grad-theta-1b 645d3305
 linear-forward b92e53ff  relu-forward 41e2765c  z-1a 6f58e866  a-1a b2d581ad  mask 3f3d1703  d c3982336
 z-2a bc58f95d  z-1b b7b3b516  a-1b 88300df9  mu-b 3dae1673  var-b 8a18b834  x-hat 67a8de9e  c e0c125e9
-s 4024e8b6  z-2b bed1f3dc  y-hat-b 8e050bf1  squared-error b7e3c9d0  cross-entropy c1edbb95  loss 4d5eca69
+s 4024e8b6  z-2b bed1f3dc  y-hat-b bd351bb0  squared-error b7e3c9d0  cross-entropy c1edbb95  loss 4d5eca69
 linear-entry cd86deef  linear-input-entry 45d2dce5  grad-linear-x a00bb665  linear-weight-entry 81c434eb
 grad-linear-theta dbc0d84e  head-one-term 534f5ce2  grad-y-hat-b 0e974245  head-jacobian-entry d016a2e0
 jac-y-hat-b bec821e2  head-chain a86abed2  head-any-labels 27266d2b  grad-z-2b ef1f7a46  delta-b 9175f59c
-grad-theta-2b a66ee9cd
-grad-summary 09230fda  grad-summary-batch 1d68bf9d
+grad-theta-2b fb3e8b3f
+grad-summary 8a3914ab  grad-summary-batch 53425b32
 taylor abd50e0f  central-difference d70d9a91  two-errors 27b2a41b  complex-step 068b4b89
-difference-root 8555d0a1  difference-rule 10b17590  difference-linear 030f4ecc  difference-relu ab23ff5e
-difference-variance 29ab3821  difference-inverse-root 43b3344e  difference-batch-norm 9f9e00d1
-difference-log-sum-exp cd71f9de  difference-softmax e9487fd2  difference-squared-error 3d41b1c0
-exact-difference 533570ee  difference-rank-one 33cb1937
+difference-root 8555d0a1  difference-rule 10b17590  difference-linear 5986de8a  difference-relu ab23ff5e
+difference-variance 29ab3821  difference-inverse-root 3c6fb652  difference-batch-norm 0fdd466c
+difference-log-sum-exp deba7f80  difference-softmax 3261f7d4  difference-squared-error 3d41b1c0
+exact-difference 533570ee  difference-rank-one b2975669
 tape e6741e4b  cost-forward 1164730d  cost-backward 4866b6a6
 """
 SEALS = dict(zip(_SEALS.split()[::2], _SEALS.split()[1::2], strict=True))

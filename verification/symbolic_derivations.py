@@ -59,7 +59,6 @@ def stations(x=None):
     v = SimpleNamespace(m=sp.Integer(m), on_a=ON_A, on_b=ON_B, kept=KEPT)
     v.exp, v.log, v.sqrt, v.slope = ELEMENTARY["exp"], sp.log, ELEMENTARY["sqrt"], sp.diff
     v.eps, v.p, v.shift = sp.Symbol("eps", positive=True), sp.Symbol("p", positive=True), sp.Symbol("shift")
-    v.any_mu = sp.Symbol("any_mu")
     v.M = KEPT * (1 / (1 - v.p))
     for name, shape in dict(
         x=(m, n), theta=(n_h, n), theta_1a=(n_h, n), theta_1b=(n_h, n), theta_2a=(n_h, n_h)
@@ -86,7 +85,6 @@ def stations(x=None):
 
     # batch norm, of a
     v.mu, v.var, v.x_hat = normalised(v.a)
-    v.t = 1 / sp.sqrt(v.var[0] + v.eps)
     v.h = v.gamma * v.dy
     v.var_u, v.w, v.dw, v.dvar, v.du = pieces(v.u, v.h, v.eps)
     *_, v.du_at_x = pieces(v.a - v.mu, v.h, v.eps)
@@ -217,25 +215,19 @@ def at_own_mean(v):
     return put(dict.fromkeys(moved, 0), derived(of_u(v, v.u - moved), moved))
 
 
-def on_both_ways(v):
-    """The variance about any number, along a sample of the first feature and along that number, which moves by 1/m."""
-    spread = ((v.a[:, 0] - v.any_mu) ** 2).sum() / v.m
-    return derived(spread, v.a[:, 0]) + sp.diff(spread, v.any_mu) / v.m
-
-
 def at_labels_that_sum_to_one(v, gradient):
     return put(dict(zip(v.y_b[:, -1], v.labels[:, -1], strict=True)), gradient)
 
 
 def summary(v):
-    """Six, of what the errors g/m and delta/m come back to."""
-    dz_2a = (v.delta_a + v.g) / v.m
-    of_gamma = (v.g / v.m * (v.gamma * v.b.x_hat + v.beta)).sum()
+    """Six, of what the gradients g of c and delta/m come back to."""
+    dz_2a = v.delta_a / v.m + v.g
+    of_gamma = (v.g * (v.gamma * v.b.x_hat + v.beta)).sum()
     return (
         derived((v.dz_2b * linear(v.s, v.theta_2b)).sum(), v.theta_2b),
         derived(of_gamma, v.beta),
         derived(of_gamma, v.gamma),
-        derived(of_theta_1b(v, v.g / v.m), v.theta_1b),
+        derived(of_theta_1b(v, v.g), v.theta_1b),
         derived((dz_2a * linear(v.d, v.theta_2a)).sum(), v.theta_2a),
         derived(of_theta_1a(v, dz_2a), v.theta_1a),
     )
@@ -336,9 +328,6 @@ RIGHT = {
     "grad-beta": lambda v: derived((v.dc * batch_norm(v, v.a)).sum(), v.beta),
     "grad-gamma": lambda v: derived((v.dc * batch_norm(v, v.a)).sum(), v.gamma),
     "branch-b-lines": lambda v: derived((v.dy * batch_norm(v, v.a))[:, 0].sum(), v.a[:, 0]),
-    "branch-b-stage-var": lambda v: (on_both_ways(v), derived(v.var[0], v.a[:, 0])),
-    "branch-b-stage-t": lambda v: derived(v.t, v.a[:, 0]),
-    "branch-b-stage-line": lambda v: slopes(v.x_hat[:, 0], v.a[:, 0]),
     "branch-b-means": lambda v: (
         (v.gamma * v.dy).sum(axis=0) / v.m,
         (v.gamma * v.dy * v.x_hat).sum(axis=0) / v.m,

@@ -7,28 +7,24 @@ epsilon = 0.1 (so that it is seen where it is forgotten) and an upstream gradien
 same bank, and is looked for before any repair. No verdict depends on how a formula is written, only on its numbers.
 """
 
-import re
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import combinations
 
 import numpy as np
 
-from autograder.formula.errors import FormulaError, point
-from autograder.formula.parser import read
-from autograder.formula.readings import written_name
-from autograder.formula.tree import Derivative, Formula, Name, Ones, Statement
-from autograder.formula.typesetting import typeset
-from autograder.formula.verdict import TOLERANCE, FormulaVerdict, compare, relative_error
+from autograder.formula.readings import names_of_asked, written_name
+from autograder.formula.verdict import TOLERANCE, compare, relative_error
 from autograder.gradcheck import numerical_jacobian
 from autograder.mistakes.model import Named
+from autograder.questions.formula_network import judge_lines
 from autograder.questions.public import shown_by
 
 from .mistakes import BANK
 from .network import PARAMS
 from .questions import QUESTIONS
 from .references import GRADED, run
-from .targets import JACOBIANS, LAYERS, NETWORK, NOTATION, TARGETS, named_target, network, target_of, targets
+from .targets import INNER, JACOBIANS, LAYERS, NETWORK, NOTATION, TARGETS, named_target, network, target_of, targets
 
 EPS = 0.1
 DRAWS = 2
@@ -53,6 +49,16 @@ class _Draw(dict):
         return self[key]
 
 
+def _inner_gradient(q, name):
+    """The loss's gradient with respect to a step of the network that no question asks for."""
+    inputs = {key: q[key] for key in ("x", "y_a", "y_b", "r", "p", "eps", *PARAMS)}
+
+    def forward(moved):
+        return BANK.evaluate(inputs | {name: moved}).loss + 0 * np.sum(moved)
+
+    return numerical_jacobian(forward, {"moved": np.asarray(q[name], float)}, method="complex")["moved"]
+
+
 @lru_cache(maxsize=32)
 def drawn(seed, scalars=False, family=NETWORK):
     """(draw, inputs of the question's draw): symbols by key, truths by part, the sizes."""
@@ -60,7 +66,8 @@ def drawn(seed, scalars=False, family=NETWORK):
         q = GRADED.draw(family, seed)
         q |= dict(eps=EPS) if "eps" in q else {}
         chain = BANK.evaluate(BANK.inputs(family, q))
-        draw = {key: getattr(chain, key) for key, _ in LAYERS[family].values() if key != "sigma_b"}
+        draw = {key: getattr(chain, key) for key, _ in LAYERS[family].values() if key not in ("sigma_b", "exp_sum")}
+        draw |= {"exp_sum": np.exp(draw["z_2b"]).sum()} if family == "1-3" else {}
         draw |= {"sigma_b": np.sqrt(chain.var_b)} if "mu_b" in draw else {}
         sizes = dict(zip("nm", q["x"].shape[::-1], strict=False))
         return _Draw(draw | GRADED.truth(family, q), **sizes), q
@@ -72,6 +79,7 @@ def drawn(seed, scalars=False, family=NETWORK):
     slopes = GRADED.truth("2-1", q) | GRADED.truth("2-2 head", q)
     q["dz_2b"] = slopes["dz_2b"]
     slopes |= GRADED.truth("2-2 branch b", q) | GRADED.truth("2-2 branch a", q)
+    slopes |= {name: _inner_gradient(q, of) for name, of in INNER.items()}
     m, n = q["x"].shape
     sizes = dict(m=m, n=n, n_h=q["theta_1a"].shape[0], K=q["y_b"].shape[1])
     return _Draw(q | slopes, **sizes, sigma_b=np.sqrt(q["var_b"])), q
@@ -206,47 +214,29 @@ def stored_mistakes(seeds):
 
 
 def judge_sheet(text, seed=0, *, scalars=False):
-    """The verdict on every right side of a written solution: Markdown, formulas between $$.
+    """The verdict on every right side of a written solution in Markdown.
 
-    A line of a gradient is held against the truth, whatever other gradients it builds upon; a line that defines
-    something serves all others.
+    Every display is found, and within lines every formula with an "=". A line of a gradient is held against the truth,
+    whatever other gradients it builds upon; a line that defines something serves all others.
 
     Returns:
-        [(left side, right side, FormulaVerdict)], LaTeX as it was written. A definition's verdict is "definition".
+        [(left side, right side, FormulaVerdict)], LaTeX as it was written. A definition's verdict is "definition"; what
+        is not read has a row too.
     """
-    statements, definitions, rows = [], [], []
-    for block in re.findall(r"\$\$(.*?)\$\$", text, re.S):
-        try:
-            tree = read(block, NOTATION)
-        except FormulaError as error:
-            rows.append(("", block.strip(), FormulaVerdict("", "unread", words=(point(block, error),), at=error.at)))
-            continue
-        for statement in tree.statements:
-            left, *sides = statement.sides
-            if sides and isinstance(left, Name | Derivative):
-                target = None if isinstance(sides[-1], Ones) else _sheet_target(left, scalars)
-                statements.append((block, statement, target))
-                if target is None:
-                    definitions.append(statement)
-    for block, statement, target in statements:
-        left, *sides = statement.sides
-        for side in sides:
-            texts = [block[slice(*part.at)].strip() for part in (left, side)]
-            if target is None:
-                rows.append((*texts, FormulaVerdict("", "definition", typeset=typeset(side, NOTATION))))
-                continue
-            tree = Formula((*definitions, Statement((left, side), at=statement.at)))
-            rows.append((*texts, _verdict(target, block, seed, scalars, tree=tree)))
-    return rows
+
+    def judge(latex, tree, target):
+        return _verdict(target, latex, seed, scalars, tree=tree)
+
+    return judge_lines(text, NOTATION, partial(_sheet_target, scalars=scalars), judge)
 
 
-def _sheet_target(left, scalars):
+def _sheet_target(statement, scalars):
     """What a line's left side asks for, or None for a definition."""
-    written, table = written_name(left), network(scalars)
+    written, table = written_name(statement.sides[0]), network(scalars)
     for target in TARGETS.values():
-        if target.written == written and target.question.startswith("2-2"):
+        if target.question.startswith("2-2") and written in names_of_asked(target):
             given = [f"d{symbol.key}" for symbol in table.values() if f"d{symbol.key}" != target.part]
-            asked = (target.question, target.part, written, target.axes, target.key)
+            asked = (target.question, target.part, target.written, target.axes, target.key)
             return target_of(*asked, given=given, scalars=scalars)
     symbol = table.get(written)
     return target_of("2-1", symbol.key, written, symbol.axes, symbol.key, scalars=scalars) if symbol else None

@@ -12,12 +12,11 @@ from autograder.formula.notation import Notation, Symbol, Target
 from .network import QUANTITIES, SIZES, asked_in
 
 WRITTEN_SIZES = {name: letter for letter, name in SIZES.items()} | {"n_ya": "h", "n_yb": "K"}
+WRITTEN_SIZES |= {"N": "m", "B": "m"}  # how many others write the number of samples
 WRITTEN_SIZES |= {"n_1a": "h", "n_1b": "h", "n_2a": "h", "n_2b": "K"}
-LABELS = {letter: ("1a", "2a", "1b", "2b") for letter in (r"\theta", "z", "a", "Z", "A")}
+LABELS = {letter: ("1a", "2a", "1b", "2b") for letter in (r"\theta", r"\Theta", "W", "z", "a", "Z", "A")}
 LABELS |= {letter: ("a", "b") for letter in ("y", "Y", r"\hat y", r"\hat Y")}
 LABELS |= {r"\mu": ("b",), r"\sigma": ("b",), "n": tuple(size[2:] for size in WRITTEN_SIZES if "_" in size)}
-NO_SIGMOID = "\\sigma is batch norm's deviation, no function. ReLU's slope is ReLU'(z), or [z > 0]"
-
 NOTATION = Notation(
     sizes=WRITTEN_SIZES,
     size_names=SIZES,
@@ -25,7 +24,13 @@ NOTATION = Notation(
     features="h",
     labels=LABELS,
     capitals=frozenset({r"\theta", "z", "a", "Z", "A", r"\mu", r"\sigma"}),
-    no_functions={r"\sigma": NO_SIGMOID},
+    quantities=frozenset(latex for q in QUANTITIES for latex in (q.latex, *q.also) if "_" not in latex) - {"", "L"},
+)
+
+LAYER_NOTATION = replace(  # on the pages of block 1 x and y have no labels
+    NOTATION,
+    labels={letter: labels for letter, labels in LABELS.items() if letter in (r"\mu", r"\sigma", "n")},
+    quantities=NOTATION.quantities | {"x", "y", "X", "Y", r"\hat x", r"\hat X", r"\sigma", r"\mu", "S"},
 )
 
 # {as it is written: (key in a draw, its axes)}
@@ -43,6 +48,13 @@ def _symbols(quantities):
 PARAMETERS = _symbols(quantity for quantity in QUANTITIES if quantity.place == "parameter")
 PER_SAMPLE = _symbols(quantity for quantity in QUANTITIES if quantity.axes.startswith("m"))
 STATISTICS = _symbols(q for q in QUANTITIES if not q.axes.startswith("m") and q.place != "parameter")
+PARAMETERS |= {
+    name.replace(r"\theta", other): symbol
+    for name, symbol in PARAMETERS.items()
+    if name.startswith(r"\theta")
+    for other in ("W", r"\Theta")
+}
+VARIANCE = {name: Symbol("var_b", "h") for name in (r"\sigma^2", r"\sigma^2_b")}  # below a derivative's bar
 STATISTICS |= {r"\sigma": Symbol("sigma_b", "h"), r"\sigma_b": Symbol("sigma_b", "h")}  # the root of var_b
 SAME_IN_CAPITALS = set(PER_SAMPLE) - {"M", "r"}  # a batch is written with a capital letter too
 SCALARS = ("gamma", "beta")  # which some take for one number for all features
@@ -70,8 +82,10 @@ LAYERS = {
     },
     "1-3": {"x": Symbol("z_2b", "n"), "y": Symbol("y_hat_b", "n")},
 }
+LAYERS["1-3"]["S"] = Symbol("exp_sum", "")  # the page's name for softmax's denominator
 NETWORK = "network"  # the family of all other questions
 
+INNER = {"ds": "s", "dx_hat": "x_hat", "dvar_b": "var_b", "dmu_b": "mu_b"}  # gradients that may be built upon: of what
 QUESTIONS_OF_NETWORK = ("2-1", "2-2 head", "2-2 branch b", "2-2 branch a")
 PARTS = {question: asked_in(question) for question in QUESTIONS_OF_NETWORK}
 JACOBIANS = {"dy_hat_b_dz_2b": ("y_hat_b", "z_2b"), "dz_2b_dc": ("z_2b", "c")}  # {part: (output, input)}
@@ -108,7 +122,7 @@ def target_of(question, part, written, axes, key, *, given=(), hidden=(), scalar
         scalars: whether gamma and beta are one number for all features.
     """
     table = layer(question) if question in LAYERS else network(scalars)
-    gradients = {f"∂{name}": Symbol(f"d{symbol.key}", symbol.axes) for name, symbol in table.items()}
+    gradients = {f"∂{name}": Symbol(f"d{symbol.key}", symbol.axes) for name, symbol in (table | VARIANCE).items()}
     gradients = {name: symbol for name, symbol in gradients.items() if symbol.key in given}
     unusable = {name: None for name, symbol in table.items() if symbol.key in hidden}
     return Target(
@@ -119,10 +133,11 @@ def target_of(question, part, written, axes, key, *, given=(), hidden=(), scalar
         axes="" if scalars and key in SCALARS else axes,
         key=key,
         symbols=table | gradients | unusable,
-        notation=NOTATION,
+        notation=LAYER_NOTATION if question in LAYERS else NOTATION,
         given=tuple(given),
         jacobians=tuple(JACOBIANS[part] for part in given if part in JACOBIANS),
         family=question if question in LAYERS else NETWORK,
+        functions=dict.fromkeys((r"\sigma", "f", "g", r"\phi"), "softmax") if question == "1-3" else {},
     )
 
 
@@ -144,14 +159,16 @@ def targets(scalars=False):
         hidden = ["sigma_b" if step == "var_b" else step for step in steps[k:]]
         asked = (written.get(key, key), axes[key], key)
         found[f"2-1 {key}"] = target_of("2-1", key, *asked, hidden=hidden, scalars=scalars)
+    given = ()
     for question in ("2-2 head", "2-2 branch b", "2-2 branch a"):
-        given = () if question == "2-2 head" else ("dz_2b",)
+        given = {"2-2 head": (), "2-2 branch b": ("dz_2b",)}.get(question, given)
         for part in PARTS[question]:
             key = part.name[1:]
             into = JACOBIANS[part.name][1] if part.name in JACOBIANS else key
             asked = (part.latex or "∂" + written[key], part.axes, into)
             found[f"2-2 {key}"] = target_of(question, part.name, *asked, given=given, scalars=scalars)
             given = (*given, part.name)
+            given += {"dc": ("ds",), "dgamma": ("dx_hat", "dvar_b", "dmu_b")}.get(part.name, ())
     return found
 
 

@@ -8,11 +8,11 @@ from collections import Counter
 from pathlib import Path
 
 from .options import load
-from .output import GRADED, NEEDS_A_PERSON, say, short_path
+from .output import GRADED, NEEDS_A_PERSON, REPAIRED, say, short_path
 
 PREVIEW = "import sys, checks; checks.before_you_hand_in(sys.argv[1])"
-VERDICTS = {"right": "right", "repaired": "right after a repair", "wrong": "wrong", "asked": "ambiguous"}
-VERDICTS |= {"unread": "not read", "definition": "defining something"}
+VERDICTS = {"right": "right", "repaired": "right after a repair", "inconsistent": "right after a false step"}
+VERDICTS |= {name: name for name in ("wrong", "ambiguous", "not read")} | {"definition": "defining something"}
 
 
 def add_commands(add):
@@ -122,13 +122,20 @@ def _formula(args):
         verdicts = [verdict]
     else:
         verdicts = _sheet(Path(args.formula), formulas.judge_sheet, args.scalars)
-    bad = {"wrong", "asked", "unread"}
-    return NEEDS_A_PERSON if any(verdict.verdict in bad for verdict in verdicts) else GRADED
+    found = {verdict.verdict for verdict in verdicts}
+    if found & {"inconsistent", "wrong", "ambiguous", "not read"}:
+        return NEEDS_A_PERSON
+    return REPAIRED if "repaired" in found else GRADED
+
+
+def _column(verdict):
+    """The verdict under which a formula is counted."""
+    return "repaired" if verdict.is_right_if_repaired else verdict.verdict
 
 
 def _verdict(verdict):
-    words = VERDICTS[verdict.verdict]
-    if verdict.verdict in ("right", "repaired"):
+    words = VERDICTS[_column(verdict)]
+    if _column(verdict) in ("right", "repaired", "inconsistent"):
         words += f", to {verdict.error:.0e}" if verdict.error else ", exactly"
     elif math.isfinite(verdict.error):
         words += f", off by {verdict.error:.2g}"
@@ -144,7 +151,7 @@ def _sheet(path, judge_sheet, scalars):
         line = re.sub(r"\s+", " ", f"{left} = {right}" if left else right)
         say(f"{number:>3}  {line if len(line) <= 110 else line[:110] + ' …'}", f"     {_verdict(verdict)}")
         _tell(verdict)
-    counts = Counter(verdict.verdict for _, _, verdict in rows)
+    counts = Counter(_column(verdict) for _, _, verdict in rows)
     found = [f"{counts[name]} {words}" for name, words in VERDICTS.items() if counts[name]]
     found = [f"{len(rows)} formula{'s' * (len(rows) != 1)}", *found]
     say("", " · ".join(found))

@@ -13,6 +13,7 @@ EXIT = """exit status:
   0  all of it was done, and nobody is needed
   1  it could not be done; the last lines say why and what to do
   3  everything has a row, and some rows need a person: the summary says which and why
+  4  of formulas: every one is right, some after a repair
   130  stopped by Ctrl-C; what was graded is kept"""
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..course.roster import shown
 
-GRADED, FAILED, NEEDS_A_PERSON, STOPPED = 0, 1, 3, 130
+GRADED, FAILED, NEEDS_A_PERSON, REPAIRED, STOPPED = 0, 1, 3, 4, 130
 
 
 def say(*lines):

@@ -8,10 +8,13 @@ Each module imports only those before it, and NumPy:
 
     errors       why a formula could not be read, and where
     notation     what can be written: what an assignment hands in, and tables of commands, signs and words
+    spelling     Unicode to LaTeX
+    table        a network's quantities to symbols, sizes and targets
     tokens       a string to tokens, tokens to statements
     tree         the pieces of a formula
     typesetting  a tree to LaTeX in one spelling
     parser       tokens to a tree
+    documents    the formulas of a Markdown text
     arrays       the pieces of what a formula means, with their shapes
     shapes       a tree to arrays
     readings     the ways to read a whole formula, and the repairs

@@ -22,16 +22,18 @@ class Sizes:
         self._equal = {}
 
     def of(self, size):
-        """What a size is by now: "1", an axis, or an Unknown."""
+        """What a size is by now: "1", an axis, an Unknown, or a tuple of them for their product."""
         while type(size) is Unknown and (known := self._equal.get(size)) is not None:
             size = known
-        return size
+        return tuple(map(self.of, size)) if type(size) is tuple else size
 
     def is_known(self, size):
         return type(self.of(size)) is not Unknown
 
     def may_equal(self, a, b):
         a, b = self.of(a), self.of(b)
+        if type(a) is type(b) is tuple:
+            return len(a) == len(b) and all(map(self.may_equal, a, b))
         return a == b or (type(a) is Unknown and b != "1") or (type(b) is Unknown and a != "1")
 
     def make_equal(self, a, b):
@@ -39,6 +41,8 @@ class Sizes:
         a, b = self.of(a), self.of(b)
         if a == b:
             return True
+        if type(a) is type(b) is tuple:
+            return len(a) == len(b) and all(map(self.make_equal, a, b))
         for one, other in ((a, b), (b, a)):
             if type(one) is Unknown and other != "1":
                 self._equal[one] = other
@@ -52,7 +56,7 @@ class Sizes:
 
 def describe(shape, size_names):
     """A shape in words: "a column of n_h"."""
-    rows, columns = ("?" if type(size) is Unknown else size_names.get(size, size) for size in shape)
+    rows, columns = (_name_of(size, size_names) for size in shape)
     if rows == columns == "1":
         return "a number"
     if columns == "1":
@@ -60,6 +64,12 @@ def describe(shape, size_names):
     if rows == "1":
         return f"a row of {columns}"
     return f"a matrix {rows} × {columns}"
+
+
+def _name_of(size, size_names):
+    if type(size) is tuple:
+        return "·".join(_name_of(part, size_names) for part in size)
+    return "?" if type(size) is Unknown else size_names.get(size, size)
 
 
 @dataclass(frozen=True)
@@ -168,6 +178,38 @@ class Elementwise(Array):
 class MatrixProduct(Array):
     left: Array
     right: Array
+
+
+@dataclass(frozen=True)
+class KroneckerProduct(Array):
+    left: Array
+    right: Array
+
+
+@dataclass(frozen=True)
+class Stacked(Array):
+    """A matrix's columns, one below the other; or with `back` the matrix of such a column."""
+
+    inner: Array
+    back: bool
+
+
+@dataclass(frozen=True)
+class Total(Array):
+    """The sum over rows and columns; diagonal: over the diagonal alone."""
+
+    inner: Array
+    diagonal: bool
+
+
+@dataclass(frozen=True)
+class Gathered(Array):
+    """A matrix or column of numbers whose index letters become its rows and columns."""
+
+    inner: Array
+    indices: tuple
+    sizes: tuple
+    at: tuple
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ from .arrays import (
     DiagonalMatrix,
     Elementwise,
     FrobeniusNorm,
+    Gathered,
     IdentityMatrix,
+    KroneckerProduct,
     MatrixProduct,
     OnesColumn,
     Position,
@@ -25,8 +27,10 @@ from .arrays import (
     SizeNumber,
     Sizes,
     Softmax,
+    Stacked,
     StepDerivative,
     Stored,
+    Total,
     Transposed,
     Unknown,
     Unpacked,
@@ -123,6 +127,8 @@ class _Context:
         return self.length_of_axis(size)
 
     def length_of_axis(self, axis):
+        if type(axis) is tuple:
+            return int(np.prod([self.length(part, "A size cannot be told.", None) for part in axis]))
         if axis not in self.lengths:
             raise FormulaError(f"There is no {self.size_names[axis]} in this question.")
         return self.lengths[axis]
@@ -254,6 +260,37 @@ def _run_norm(array, context):
     return np.sqrt((inner * inner).sum(axis=(-2, -1), keepdims=True))
 
 
+def _run_kronecker(array, context):
+    left, right = _run(array.left, context), _run(array.right, context)
+    product = left[..., :, None, :, None] * right[..., None, :, None, :]
+    return product.reshape(*product.shape[:-4], product.shape[-4] * product.shape[-3], -1)
+
+
+def _run_stacked(array, context):
+    inner = _run(array.inner, context)
+    if not array.back:
+        return inner.swapaxes(-1, -2).reshape(*inner.shape[:-2], -1, 1)
+    rows, columns = (context.length(size, "A size cannot be told.", None) for size in array.shape)
+    return inner.reshape(*inner.shape[:-2], columns, rows).swapaxes(-1, -2)
+
+
+def _run_total(array, context):
+    inner = _run(array.inner, context)
+    if array.diagonal:
+        return np.trace(inner, axis1=-2, axis2=-1)[..., None, None]
+    return inner.sum(axis=(-2, -1), keepdims=True)
+
+
+def _run_gathered(array, context):
+    inner = _run(array.inner, context)
+    for letter, size, place in zip(array.indices, array.sizes, (-2, -1), strict=False):
+        position = context.positions[letter]
+        count = context.length_of_range(letter, size, array.at)
+        inner = np.broadcast_to(inner, (*inner.shape[:position], count, *inner.shape[position + 1 :]))
+        inner = inner.swapaxes(position, place)
+    return inner
+
+
 def _run_diagonal_matrix(array, context):
     inner = _run(array.inner, context)
     inner = inner.reshape((*inner.shape[:-2], -1))
@@ -281,6 +318,10 @@ _RUN = {
     Selection: _run_selection,
     Elementwise: _run_chain,
     MatrixProduct: _run_chain,
+    KroneckerProduct: _run_kronecker,
+    Stacked: _run_stacked,
+    Total: _run_total,
+    Gathered: _run_gathered,
     Applied: lambda array, context: FUNCTIONS[array.function](_run(array.inner, context)),
     Transposed: lambda array, context: _run(array.inner, context).swapaxes(-1, -2),
     FrobeniusNorm: _run_norm,

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 INDICES = frozenset("ijklqrt")
+FUNCTION_LETTERS = {"H": "step", r"\Theta": "step", "u": "step"}
+FUNCTION_LETTERS |= dict.fromkeys(("f", "g", "h", r"\phi", r"\rho", r"\sigma", r"\psi", "S"), "relu")
 
 
 class Symbol(NamedTuple):
@@ -31,7 +33,8 @@ class Notation:
         capitals: the letters whose labels are typeset in capitals.
         loss: the names of the loss, the one that is shown first: its derivatives are gradients.
         row_and_column: {sorted free letters: (the row's, the column's)}, where the left side does not say.
-        no_functions: {letter that is not applied to anything: what is said where it seems to be}.
+        functions: {letter that may stand for a function where brackets follow it: which one}.
+        quantities: the names of quantities; below and above them every letter is an index.
         indices: the letters of indices.
     """
 
@@ -45,8 +48,17 @@ class Notation:
     row_and_column: Mapping[tuple[str, ...], tuple[str, ...]] = field(
         default_factory=lambda: {("j", "k"): ("k", "j"), ("i", "j"): ("i", "j")}
     )
-    no_functions: Mapping[str, str] = field(default_factory=dict)
+    functions: Mapping[str, str] = field(default_factory=lambda: FUNCTION_LETTERS)
+    quantities: frozenset[str] = frozenset()
     indices: frozenset[str] = INDICES
+
+    def labels_of(self, symbol):
+        """The labels that a letter may have, with an accent or without."""
+        return self.labels.get(symbol) or self.labels.get(symbol.rpartition(" ")[2], ())
+
+    @property
+    def all_labels(self):
+        return frozenset(label for labels in self.labels.values() for label in labels)
 
     @property
     def size_letters(self):
@@ -75,6 +87,7 @@ class Target:
         given: the parts that the answer may build upon; `symbols` holds their gradients.
         jacobians: those of the Jacobians among them, each (key of the output, key of the input).
         family: which draws the target is judged on.
+        functions: as of Notation, where the question has a meaning of its own for them.
     """
 
     question: str
@@ -88,40 +101,76 @@ class Target:
     given: tuple[str, ...] = ()
     jacobians: tuple[tuple[str, str], ...] = ()
     family: str = ""
+    functions: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Names that LaTeX writes in letters
 
-FUNCTION_NAMES = ("ReLU", "relu", "diag", "sgn", "sign", "exp", "log", "ln", "max", "min", "mean", "softmax", "Softmax")
-SAME_FUNCTION = {"ln": "log", "sign": "sgn"}  # of names in lower case
+FUNCTION_NAMES = ("ReLU", "relu", "diag", "Diag", "sgn", "sign", "exp", "log", "ln", "max", "min", "mean", "softmax")
+FUNCTION_NAMES += ("Softmax", "Step", "heaviside", "Heaviside", "trace")
+SHORT_FUNCTION_NAMES = ("step", "tr", "Tr", "vec", "SM", "smax", "unvec")  # function names where an argument follows
+SAME_FUNCTION = {"ln": "log", "sign": "sgn", "heaviside": "step", "trace": "tr", "sm": "softmax", "smax": "softmax"}
 DERIVATIVES = {"relu": "relu'"}  # of functions, that a prime denotes
 FUNCTIONS_OF_TWO = ("max", "min")
+MEAN_NAMES = ("mean", "avg", "E", "Mean", "average")
+LOSS_WORDS = ("Loss", "Cost")  # in capital or small letters
 FONTS = ("mathbf", "boldsymbol", "bm", "mathrm", "mathit", "mathsf", "mathcal", "mathnormal", "mathbb", "mathds")
-FONTS += ("mathbbm", "pmb", "vec", "textbf", "rm", "bf", "sf", "it", r"operatorname\*?")
-CONNECTIVES = ("where", "with", "and", "for", "if", "otherwise", "else", "let")
-CASE_WORDS = ("if", "else", "otherwise", "when")
-PROSE = {*CONNECTIVES, "when", "so", "hence", "thus", "then", "we have", "which is", "here", ""}
-ACCENTS = (r"\hat", r"\bar", r"\tilde")
+FONTS += ("mathbbm", "mathscr", "mathfrak", "pmb", "vec", "textbf", "rm", "bf", "sf", "it", r"operatorname\*?")
+CONNECTIVES = ("where", "with", "and", "for", "if", "otherwise", "else", "let", "mit", "wobei", "avec", "donde", "dove")
+CASE_WORDS = ("if", "else", "otherwise", "when", "wenn", "falls", "sonst", "si", "sinon")
+OTHERWISE_WORDS = {"otherwise", "else", "sonst", "sinon", "ansonsten", "altrimenti", "否则", "其他"}
+AND_WORDS = {"and", "und", "et", "y", "e", "且", "和"}
+IF_WORDS = {"if", "for", "when", "wenn", "falls", "fur", "si", "pour", "where", "provided", "se", "若", "当", "如果"}
+PROSE = {*CONNECTIVES, "when", "so", "hence", "thus", "then", "we", "have", "which", "is", "here", "using", "by", "as"}
+PROSE |= {"since", "because", "let", "us", "define", "denote", "finally", "therefore", "that", "set", "from", "all"}
+PROSE |= {"get", "obtain", "follows", "it", "the", "und", "sei", "seien", "dann", "also", "damit", "daher", "folgt"}
+PROSE |= {"somit", "hier", "ist", "ou", "et", "soit", "donc", "alors", "ainsi", "ici", "con", "sea", "entonces", "e"}
+PROSE |= {"writing", "put", "ergibt", "wir", "definiere", "setze", "posons", "on", "pour", "fur"}
+VERBS = {"is", "are", "denotes", "denote", "ist", "sind", "bezeichnet", "est", "sont", "designe", "stands", "means"}
+EQUALS_WORDS = {"is", "equals", "ist", "est", "gives", "gleich"}  # by themselves
+NEGATING = {"not", "no", "never", "without", "except", "up", "wrong", "nicht", "kein", "ohne", "pas", "sans", "unless"}
+HARMLESS = ("no sum", "no implied sum", "sum over", "summation over", "mean over", "average over", "keine summe")
+CONTRADICTING = ("not", "no", "never", "minus", "plus", "negative", "twice", "half", "times", "over", "divided", "up")
+CONTRADICTING += ("without", "except", "approximately", "approx", "proportional", "roughly", "transposed", "false")
+CONTRADICTING += ("wrong", "nicht", "kein", "keine", "ohne", "mal", "pas", "sans", "fois", "moins", "ne", "non", "sin")
+CONTRADICTING += ("ca", "circa", "etwa", "rund", "ungefahr", "environ", "about", "almost")
+CONTRADICTING += ("nearly", "unless", "instead", "neither", "nor", "incorrect", "falsch", "faux")
+CONTRADICTING += ("sum", "mean", "transpose", "inverse", "minus", "durch", "geteilt", "par")
+CONTRADICTING += ("不", "非", "没", "除", "乘", "负")  # signs that a longer word may hold
+ACCENTS = (r"\hat", r"\bar", r"\tilde", r"\dot")
 TRANSPOSES = ("T", r"\top", "'", "t")  # as superscripts
 IDENTITY, EULER, KRONECKER = "I", "e", r"\delta"
+LOSS_LETTERS = ("L", "J", "E", "l", "C", "Q", "F", r"\ell")  # above a derivative's bar, where they name nothing else
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Spellings of one thing
 
+LAYOUT_COMMANDS = ("left", "right", "middle", r"[bB]igg?[lrm]?", "displaystyle", "textstyle", "scriptstyle", "limits")
+LAYOUT_COMMANDS += ("nolimits", "notag", "nonumber", "mathop", "mathrel", "mathstrut", "thinspace", "qty", "vb", "va")
+LAYOUT_COMMANDS += ("therefore", "because", "blacksquare", "square", "Box", "qed", "qedhere", "checkmark")
+LAYOUT_COMMANDS += ("enspace", "hfill", "hline", "mathord", "mathbin", "displaylimits")
+WRAPPERS = ("boxed", "fbox", "underline", "smash", "ensuremath", "bigl", "Aboxed")  # braces around a whole
+ARROWS = ("Rightarrow", "Longrightarrow", "implies", "iff", "Leftrightarrow", "to", "rightarrow", "longrightarrow")
+ARROWS += ("leadsto", "Leftarrow", "impliedby")
+DOTS = ("dots", "ldots", "cdots", "vdots", "ddots", "dotsc", "dotsb")
 SAME_COMMAND = {"varepsilon": "epsilon", "le": "leq", "ge": "geq", "leqslant": "leq", "geqslant": "geq", "ne": "neq"}
-SAME_COMMAND |= {"odot": "circ", "dfrac": "frac", "tfrac": "frac", "widehat": "hat", "overline": "bar"}
-SAME_COMMAND |= {"widetilde": "tilde", "Vert": "|", "times": "cdot", "intercal": "top", "prime": "'", "colon": ":"}
-SAME_COMMAND |= {"ast": "cdot", "div": "/", "land": "wedge"}
+SAME_COMMAND |= {"odot": "circ", "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "widehat": "hat"}
+SAME_COMMAND |= {"overline": "bar", "widetilde": "tilde", "Vert": "|", "times": "cdot", "intercal": "top"}
+SAME_COMMAND |= {"prime": "'", "colon": ":", "ast": "cdot", "star": "cdot", "div": "/", "land": "wedge"}
+SAME_COMMAND |= {"succ": ">", "prec": "<", "succeq": "geq", "preceq": "leq", "pdv": "pdv", "dv": "pdv"}
+SAME_COMMAND |= {"lt": "<", "gt": ">", "vert": "vert", "bigodot": "circ", "bullet": "cdot", "bigcirc": "circ"}
+SAME_COMMAND |= {"vartheta": "theta", "transpose": "top", "varphi": "phi", "upsilon": "upsilon"}
 SIGNS = {"∘": r"\circ", "⊙": r"\circ", "≥": r"\geq", "≤": r"\leq", "≠": r"\neq", "−": "-", "′": "'", "·": r"\cdot"}
-SIGNS |= {"×": r"\cdot", "*": r"\cdot", r"\'": "'", r"\:": ":", "\\": "|", r"\/": "/"}
+SIGNS |= {"×": r"\cdot", "*": r"\cdot", r"\'": "'", r"\:": ":", "\\": "|", r"\/": "/", r"\<": "<", r"\>": ">"}
+SIGNS |= {r"\vert": "|"}
 INDEX_COMMANDS = {"ell": "l"}
 GREEK_LETTERS = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "η": "eta", "θ": "theta"}
 GREEK_LETTERS |= {"λ": "lambda", "μ": "mu", "ν": "nu", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi", "ω": "omega"}
-GREEK_LETTERS |= {"Δ": "Delta"}
-GREEK_COMMANDS = {*GREEK_LETTERS.values(), "zeta", "kappa", "xi", "pi", "chi", "psi", "Gamma", "Sigma", "Omega"}
-GREEK_COMMANDS |= {"Psi", "Phi"}
+GREEK_LETTERS |= {"Δ": "Delta", "Θ": "Theta", "ζ": "zeta", "κ": "kappa", "ξ": "xi", "π": "pi", "χ": "chi", "ψ": "psi"}
+GREEK_LETTERS |= {"Γ": "Gamma", "Ω": "Omega", "Ψ": "Psi", "Φ": "Phi", "Λ": "Lambda"}
+GREEK_COMMANDS = {*GREEK_LETTERS.values(), "Sigma"}
 COMPARISONS = (">", "<", r"\geq", r"\leq", "=", r"\neq")
 CLOSING = {"(": ")", "[": "]", r"\{": r"\}", "{": "}", r"\begin{cases}": r"\end{cases}"}
-CLOSING |= {r"\lVert": r"\rVert", r"\lvert": r"\rvert"}
-SAME_BRACKET = {r"\lbrack": "[", r"\rbrack": "]", " ": ""}
+CLOSING |= {r"\lVert": r"\rVert", r"\lvert": r"\rvert", r"\langle": r"\rangle", r"\begin{matrix}": r"\end{matrix}"}
+SAME_BRACKET = {r"\lbrack": "[", r"\rbrack": "]", r"\lbrace": r"\{", r"\rbrace": r"\}", " ": ""}

@@ -3,96 +3,191 @@ r"""What a whole formula may mean. Several readings are tried; each is a pass ov
 - Orientation: a symbol of the batch without its sample index is a matrix, with the samples in rows (as in code) or in
   columns. Both are tried.
 - One sample: where no symbol has an axis of samples, x_i is the sample x.
-- Repairs: if no reading has a meaning, one repair is tried, each kind by itself: a sample index that is missing, the
-  index of a feature that is missing, the range of a sum or of a column of ones, a transpose, a product of columns read
-  as entry by entry. What was repaired is told.
+- Conventions that the notation page does not have, but others do: a letter without an index is one sample, x^{(i)} is a
+  sample, columns side by side are multiplied entry by entry, a row stands for a column, an index that occurs twice is
+  summed over (Einstein). Each is tried for the whole formula, and told.
+- Repairs, if nothing else is right: a sample index that is missing, the index of a feature that is missing, the range
+  of a sum or of a column of ones, a transpose. What a repair makes right was not right as it stands: a person decides.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
 
 from .arrays import Reading, Unknown
 from .errors import FormulaError, ShapeError
-from .shapes import COLUMNS, ROWS, Rules, definition, part_of, shape, surroundings
+from .shapes import BAR, COLUMNS, ROWS, Rules, name_of_derivative, part_of, shape, surroundings
 from .tree import (
+    AppliedLetter,
     Both,
     Call,
     Compare,
     Derivative,
+    Entry,
     Entrywise,
+    IndexSum,
     Name,
+    Negative,
+    Number,
     Product,
     Quotient,
     Sum,
     Transpose,
+    nodes,
     with_children,
 )
 
-ONE_SAMPLE = ("one sample", None)
-REPAIRS = [(kind, None) for kind in ("sample", "range", "feature", "entrywise")]
+PAGE, CONVENTION, REPAIR = "page", "convention", "repair"
+REPAIRS = ("sample", "range", "feature")
 EVERY_SAMPLE = "every sample"  # the letter of the samples' axis where the value is the same for all of them
+ANY_SAMPLE = "this sample"  # the letter of the sample where a letter without an index is one sample
 SAMPLE_LETTER = "i"
 QUOTED_CHARACTERS = 60
+TOLD = {  # {convention: the sentence on it}
+    "one sample": "A letter without an index was read as that of one sample.",
+    "samples above": "A letter in brackets above, as in x^{(i)}, was read as the sample.",
+    "einstein": "An index that occurs twice was summed over.",
+    "inner": "A dot between two columns was read as their inner product.",
+    "step at 0": "The step function was read as 1 at 0.",
+    "adjoint bars": "A bar was read as the gradient of the loss.",
+}
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How a formula is read.
+
+    changes: as of Rules, "einstein" and "without i" among them. transposed: the place of what is transposed, or None.
+    """
+
+    kind: str
+    changes: frozenset = frozenset()
+    transposed: tuple | None = None
 
 
 def find_readings(tree, target, *, repair=True):
-    """What a formula may mean as an answer to a target: a tuple of Readings.
+    """What a formula may mean as an answer to a target: a tuple of Readings, all of the first way that has a meaning.
 
     Args:
         tree: from `parser.read`.
         target: a notation.Target.
-        repair: whether a repair is tried where nothing has a meaning.
+        repair: whether conventions and repairs are tried where nothing has a meaning on the notation page.
 
     Raises:
         FormulaError: no reading has a meaning; with the place.
     """
     problems = []
-    readings = _readings(tree, target, [None], problems)
+    for kind, readings in interpretations(tree, target, problems):
+        if readings and (repair or kind == PAGE):
+            return readings
+    raise problems[0]
+
+
+def interpretations(tree, target, problems) -> Iterator[tuple[str, tuple[Reading, ...]]]:
+    """(PAGE, CONVENTION or REPAIR, the readings) of each way to read a formula, the likeliest first; some have none.
+
+    Why the first way has no reading is added to `problems`.
+    """
+    answered = answer(tree, target)
+    always = frozenset(["adjoint bars"] if bars_are_adjoints(tree, target) else [])
+    readings = _readings(tree, answered, target, _Way(PAGE, always), problems)
     samples = target.notation.samples
     if not readings and not any(symbol and symbol.axes.startswith(samples) for symbol in target.symbols.values()):
-        readings = _readings(tree, target, [ONE_SAMPLE], [])
-    if not readings and repair:
-        repairs = [*REPAIRS]
-        repairs += [one for problem in problems for one in getattr(problem, "repairs", ()) if one not in repairs]
-        readings = _readings(tree, target, repairs, [])
-    if not readings:
-        raise problems[0]
-    return readings
+        readings = _readings(tree, answered, target, _Way(PAGE, always | {"without i"}), [])
+    yield PAGE, readings
+    ways = [_Way(CONVENTION, always | changes) for changes in _conventions(tree, answered, target)]
+    places = [place for problem in problems for _, place in getattr(problem, "repairs", ())]
+    if answered[1].at in places:
+        ways.append(_Way(CONVENTION, always, answered[1].at))
+    for way in ways:
+        found = _readings(tree, answered, target, way, [])
+        yield CONVENTION, found
+        if not found and "entrywise" not in way.changes and way.transposed is None:
+            yield CONVENTION, _readings(tree, answered, target, replace(way, changes=way.changes | {"entrywise"}), [])
+    repairs = [_Way(REPAIR, always | {kind}) for kind in REPAIRS]
+    repairs += [_Way(REPAIR, always, place) for place in dict.fromkeys(places) if place != answered[1].at]
+    found = []
+    for way in repairs if not readings else ():
+        found += _readings(tree, answered, target, way, [])
+    yield REPAIR, tuple(found)
 
 
-def _readings(tree, target, changes, problems):
-    """The readings with one of these changes, each (kind, place) or None; why there is none is added to `problems`."""
-    answered = answer(tree, target.written)
+def _conventions(tree, answered, target):
+    """The changes that a formula's look suggests."""
+    samples, left = target.notation.samples, answered[0]
+    names = [node for node in nodes(tree) if isinstance(node, Name)]
+    yield frozenset(["entrywise"])
+    if any(symbol and symbol.axes.startswith(samples) for symbol in target.symbols.values()):
+        yield frozenset(["one sample"])
+        if any(name.above for name in names) or any(isinstance(node, Entry) for node in nodes(tree)):
+            yield frozenset(["samples above"])
+            yield frozenset(["samples above", "one sample"])
+    if left is not None and any(name.below or name.above for name in names_in(left)):
+        yield frozenset(["einstein"])
+    functions = {node.symbol for node in nodes(tree) if isinstance(node, AppliedLetter) and not node.primes}
+    steps = {"step"} & {target.functions.get(f) or target.notation.functions.get(f) for f in functions}
+    if steps or any(isinstance(node, Call) and node.function == "step" for node in nodes(tree)):
+        yield frozenset(["step at 0"])
+    if any(isinstance(node, Product) and node.dots for node in nodes(tree)):
+        yield frozenset(["inner"])
+        yield frozenset(["inner", "one sample"])
+    if any(isinstance(node, Call) and node.function in ("vec", "unvec") for node in nodes(tree)):
+        yield frozenset(["stacked"])
+
+
+def bars_are_adjoints(tree, target):
+    """Whether a bar is the loss's gradient, as some write: a parameter's, a sample's, or that of what is asked."""
+    defined = {side.symbol for s in tree.statements for side in s.sides[:-1] if isinstance(side, Name)}
+    barred = [node for node in nodes(tree) if isinstance(node, Name) and node.symbol.startswith(BAR)]
+    asked = (target.written or "").removeprefix("∂")
+    if any(_says_what_bars_are(s.sides[0], s.sides[-1], target) for s in tree.statements):
+        return True
+    for name in barred:
+        base, symbol = name.symbol.removeprefix(BAR), target.symbols.get(name.symbol.removeprefix(BAR))
+        on_the_left = any(name in s.sides[:-1] for s in tree.statements)
+        if on_the_left and (base == asked or (asked.startswith(f"{base}_") and symbol is None)):
+            return True
+        has_gradient = name.symbol not in defined and symbol and f"∂{base}" in target.symbols
+        if has_gradient and (name.below or not symbol.axes.startswith(target.notation.samples)):
+            return True
+    return False
+
+
+def _readings(tree, answered, target, way, problems):
+    """The readings in one way; why there is none is added to `problems`."""
+    left, body, definitions = answered
+    transposed = None
+    if "without i" in way.changes:
+        left, body, definitions = as_one_sample(left, body, definitions, target.symbols)
+    if "einstein" in way.changes:
+        body = with_sums(body, left)
+    if way.transposed is not None:
+        body, definitions, transposed = with_transpose(body, definitions, way.transposed)
+        if transposed is None:
+            return ()
     readings = []
-    for change in changes:
-        kind, place = change or (None, None)
-        left, body, definitions, transposed = (*answered, None)
-        if change == ONE_SAMPLE:
-            left, body, definitions = as_one_sample(left, body, definitions, target.symbols)
-        elif kind == "transpose":
-            body, definitions, transposed = with_transpose(body, definitions, place)
-            if transposed is None:
-                continue
-        for samples in (ROWS, COLUMNS):
-            rules = Rules(
-                target.notation,
-                target.symbols,
-                definitions,
-                samples,
-                kind,
-                target.key,
-                target.jacobians,
-                tree.source,
-            )
-            around = surroundings(rules)
-            try:
-                reading = _reading(around, left, body, target.axes, transposed)
-            except FormulaError as problem:
-                problems.append(problem)
-            else:
-                if change in (None, ONE_SAMPLE) or transposed or around.progress.repairs:
-                    readings.append(reading)
-                if not around.progress.has_batch:
-                    break
+    for samples in (ROWS, COLUMNS):
+        rules = Rules(
+            target.notation,
+            target.symbols,
+            definitions,
+            samples,
+            way.changes,
+            target.key,
+            target.jacobians,
+            target.functions,
+            tree.source,
+        )
+        around = surroundings(rules)
+        try:
+            reading = _reading(around, left, body, target.axes, way, transposed)
+        except FormulaError as problem:
+            problems.append(problem)
+        else:
+            if way.kind != REPAIR or transposed is not None or around.progress.repairs:
+                readings.append(reading)
+            if not around.progress.has_batch:
+                break
     return tuple(readings)
 
 
@@ -100,28 +195,80 @@ def _readings(tree, target, changes, problems):
 # Passes over the tree
 
 
-def answer(tree, written=None):
+def answer(tree, target=None):
     r"""(left side or None, body, {name: (left side, body)}): what is answered, and the definitions beside it.
 
-    written: the name of what is asked, "∂\theta_2b"; a line that begins with it is the answer. Otherwise the line
-    without a left side is, or else the last one.
+    A line that begins with the name of what is asked is the answer. Otherwise the line without a left side is, or else
+    the last one whose left side no other line uses.
     """
-    statements = tree.statements
-    asked = [s for s in statements if any(written_name(side) == written for side in _left_sides(s))]
+    statements = [s for s in tree.statements if not target or not is_a_remark(s, target.notation, target)]
+    statements = statements or tree.statements
+    asked_names = names_of_asked(target) if target else {None}
+
+    def is_asked(side):
+        return written_name(side) in asked_names
+
+    asked = [s for s in statements if any(is_asked(side) for side in _left_sides(s))]
     bare = [s for s in statements if len(s.sides) == 1]
-    chosen = (asked or bare or statements)[-1]
+    chosen = (asked or bare or _unused(statements) or statements)[-1]
     definitions = {}
     for statement in statements:
         for side in _left_sides(statement):
             defines = statement is not chosen or len(statement.sides) > 2
-            if isinstance(side, Name) and written_name(side) != written and defines:
+            if isinstance(side, Name) and not is_asked(side) and defines:
                 definitions[side.symbol] = (side, statement.sides[-1])
-    left = [side for side in _left_sides(chosen) if written_name(side) == written] or _left_sides(chosen)[:1]
+            if isinstance(side, Derivative) and len(names_in(side)) == 2 and not is_asked(side) and defines:
+                name = name_of_derivative(side)
+                definitions[name.symbol] = (name, statement.sides[-1])
+            if isinstance(side, AppliedLetter) and isinstance(side.inner, Name) and not side.primes and defines:
+                definitions[f"{side.symbol}()"] = (side, statement.sides[-1])
+    left = [side for side in _left_sides(chosen) if is_asked(side)] or _left_sides(chosen)[:1]
     return (left[0] if left else None), chosen.sides[-1], definitions
 
 
+def is_a_remark(statement, notation, target=None):
+    """Whether a line defines nothing: "m = 5", "i = 1", "H(0) = 1", or with any letter "\\bar v = ∂L/∂v"."""
+    left, right = statement.sides[0], statement.sides[-1]
+    if len(statement.sides) < 2:
+        return False
+    if isinstance(left, AppliedLetter):
+        return isinstance(left.inner, Number)
+    if isinstance(left, Name) and isinstance(right, Number) and left.symbol in {*notation.sizes, *notation.indices}:
+        return True
+    return target is not None and _says_what_bars_are(left, right, target)
+
+
+def _says_what_bars_are(left, right, target):
+    names = isinstance(left, Name) and isinstance(right, Name) and left.symbol.startswith(BAR)
+    return names and right.symbol == f"∂{left.symbol.removeprefix(BAR)}" and right.symbol[1:] not in target.symbols
+
+
+def names_of_asked(target):
+    """The names, as `written_name` gives them, of what is asked: in small letters and in capitals, with W for θ."""
+    if not target.written:
+        return {target.written}
+    parts = []
+    for name in target.written.split("/"):
+        sign, base = name[: name[:1] == "∂"], name.removeprefix("∂")
+        symbol = target.symbols.get(base)
+        same = {other for other, known in target.symbols.items() if symbol and known and known.key == symbol.key}
+        parts.append({sign + other for other in {base, *same}})
+    return {"/".join(names) for names in product(*parts)}
+
+
+def _unused(statements):
+    """The statements whose left side stands in no other."""
+    unused = []
+    for statement in statements:
+        names = {side.symbol for side in _left_sides(statement) if isinstance(side, Name | AppliedLetter)}
+        others = (node for other in statements if other is not statement for node in nodes(other))
+        if not any(isinstance(node, Name | AppliedLetter) and node.symbol in names for node in others):
+            unused.append(statement)
+    return unused
+
+
 def _left_sides(statement):
-    return [side for side in statement.sides[:-1] if isinstance(side, Name | Derivative)]
+    return [side for side in statement.sides[:-1] if isinstance(side, Name | Derivative | AppliedLetter)]
 
 
 def names_in(side):
@@ -153,6 +300,37 @@ def as_one_sample(left, body, definitions, symbols):
 
     changed = {name: (side, without_index(defined)) for name, (side, defined) in definitions.items()}
     return left and without_any(left), without_index(body), changed
+
+
+def with_sums(body, left):
+    """A body with a sum over each index that occurs in two factors and not on the left side (Einstein)."""
+    known = {letter for name in (names_in(left) if left is not None else ()) for letter in (*name.below, *name.above)}
+
+    def counted(node):
+        if isinstance(node, IndexSum):
+            return counted(node.body) - {node.letter}
+        if isinstance(node, Name):
+            return {*node.below, *node.above}
+        return {letter for child in vars(node).values() for letter in _letters_of(child, counted)}
+
+    def summed(node):
+        if isinstance(node, Sum):
+            return replace(node, terms=tuple(map(summed, node.terms)))
+        if isinstance(node, Negative):
+            return replace(node, inner=summed(node.inner))
+        factors = node.factors if isinstance(node, Product | Entrywise) else (node,)
+        sets = [counted(factor) for factor in factors]
+        twice = {letter for letters in sets for letter in letters if sum(letter in other for other in sets) > 1}
+        for letter in sorted(twice - known - {":"}):
+            node = IndexSum(letter, None, node, at=node.at)
+        return node
+
+    return summed(body)
+
+
+def _letters_of(child, counted):
+    children = child if isinstance(child, tuple) else (child,)
+    return {letter for one in children if hasattr(one, "at") for letter in counted(one)}
 
 
 def with_transpose(body, definitions, place):
@@ -214,16 +392,25 @@ def _operands(node):
 # One reading
 
 
-def _reading(around, left, body, axes, transposed):
+def _reading(around, left, body, axes, way, transposed):
+    of_one_sample = "one sample" in way.changes
+    if of_one_sample and (axes or "").startswith(around.rules.notation.samples):
+        around = replace(around, sample=around.progress.add_letter(ANY_SAMPLE))
     order = _left_letters(around, left, axes)
+    if around.sample and order[0] is None:
+        order = [ANY_SAMPLE, *order[1:]]
+    if len(named := [letter for letter in order if letter]) > len(set(named)):
+        raise ShapeError("One index stands for two axes of what is asked.", left.at if left else body.at)
     for letter, size in zip(order, axes or "", strict=False):
         if letter:
             around = around.within(letter, size)
     array = shape(body, around)
+    if type(around.sizes.of(array.shape[0])) is tuple and len(axes or "") == 2:
+        array = shape(Call("unvec", (body,), at=body.at), around)  # a gradient that was stacked
     if axes is not None:
         order = _fitted(around, array, body, axes, order)
     return Reading(
-        _told(around, transposed),
+        _told(around, way, transposed),
         _parts(around, left, array),
         array,
         around.progress.positions,
@@ -237,10 +424,13 @@ def _reading(around, left, body, axes, transposed):
 def _parts(around, left, array):
     """[(LaTeX, shape in words)] of each definition that is used, and of the answer."""
     rules, sizes = around.rules, around.sizes
-    names = [rules.definitions[name][0] for name, _ in around.progress.defined]
-    parts = [(rules.text(name), definition(name, name.symbol, around)[0]) for name in names]
-    parts.append((rules.text(left) if left else "", array))
-    return tuple((text, rules.describe(map(sizes.of, part.shape))) for text, part in parts)
+    parts = {name: (rules.text(rules.definitions[name][0]), part) for (name, *_), (part, *_) in _defined(around)}
+    told = [*parts.values(), (rules.text(left) if left else "", array)]
+    return tuple((text, rules.describe(map(sizes.of, part.shape))) for text, part in told)
+
+
+def _defined(around):
+    return around.progress.defined.items()
 
 
 def _left_letters(around, left, axes):
@@ -254,8 +444,15 @@ def _left_letters(around, left, axes):
     of_samples = axes[0] == around.rules.notation.samples
     below = [letter for name in names for letter in name.below]
     above = [letter for name in names for letter in name.above]
+    if around.repairs("samples above") and above and of_samples:
+        firsts = [name.above[0] for name in names if name.above]
+        below, above = [firsts[0], *(letter for letter in below if letter != firsts[0])], []
+    if around.sample and len(below) + len(above) < len(axes):
+        below = [around.sample, *below]
     if of_samples and below:
         below = [below[0], *(letter for letter in below[1:] if letter != below[0])]
+    if not of_samples and is_derivative and len(below) > 1 and below.count(below[0]) == len(names):
+        below = [letter for letter in below if letter != below[0]]  # the sample's, of which nothing depends here
     letters = below + above
     if len(set(letters) - {":"}) < len([letter for letter in letters if letter != ":"]):
         raise ShapeError(
@@ -355,10 +552,12 @@ def _chosen(entries, fits, usual):
     return None
 
 
-def _told(around, transposed):
-    """The sentences on what was repaired, or None."""
+def _told(around, way, transposed):
+    """The sentences on what was read otherwise than it is written on the notation page, or None."""
     text, names, sizes = around.rules.text, around.rules.notation.size_names, around.sizes
-    told = [f"{text(transposed)} was read with a transpose."] if transposed is not None else []
+    told = [sentence for change, sentence in TOLD.items() if change in way.changes]
+    if transposed is not None:
+        told.append(f"{text(transposed)} was read with a transpose.")
     for kind, changes in around.progress.repairs.items():
         for change in changes:
             if kind == "sample":

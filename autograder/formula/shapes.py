@@ -19,7 +19,9 @@ from .arrays import (
     DiagonalMatrix,
     Elementwise,
     FrobeniusNorm,
+    Gathered,
     IdentityMatrix,
+    KroneckerProduct,
     MatrixProduct,
     OnesColumn,
     Position,
@@ -28,27 +30,35 @@ from .arrays import (
     SizeNumber,
     Sizes,
     Softmax,
+    Stacked,
     StepDerivative,
     Stored,
+    Total,
     Transposed,
     Unknown,
     Unpacked,
     describe,
 )
 from .errors import FormulaError, ShapeError
-from .notation import EULER, IDENTITY, KRONECKER, Notation, Symbol
+from .notation import DERIVATIVES, EULER, IDENTITY, KRONECKER, Notation, Symbol
 from .tree import (
     Absolute,
+    AppliedLetter,
+    BatchMean,
     Both,
     Call,
     Cases,
     Compare,
     Derivative,
+    Entries,
     Entry,
     Entrywise,
+    Identity,
     IndexMean,
     IndexSum,
     Indicator,
+    InnerProduct,
+    Kronecker,
     Name,
     Negative,
     Norm,
@@ -61,12 +71,15 @@ from .tree import (
     Sum,
     Transpose,
     nodes,
+    with_children,
 )
 from .typesetting import text_of
 
 MAX_LETTERS, MAX_WORK = 10, 2_000_000
 TYPICAL_SIZE = 7  # the largest size of a draw, for the bound on what is computed
 COLUMNS, ROWS = "columns", "rows"
+UNIT = "unit"  # the index letter of a unit vector's entries
+BAR = r"\bar "  # how the name of a barred letter begins
 DIRECTION = "∂"  # the index letters along which a derivative is taken begin with it
 
 
@@ -75,17 +88,19 @@ class Rules:
     """How a whole formula is read.
 
     definitions: {name: (left side, body)}. samples: whether the samples of a batch stand in ROWS or COLUMNS.
-    repair: "sample", "feature", "range" or "entrywise", the kind of change that is allowed, or None.
-    asked, jacobians: as `key` and `jacobians` of a Target. source: the string that was read.
+    changes: the kinds of change that are allowed, of "sample", "feature", "range", "entrywise", "one sample",
+    "samples above", "adjoint bars", "step at 0", "inner" (products with a dot) and "stacked".
+    asked, jacobians, functions: as `key`, `jacobians` and `functions` of a Target. source: the string that was read.
     """
 
     notation: Notation
     symbols: Mapping[str, Symbol | None]
     definitions: Mapping[str, tuple]
     samples: str
-    repair: str | None
+    changes: frozenset
     asked: str | None
     jacobians: tuple
+    functions: Mapping[str, str]
     source: str
 
     def text(self, node):
@@ -127,7 +142,8 @@ class Surroundings:
 
     bound: (letter, size) of the left side's letters and of the sums around, the innermost last. free: those of other
     letters, in the order of their first use. direction: (key, axes) of the symbol that everything is moved along, or
-    None. comparing: within a comparison, where an index is a number. defining: the definitions around.
+    None. comparing: within a comparison, where an index is a number. defining: the definitions around. sample: the
+    letter of the sample that a symbol without an index belongs to; None where it stands for the batch.
     """
 
     rules: Rules
@@ -138,6 +154,7 @@ class Surroundings:
     direction: tuple | None = None
     comparing: bool = False
     defining: frozenset = frozenset()
+    sample: str | None = None
 
     def within(self, letter, size):
         """Inside a sum over a letter."""
@@ -148,6 +165,8 @@ class Surroundings:
         for known, size in reversed(self.bound):
             if known == letter:
                 return size
+        if letter == self.sample:
+            return self.rules.notation.samples
         if letter not in self.free:
             self.free[self.progress.add_letter(letter)] = Unknown()
         return self.free[letter]
@@ -156,7 +175,7 @@ class Surroundings:
         return letter in self.free or any(known == letter for known, _ in self.bound)
 
     def repairs(self, kind):
-        return self.rules.repair == kind
+        return kind in self.rules.changes
 
 
 def surroundings(rules):
@@ -200,27 +219,49 @@ def _shape_ones(node, around):
     return _make(OnesColumn, node, around, (size, "1"), (), size, around.rules.text(node), node.at)
 
 
+def _shape_identity(node, around):
+    size = around.rules.notation.sizes[node.size] if node.size else Unknown()
+    return _make(IdentityMatrix, node, around, (size, size), (), size, around.rules.text(node), node.at)
+
+
 def _shape_name(node, around):
     rules, name = around.rules, node.symbol
     if name in rules.definitions:
         return _shape_defined(node, around)
     if name in rules.symbols:
         return _shape_symbol(node, around)
+    if name.startswith(BAR) and (meant := _without_bar(node, around)):
+        return shape(meant, around)
     notation, plain = rules.notation, not node.below and not node.above
-    if plain and name in notation.indices and (around.comparing or around.knows(name)):
+    if plain and (name in notation.indices or name == UNIT) and (around.comparing or around.knows(name)):
         return _shape_position(node, name, around)
     if name in notation.sizes and not node.above:
         return _make(SizeNumber, node, around, NUMBER, (), notation.sizes[name])
     if name == IDENTITY and not node.below:
         size = Unknown()
         return _make(IdentityMatrix, node, around, (size, size), (), size, rules.text(node), node.at)
-    if name == KRONECKER and len(node.below) == 2 and not node.above:
+    if name in (KRONECKER, IDENTITY) and len(node.below) + len(node.above) == 2:
         return _shape_kronecker(node, around)
+    if name == EULER and len(node.below) == 1 and not node.above:  # a unit vector
+        is_one = Indicator(Compare("=", Name(UNIT), Name(node.below[0]), at=node.at), at=node.at)
+        vector = _shape_entries(Entries(is_one, (UNIT,), at=node.at), replace(around, comparing=True))
+        around.sizes.make_equal(vector.shape[0], around.range(node.below[0]))
+        return vector
     if name.startswith("∂"):
         raise FormulaError(
             f"You may not build upon {rules.text(node)} here: say what it is, on a line of its own.", node.at
         )
     raise FormulaError(f"{rules.text(node)} is no symbol of the notation page, and no line says what it is.", node.at)
+
+
+def _without_bar(node, around):
+    """What a barred letter is that no line defines: the loss's gradient, or a mean over the samples; or None."""
+    base = node.symbol.removeprefix(BAR)
+    if around.repairs("adjoint bars"):
+        return replace(node, symbol=f"∂{base}")
+    if base in around.rules.symbols or base in around.rules.definitions:
+        return BatchMean(replace(node, symbol=base), at=node.at)
+    return None
 
 
 def _shape_symbol(node, around):
@@ -237,8 +278,8 @@ def _shape_position(node, letter, around):
 
 
 def _shape_kronecker(node, around):
-    left, right = (_shape_position(node, letter, around) for letter in node.below)
-    around.sizes.make_equal(*map(around.range, node.below))
+    left, right = (_shape_position(node, letter, around) for letter in (*node.below, *node.above))
+    around.sizes.make_equal(*map(around.range, (*node.below, *node.above)))
     return _make(Elementwise, node, around, NUMBER, left.letters | right.letters, "=", left, right)
 
 
@@ -277,6 +318,10 @@ def _assign(node, around, axes, below, above, of_samples):
     if of_samples:
         if around.repairs("sample"):
             below, above = _with_sample_index(node, around, below, above)
+        if around.repairs("samples above") and above and len(below) + len(above) <= len(axes):
+            below, above = [above[0], *below], above[1:]
+        if around.sample and _lacks_its_sample(around, axes, below, above):
+            below = [around.sample, *below]
         if below:
             first = below.pop(0)
             given[0] = None if first == ":" else first
@@ -292,6 +337,15 @@ def _assign(node, around, axes, below, above, of_samples):
         if letter is not None:
             _check_range(node, around, letter, size)
     return given
+
+
+def _lacks_its_sample(around, axes, below, above):
+    """Whether the indices of a symbol of the batch are those of its entries, or none, and it belongs to one sample."""
+    if not around.repairs("one sample"):
+        return not below
+    if len(below) + len(above) >= len(axes):
+        return False
+    return not below or around.sizes.of(around.range(below[0])) != around.rules.notation.samples
 
 
 def _check_range(node, around, letter, size):
@@ -340,6 +394,8 @@ def _add_feature_index(node, around, axes, given):
 
 
 def _shape_entry(node, around):
+    if len(node.letters) < 3 and not any(map(around.knows, node.letters)) and _is_of_entries(node, around):
+        return _shape_entries(Entries(node.inner, node.letters, at=node.at), around)
     array = shape(node.inner, around)
     kept, axes, turned = _axes_of(array.shape, around)
     more = tuple(sorted(array.letters))
@@ -347,6 +403,12 @@ def _shape_entry(node, around):
     of_sample = bool(axes) and around.sizes.of(axes[0]) == around.rules.notation.samples and len(node.letters) == 1
     below, above = ((), node.letters) if of_sample else (node.letters, ())
     return _select(node, around, source, axes, below, above, more)
+
+
+def _is_of_entries(node, around):
+    """Whether brackets hold an entry, so that the indices below make a matrix of it: "(\\delta_{jk})_{jk}"."""
+    names = [name for name in nodes(node.inner) if isinstance(name, Name)]
+    return all(any(letter in (*name.below, *name.above) for name in names) for letter in node.letters)
 
 
 def _axes_of(dimensions, around):
@@ -365,7 +427,7 @@ def _axes_of(dimensions, around):
 
 def definition(node, name, around):
     """(array, {letter of the left side: size}, {free letter: size}) of a definition, for the name that uses it."""
-    key = (name, around.direction)
+    key = (name, around.direction, around.sample)
     if key in around.defining:
         raise FormulaError(f"{around.rules.text(node)} is defined by itself.", node.at)
     if key not in around.progress.defined:
@@ -382,10 +444,11 @@ def _shape_defined(node, around):
     body, parameters, ranges = definition(node, name, around)
     more = tuple(sorted(body.letters - set(parameters)))
     for letter in more:
-        if letter[0] != DIRECTION and not around.sizes.make_equal(around.range(letter), ranges[letter]):
+        known = letter[0] == DIRECTION or letter == around.sample
+        if not known and not around.sizes.make_equal(around.range(letter), ranges[letter]):
             raise ShapeError(f"{letter} has two ranges: here, and in the line of {around.rules.text(node)}.", node.at)
     kept, axes, turned = _axes_of(body.shape, around)
-    source = Unpacked(body, parameters, kept, turned, more, node.at, (name, around.direction))
+    source = Unpacked(body, parameters, kept, turned, more, node.at, (name, around.direction, around.sample))
     all_axes = [*parameters.values(), *axes]
     array = _select(node, around, source, all_axes, node.below, node.above, more, as_matrix=len(axes) == 2)
     if kept == [1] and len(node.below) + len(node.above) == len(parameters):  # a row stays one
@@ -519,12 +582,111 @@ def _shape_cases(node, around):
 # Products, powers and functions
 
 
+def _shape_kronecker_product(node, around):
+    a, b = shape(node.left, around), shape(node.right, around)
+    letters, one = a.letters | b.letters, around.sizes
+    columns = all(one.of(array.shape[1]) == "1" and one.of(array.shape[0]) != "1" for array in (a, b))
+    if columns and not around.repairs("stacked"):
+        turned = _make(Transposed, node.right, around, b.shape[::-1], b.letters, b)
+        return _make(MatrixProduct, node, around, (a.shape[0], b.shape[0]), letters, a, turned)
+    sizes = tuple(
+        right if one.of(left) == "1" else left if one.of(right) == "1" else (left, right)
+        for left, right in zip(a.shape, b.shape, strict=True)
+    )
+    return _make(KroneckerProduct, node, around, sizes, letters, a, b, inner=TYPICAL_SIZE)
+
+
+def _shape_inner_product(node, around):
+    product = _all_combined("*", "entry by entry", "factors")(Entrywise((node.left, node.right), at=node.at), around)
+    return _make(Total, node, around, NUMBER, product.letters, product, False)
+
+
+def _shape_trace(node, array, inner, around):
+    if not around.sizes.make_equal(*array.shape):
+        words = around.rules.describe(map(around.sizes.of, array.shape))
+        raise ShapeError(f"{around.rules.text(inner)} is {words}, and a trace is of a square matrix.", node.at)
+    return _make(Total, node, around, NUMBER, array.letters, array, True)
+
+
+def _shape_vec(node, array, inner, around):
+    rows, columns = map(around.sizes.of, array.shape)
+    if columns == "1":
+        return array
+    return _make(Stacked, node, around, ((columns, rows), "1"), array.letters, array, False)
+
+
+def _shape_unvec(node, array, inner, around):
+    size = around.sizes.of(array.shape[0])
+    if type(size) is not tuple or len(size) != 2:
+        words = around.rules.describe(map(around.sizes.of, array.shape))
+        raise ShapeError(f"{around.rules.text(inner)} is {words}, and no column of stacked columns.", node.at)
+    return _make(Stacked, node, around, size[::-1], array.letters, array, True)
+
+
+def _shape_entries(node, around):
+    sizes, inside = [Unknown() for _ in node.letters], around
+    for letter, size in zip(node.letters, sizes, strict=True):
+        inside = inside.within(letter, size)
+    array = shape(node.inner, inside)
+    if around.sizes.wide(array.shape):
+        raise ShapeError("Each entry of a matrix is a number.", node.at)
+    if len(sizes) == 2:
+        around.sizes.make_equal(*sizes)
+    dimensions = (*sizes, "1")[:2]
+    letters = array.letters - set(node.letters)
+    return _make(Gathered, node, around, dimensions, letters, array, node.letters, tuple(sizes), node.at)
+
+
+def _shape_applied(node, around):
+    """A letter before brackets: a function of the formula's own, an array times what is in the brackets, or a function
+    that the letter stands for in this assignment."""
+    rules, symbol = around.rules, node.symbol
+    if own := rules.definitions.get(f"{symbol}()"):
+        return shape(_own_function(node, *own, around), around)
+    is_symbol = rules.symbols.get(symbol) and not node.primes and not isinstance(node.inner, Name)
+    if symbol in rules.definitions or is_symbol:
+        name = Name(symbol, at=(node.at[0], node.at[0] + len(symbol)))
+        for _ in range(node.primes):
+            name = Transpose(name, at=name.at)
+        return shape(Product((name, node.inner), at=node.at), around)
+    function = rules.functions.get(symbol) or rules.notation.functions.get(symbol)
+    if node.primes:
+        function = DERIVATIVES.get(function)
+    if not function or node.primes > 1:
+        raise FormulaError(f"{rules.text(node)}: which function is meant cannot be told.", node.at)
+    return shape(Call(function, (node.inner,), at=node.at), around)
+
+
+def _own_function(node, left, body, around):
+    """What a function that a line defines, "g(z) = \\max(0, z)", is of an argument."""
+    variable = left.inner
+    if node.primes == 1 and body in (Call("max", (Number("0"), variable)), Call("max", (variable, Number("0")))):
+        return Call("relu'", (node.inner,), at=node.at)
+    if node.primes == 1 and body == Call("relu", (variable,)):
+        return Call("relu'", (node.inner,), at=node.at)
+    if node.primes:
+        raise FormulaError(f"{around.rules.text(node)}: the slope of this function is not read.", node.at)
+
+    def put_in(piece):
+        return node.inner if piece == variable else with_children(piece, put_in)
+
+    return put_in(body)
+
+
 def _shape_product(node, around):
-    return _fold(node, node.factors, around, lambda a, b, left, right: _times(node, a, b, left, right, around))
+    dotted = [node.factors[k] for k in node.dots]
+
+    def meet(a, b, left, right):
+        return _times(node, a, b, left, right, around, any(right is factor for factor in dotted))
+
+    return _fold(node, node.factors, around, meet)
 
 
-def _times(node, a, b, left, right, around):
+def _times(node, a, b, left, right, around, is_dotted=False):
     sizes, letters = around.sizes, a.letters | b.letters
+    if is_dotted and around.repairs("inner") and _are_columns(a, b, around):
+        product = _combined(node, a, b, left, right, around, "*", "entry by entry")
+        return _make(Total, node, around, NUMBER, letters, product, False)
     for one, two in ((a, b), (b, a)):
         if not sizes.wide(one.shape):
             return _make(Elementwise, node, around, two.shape, letters, "*", a, b)
@@ -532,7 +694,7 @@ def _times(node, a, b, left, right, around):
         sizes.make_equal(a.shape[1], b.shape[0])
         return _make(MatrixProduct, node, around, (a.shape[0], b.shape[1]), letters, a, b, inner=TYPICAL_SIZE)
     columns = sizes.of(a.shape[1]) == "1" and sizes.may_equal(a.shape[0], b.shape[0])
-    if columns and around.repairs("entrywise"):
+    if around.repairs("entrywise") and (columns or _is_batch_of(a, b, around) or _is_batch_of(b, a, around)):
         product = _combined(node, a, b, left, right, around, "*", "entry by entry")
         around.progress.note("entrywise", (left, right))
         return product
@@ -550,6 +712,20 @@ def _times(node, a, b, left, right, around):
     )
 
 
+def _are_columns(a, b, around):
+    sizes = around.sizes
+    columns = all(sizes.of(array.shape[1]) == "1" and sizes.of(array.shape[0]) != "1" for array in (a, b))
+    return columns and sizes.may_equal(a.shape[0], b.shape[0])
+
+
+def _is_batch_of(vector, batch, around):
+    """Whether a column of features stands beside a batch, with the samples in rows."""
+    sizes = around.sizes
+    is_column = sizes.of(vector.shape[1]) == "1" and len(sizes.wide(vector.shape)) == 1
+    of_batch = sizes.of(batch.shape[0]) == around.rules.notation.samples and len(sizes.wide(batch.shape)) == 2
+    return is_column and of_batch and sizes.may_equal(vector.shape[0], batch.shape[1])
+
+
 def _shape_power(node, around):
     if node.base == Name(EULER) and EULER not in around.rules.definitions:
         return _elementwise_call(node, "exp", node.exponent, around)
@@ -557,6 +733,9 @@ def _shape_power(node, around):
     if around.sizes.wide(exponent.shape):
         words = around.rules.describe(map(around.sizes.of, exponent.shape))
         raise ShapeError(f"{around.rules.text(node.exponent)} is {words}, and a power is a number.", node.exponent.at)
+    if isinstance(base, DiagonalMatrix):
+        power = _make(Elementwise, node, around, base.inner.shape, base.letters, "^", base.inner, exponent)
+        return _make(DiagonalMatrix, node, around, base.shape, base.letters | exponent.letters, power)
     if _is_plain_matrix(base, around):
         words = around.rules.describe(map(around.sizes.of, base.shape))
         raise FormulaError(f"{around.rules.text(node.base)} is {words}: its powers are not read.", node.base.at)
@@ -589,6 +768,9 @@ def _shape_call(node, around):
     if len(node.arguments) == 2:
         return _all_combined(node.function, "compared", "arguments")(node, around)
     (inner,) = node.arguments
+    if node.function == "step":
+        sign = r"\geq" if around.repairs("step at 0") else ">"
+        return _shape_compare(Compare(sign, inner, Number("0", at=inner.at), at=node.at), around)
     if node.function in _SHAPED_CALLS:
         return _SHAPED_CALLS[node.function](node, shape(inner, around), inner, around)
     return _elementwise_call(node, node.function, inner, around)
@@ -609,7 +791,8 @@ def _shape_softmax(node, array, inner, around):
     return _make(Softmax, node, around, array.shape, array.letters, array, axis)
 
 
-_SHAPED_CALLS = {"diag": _shape_diag, "softmax": _shape_softmax}  # all other functions are entry by entry
+_SHAPED_CALLS = {"diag": _shape_diag, "softmax": _shape_softmax, "tr": _shape_trace, "vec": _shape_vec}
+_SHAPED_CALLS["unvec"] = _shape_unvec  # all other functions are entry by entry
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -629,7 +812,15 @@ def _reduced(node, limit, around, is_mean):
     written = around.rules.notation.sizes[limit] if limit else None
     repairs_range = around.repairs("range")
     size = written if written and not repairs_range else Unknown()
-    array = shape(node.body, around.within(letter, size))
+    inside = around.within(letter, size)
+    if (
+        around.repairs("one sample")
+        and written in (None, around.rules.notation.samples)
+        and not _uses(node.body, letter)
+    ):
+        size = around.rules.notation.samples
+        inside = replace(around.within(letter, size), sample=letter)
+    array = shape(node.body, inside)
     if repairs_range and written and sizes.of(size) != written:
         progress.note("range", (node, size, written))
     if written and not sizes.is_known(size):
@@ -642,6 +833,35 @@ def _reduced(node, limit, around, is_mean):
     return _make(Reduction, node, around, array.shape, letters, array, letter, size, is_mean, node.at, inner=inner)
 
 
+def _uses(body, letter):
+    """Whether an index letter stands below or above something, or is compared."""
+    return any(
+        (isinstance(item, Name) and letter in (*item.below, *item.above, item.symbol))
+        or (isinstance(item, Entry) and letter in item.letters)
+        for item in nodes(body)
+    )
+
+
+def _shape_batch_mean(node, around):
+    """A mean over the samples: over the one sample index that stands inside, or over symbols without one."""
+    samples, bound = around.rules.notation.samples, {n.letter for n in nodes(node.inner) if isinstance(n, IndexSum)}
+    found = {name.below[0] for name in nodes(node.inner) if _has_sample_index(name, around)} - bound
+    letter = found.pop() if len(found) == 1 else f"mean {len(around.progress.positions)}"
+    inside = replace(around.within(letter, samples), sample=letter)
+    array = shape(node.inner, inside)
+    letters = array.letters - {letter}
+    return _make(Reduction, node, around, array.shape, letters, array, letter, samples, True, node.at)
+
+
+def _has_sample_index(name, around):
+    if not isinstance(name, Name) or not name.below:
+        return False
+    symbol = around.rules.symbols.get(name.symbol)
+    if name.symbol in around.rules.definitions:
+        return bool(around.rules.definitions[name.symbol][0].below)
+    return bool(symbol) and symbol.axes[:1] == around.rules.notation.samples
+
+
 def _lacks_sample(body, around):
     """Whether a symbol of the batch has no index below."""
     samples = around.rules.notation.samples
@@ -650,8 +870,17 @@ def _lacks_sample(body, around):
     return any(symbol and symbol.axes[:1] == samples for symbol in symbols)
 
 
+def name_of_derivative(node):
+    """A derivative of one name with respect to another as a name, for where a line says what it is."""
+    of, wrt = node.of, node.wrt
+    below = (*of.below, *(letter for letter in wrt.below if letter not in of.below))
+    return Name(f"{of.symbol}/{wrt.symbol}", below, of.above + wrt.above, at=node.at)
+
+
 def _shape_derivative(node, around):
     rules, wrt, above = around.rules, node.wrt, node.of
+    if isinstance(above, Name) and (name := name_of_derivative(node)).symbol in rules.definitions:
+        return _shape_defined(name, around)
     symbol = rules.symbols.get(wrt.symbol)
     if not symbol or wrt.symbol in rules.definitions or wrt.symbol.startswith("∂"):
         raise FormulaError(f"{rules.text(wrt)}: a slope is taken along a symbol of the notation page.", wrt.at)
@@ -679,6 +908,12 @@ def _shape_derivative(node, around):
 _RULES = {
     Number: _shape_number,
     Ones: _shape_ones,
+    Identity: _shape_identity,
+    Kronecker: _shape_kronecker_product,
+    InnerProduct: _shape_inner_product,
+    Entries: _shape_entries,
+    BatchMean: _shape_batch_mean,
+    AppliedLetter: _shape_applied,
     Name: _shape_name,
     Entry: _shape_entry,
     Sum: _all_combined("+", "added", "terms"),

@@ -36,6 +36,13 @@ class Ones(Node):
 
 
 @dataclass(frozen=True)
+class Identity(Node):
+    """The identity matrix; size: as of Ones."""
+
+    size: str | None = None
+
+
+@dataclass(frozen=True)
 class Sum(Node):
     terms: tuple[Node, ...]
 
@@ -54,9 +61,24 @@ class Entrywise(Node):
 
 @dataclass(frozen=True)
 class Product(Node):
-    """Matrix products and products with numbers."""
+    """Matrix products and products with numbers. dots: before which factors a dot is written."""
 
     factors: tuple[Node, ...]
+    dots: tuple[int, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class Kronecker(Node):
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
+class InnerProduct(Node):
+    """The sum of the products of the entries."""
+
+    left: Node
+    right: Node
 
 
 @dataclass(frozen=True)
@@ -100,6 +122,14 @@ class Entry(Node):
 
 
 @dataclass(frozen=True)
+class Entries(Node):
+    """A matrix or column that is written out: the expression of its entry, for the row's and the column's letter."""
+
+    inner: Node
+    letters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class IndexSum(Node):
     """A sum over an index; limit: the size that it runs to as it is written, or None."""
 
@@ -112,6 +142,22 @@ class IndexSum(Node):
 class IndexMean(Node):
     letter: str
     body: Node
+
+
+@dataclass(frozen=True)
+class BatchMean(Node):
+    """A mean over the samples of what is inside, with or without their index."""
+
+    inner: Node
+
+
+@dataclass(frozen=True)
+class AppliedLetter(Node):
+    """A letter before brackets: a function with its primes, or a product where the letter names an array."""
+
+    symbol: str
+    primes: int
+    inner: Node
 
 
 @dataclass(frozen=True)
@@ -169,10 +215,11 @@ class Statement(Node):
 
 @dataclass(frozen=True)
 class Formula(Node):
-    """All statements. source: the string that they were read from, or ""."""
+    """All statements. source: the string that they were read from, or "". unread: why some sides could not be read."""
 
     statements: tuple[Statement, ...]
     source: str = field(default="", compare=False, repr=False)
+    unread: tuple = field(default=(), compare=False, repr=False)
 
 
 def nodes(tree: Node) -> Iterator[Node]:

@@ -4,18 +4,24 @@ import re
 
 from .tree import (
     Absolute,
+    AppliedLetter,
+    BatchMean,
     Both,
     Call,
     Case,
     Cases,
     Compare,
     Derivative,
+    Entries,
     Entry,
     Entrywise,
     Formula,
+    Identity,
     IndexMean,
     IndexSum,
     Indicator,
+    InnerProduct,
+    Kronecker,
     Name,
     Negative,
     Norm,
@@ -68,9 +74,15 @@ def _typeset_sum(node, notation):
 def _typeset_product(node, notation):
     *before, last = node.factors
     ends_open = isinstance(last, IndexSum | IndexMean) or _is_operator(last, notation)
-    texts = [_inside(factor, MARKED, notation) for factor in before]
+    texts = [_before_a_factor(factor, notation) for factor in before]
     texts.append(typeset(last, notation) if ends_open else _inside(last, MARKED, notation))
     return r" \, ".join(texts), ENTRYWISE if ends_open else PRODUCT
+
+
+def _before_a_factor(node, notation):
+    """A factor that another follows: in braces where it would be read as a d before it, or as a function of it."""
+    text = _inside(node, MARKED, notation)
+    return f"{{{text}}}" if text == "d" or text in notation.functions else text
 
 
 def _typeset_index_sum(node, notation):
@@ -115,8 +127,9 @@ def _name_text(name, below, above, notation):
         return rf"\frac{{\partial {notation.loss[0]}}}{{\partial {_name_text(name[1:], below, above, notation)}}}"
     letter, _, label = name.partition("_")
     *accents, letter = letter.split(" ")
-    known = letter in notation.capitals and label in notation.labels.get(letter, ())
-    tex = "".join(f"{accent}{{" for accent in accents) + letter + "}" * len(accents)
+    known = letter.removesuffix("^2") in notation.capitals and label in notation.labels_of(letter.removesuffix("^2"))
+    square, letter = "^2" * letter.endswith("^2"), letter.removesuffix("^2")
+    tex = "".join(f"{accent}{{" for accent in accents) + letter + "}" * len(accents) + square
     subscript = ",".join([label.upper() if known else label] * bool(label) + list(below))
     # after a label that ends in an index's letter, a comma, or that letter would be read as an index
     subscript += "," * (not known and not below and label[-1:] in notation.indices)
@@ -156,6 +169,14 @@ def _around(opening, closing):
     return lambda node, notation: (f"{opening}{typeset(node.inner, notation)}{closing}", ATOM)
 
 
+def _joined_two(between):
+    def text(node, notation):
+        left, right = (_inside(side, PRODUCT, notation) for side in (node.left, node.right))
+        return f"{left}{between}{right}", ENTRYWISE
+
+    return text
+
+
 _TYPESET = {
     Formula: _joined(", \\\\\n", "statements", LOOSE),
     Statement: _joined(" = ", "sides", LOOSE),
@@ -180,6 +201,21 @@ _TYPESET = {
     Name: _typeset_name,
     Ones: lambda node, notation: (
         rf"\mathbf{{1}}_{{{_size_name(node.size)}}}" if node.size else r"\mathbf{1}",
+        ATOM,
+    ),
+    Identity: lambda node, notation: (rf"I_{{{_size_name(node.size)}}}" if node.size else r"\mathrm{Id}", ATOM),
+    Kronecker: _joined_two(r" \otimes "),
+    InnerProduct: lambda node, notation: (
+        rf"\langle {typeset(node.left, notation)} , {typeset(node.right, notation)} \rangle",
+        ATOM,
+    ),
+    BatchMean: _around(r"\mathbb{E}\left[ ", r" \right]"),
+    AppliedLetter: lambda node, notation: (
+        f"{node.symbol}{chr(39) * node.primes}" + rf"\left( {typeset(node.inner, notation)} \right)",
+        ATOM,
+    ),
+    Entries: lambda node, notation: (
+        rf"\bigl( {typeset(node.inner, notation)} \bigr)_{{{','.join(node.letters)}}}",
         ATOM,
     ),
     Root: _around(r"\sqrt{", "}"),

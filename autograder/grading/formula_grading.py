@@ -160,13 +160,13 @@ def grade_public(formulas, question_id, latex, why=""):
             if why
             else NO_FORMULA
         )
-        return FormulaVerdict(question_id, "unread", words=(message,))
+        return FormulaVerdict(question_id, "not read", words=(message,))
     return _bounded(formulas.judge(question_id, latex, PUBLIC_SEED))
 
 
 def grade_hidden(formulas, question_id, latex, seen, seed):
     """The verdict on hidden draws, with the numbers and messages of the public ones from `grade_public`."""
-    if seen.verdict == "unread":
+    if seen.verdict == "not read":
         return seen
     hidden = formulas.judge(question_id, latex, seed)
     if hidden.verdict == seen.verdict:
@@ -175,9 +175,32 @@ def grade_hidden(formulas, question_id, latex, seen, seed):
     return replace(_bounded(hidden), error=seen.error, words=(only,))
 
 
+STATES = {"not read": "not read", "ambiguous": "read in several ways, or only after a change"}
+
+
+def is_open(verdict):
+    """Whether a formula has no points yet, neither full ones nor none: somebody has to read it."""
+    return verdict.needs_a_person and verdict.words != (NO_FORMULA,)
+
+
 def share(verdict, repair_percent):
-    """The share of a formula's points that a verdict brings."""
-    return {"right": 1.0, "repaired": 1 - repair_percent / 100}.get(verdict.verdict, 0.0)
+    """The share of a formula's points that a verdict brings; 0 for what a person has to read first."""
+    return {"right": 1.0, "inconsistent": 1.0, "repaired": 1 - repair_percent / 100}.get(verdict.verdict, 0.0)
+
+
+def need(question_id, verdict, latex):
+    """A sentence for the person who has to read a formula, or None.
+
+    A formula that was not read, or that can be read in several ways, has no points until somebody has read it; one that
+    is right after a false step has its points.
+    """
+    if not (latex or "").strip():  # nothing was written, or why there is no string has been told
+        return None
+    if is_open(verdict):
+        return f"{question_id}: the formula was {STATES[verdict.verdict]}, and is not graded: read it"
+    if verdict.verdict == "inconsistent":
+        return f"{question_id}: the formula is right, and a step before it is not (its points stand)"
+    return None
 
 
 def shown(assignment, question_id, verdict, latex, points):
@@ -191,6 +214,7 @@ def shown(assignment, question_id, verdict, latex, points):
         if mistake.name == name
     ]
     source = visible(latex or "")
+    verdict = verdict if verdict.typeset else replace(verdict, typeset=source)  # as it is, where it was not read
     source = source if len(source) <= MAX_SHOWN_CHARACTERS else f"{source[:MAX_SHOWN_CHARACTERS]} …"
     return formula_html(question_id, verdict, source, points, assignment.written[question_id], mathml, references)
 

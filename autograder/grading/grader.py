@@ -47,7 +47,7 @@ KNOWN_ERRORS = {
     name for name, thing in vars(builtins).items() if isinstance(thing, type) and issubclass(thing, BaseException)
 }
 STOPPED = "stopped"
-NOT_GRADED = "NotGraded"  # of a grade cell's output, where a fault of ours left it without points
+NOT_GRADED = "NotGraded"  # of a grade cell's output: a fault of ours, or a formula that a person has to read
 
 
 def run_cells(nb: NotebookNode, sandbox: Sandbox, timeout: float, assignment: Assignment) -> Run:
@@ -266,6 +266,10 @@ class TrustedExecute(NbGraderPreprocessor):
         cell.outputs = [
             _shown(name, points, formula_grading.shown, self.assignment, question_id, verdict, latex, points)
         ]
+        self.needs_attention += filter(None, [formula_grading.need(question_id, verdict, latex)])
+        if formula_grading.is_open(verdict):  # no notation costs a point
+            message = "Not graded yet: a person will read this formula."
+            cell.outputs.append(new_output("error", ename=NOT_GRADED, evalue="", traceback=[message]))
         part = PartResult(
             "formula",
             points,

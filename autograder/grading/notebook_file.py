@@ -348,7 +348,7 @@ def _take_apart(result, compared, part):
     whole = {name: one.parsed for name, one in result.notebooks.items()}
     for name in [name for name, parsed in whole.items() if parsed is None]:
         best = max(compared, key=lambda it: it.matches[name].answers, default=None)
-        if best is None or not best.matches[name].answers:
+        if best is None or not best.matches[name].answers or not _stands_in(best, name):
             continue
         result.needs_attention.append(
             f'{result.notebooks[name].why}; its cells stand in "{best.label}" and were graded: a person must compare'
@@ -356,6 +356,11 @@ def _take_apart(result, compared, part):
         for other in result.notebooks:
             if other == name or whole[other] is best.parsed:
                 result.notebooks[other] = Found(part(best.parsed, other))
+
+
+def _stands_in(file, name):
+    """Whether a file is more than half as much of this notebook as of any: fewer cells are copied functions."""
+    return 2 * file.matches[name].cells > max(match.cells for match in file.matches.values())
 
 
 def _age(folder, name):

@@ -187,8 +187,8 @@ class Result:
         return "\n".join(lines + words)
 
 
-SAID = {"right": "right", "repaired": "right once it is mended", "wrong": "not right", "asked": "ambiguous"}
-SAID |= {"unread": "not read"}
+SAID = {"right": "right", "repaired": "right once it is mended", "wrong": "not right", "ambiguous": "ambiguous"}
+SAID |= {"inconsistent": "right, but not every step before it", "not read": "not read"}
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class WrittenResult:
 
     @property
     def points(self) -> float:
-        return float(self.maximum if self.verdict.verdict in ("right", "repaired") else 0)
+        return float(self.maximum if self.verdict.is_accepted else 0)
 
     def __str__(self) -> str:
         found = self.verdict
@@ -211,6 +211,10 @@ class WrittenResult:
         width = max((len(name) for name, _ in found.shapes), default=0)
         lines += [f"    {name or 'it':<{max(width, 2)}}  is {shape}" for name, shape in found.shapes]
         lines += [f"    {line}" for words in found.words for line in words.splitlines()]
+        if found.needs_a_person and found.verdict == "not read" and found.at:
+            lines.append(
+                "    Write it otherwise, or hand it in like this: then a person reads it, and it costs nothing."
+            )
         return "\n".join(lines)
 
 

@@ -20,8 +20,9 @@ FORMULAS = {
     "right": ("var(--right,#14702e)", "right"),
     "repaired": ("var(--right,#14702e)", "right after a repair"),
     "wrong": ("var(--wrong,#a3260f)", "not right"),
-    "asked": ("var(--wrong,#a3260f)", "ambiguous"),
-    "unread": ("var(--wrong,#a3260f)", "not read"),
+    "inconsistent": ("var(--right,#14702e)", "right, but not every step before it"),
+    "ambiguous": ("var(--muted,#5c5c5c)", "not graded: it can be read in several ways"),
+    "not read": ("var(--muted,#5c5c5c)", "not graded: it was not read"),
 }
 ERROR = 'style="fill:var(--wrong,#a3260f)"'  # a page that has a dark form sets the variables
 SQUARE, MAX_PICTURE_SIDE = 15, 24  # pixels of an entry in a picture; entries along a side
@@ -56,7 +57,7 @@ def formula_html(question_id, verdict, source, points, maximum, mathml, referenc
         references: from `equation_reference`, where the book has what the named mistake is about.
     """
     colour, status = FORMULAS[verdict.verdict]
-    exact = verdict.verdict in ("right", "repaired") and math.isfinite(verdict.error)
+    exact = verdict.is_accepted and math.isfinite(verdict.error)
     status += (f", to {verdict.error:.0e}" if verdict.error else ", exactly") if exact else ""
     status += f", off by {verdict.error:.2g}" if verdict.name and math.isfinite(verdict.error) else ""
     lines = map(mathml, verdict.typeset.split(", \\\\\n"))

@@ -205,24 +205,24 @@ def _feature(k, inputs, outputs, slopes):
 
 # ------------------------------------------------------------------------------------------------- the way back, walked
 
-HANDED, ADDED, SPLIT = "handed on through", "added up over samples", "split over samples, feature by feature"
+PASSED, SUMMED, SPREAD = "passed on through", "summed over samples", "distributed over samples, for each feature"
 # The gradients in the order of two_branch_backward: the nodes that are lit, the symbol beside the arrow, the label of
 # the equation, and what happens.
 WALK = {
-    "dy_hat_b": ("loss_b", "ŷ_b", "grad-y-hat-b", "here branch B's way begins, at its loss"),
-    "dz_2b": ("softmax", "z_2B", "grad-z-2b", f"{HANDED} softmax"),
-    "dtheta_2b": ("fc2b", "", "grad-theta-2b", ADDED),
-    "dc": ("fc2b add", "c", "grad-c", f"{HANDED} FC2B and the sum"),
-    "dbeta": ("batch_norm", "", "grad-beta", ADDED),
-    "dgamma": ("batch_norm", "", "grad-gamma", ADDED),
-    "da_1b": ("batch_norm", "a_1B", "grad-a-1b", SPLIT),
-    "dz_1b": ("relu_b", "z_1B", "grad-z-1b", f"{HANDED} ReLU"),
-    "dtheta_1b": ("fc1b", "", "grad-theta-1b", ADDED),
-    "dz_2a": ("loss_a fc2b add", "z_2A = ŷ_a", "grad-z-2a", "added up over two arrows"),
-    "dtheta_2a": ("fc2a", "", "grad-theta-2a", ADDED),
-    "dd": ("fc2a", "d", "grad-d", f"{HANDED} FC2A"),
-    "dz_1a": ("dropout relu_a", "z_1A", "grad-z-1a", f"{HANDED} dropout and ReLU"),
-    "dtheta_1a": ("fc1a", "", "grad-theta-1a", ADDED),
+    "dy_hat_b": ("loss_b", "ŷ_b", "grad-y-hat-b", "branch B's backward pass starts here, at its loss"),
+    "dz_2b": ("softmax", "z_2B", "grad-z-2b", f"{PASSED} softmax"),
+    "dtheta_2b": ("fc2b", "", "grad-theta-2b", SUMMED),
+    "dc": ("fc2b add", "c", "grad-c", f"{PASSED} FC2B and the sum"),
+    "dbeta": ("batch_norm", "", "grad-beta", SUMMED),
+    "dgamma": ("batch_norm", "", "grad-gamma", SUMMED),
+    "da_1b": ("batch_norm", "a_1B", "grad-a-1b", SPREAD),
+    "dz_1b": ("relu_b", "z_1B", "grad-z-1b", f"{PASSED} ReLU"),
+    "dtheta_1b": ("fc1b", "", "grad-theta-1b", SUMMED),
+    "dz_2a": ("loss_a fc2b add", "z_2A = ŷ_a", "grad-z-2a", "summed over two paths"),
+    "dtheta_2a": ("fc2a", "", "grad-theta-2a", SUMMED),
+    "dd": ("fc2a", "d", "grad-d", f"{PASSED} FC2A"),
+    "dz_1a": ("dropout relu_a", "z_1A", "grad-z-1a", f"{PASSED} dropout and ReLU"),
+    "dtheta_1a": ("fc1a", "", "grad-theta-1a", SUMMED),
 }
 SIZES = {7: "m", 5: "n", 4: "n_h", 3: "K"}  # of book._lib.example_network.draw
 

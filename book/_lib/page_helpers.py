@@ -10,6 +10,7 @@ import os
 import re
 import textwrap
 from html import escape
+from pathlib import Path
 
 import numpy as np
 from IPython.display import HTML, Markdown
@@ -30,6 +31,13 @@ def show(*functions):
     code = "\n\n\n".join(page_source(source, hide=student) for source in sources)
     later = "\n\n*What is left out appears here when the homework has closed.*"
     return Markdown(f"```python\n{code}\n```" + (later if student and any(BEGIN in s for s in sources) else ""))
+
+
+def pytorch(name):
+    """The class `name` of benchmarks/pytorch_layers.py as a Markdown display. PyTorch itself is not needed."""
+    text = (Path(__file__).parents[2] / "benchmarks/pytorch_layers.py").read_text(encoding="utf8")
+    (found,) = [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef) and node.name == name]
+    return Markdown(f"```python\n{ast.get_source_segment(text, found)}\n```")
 
 
 def page_source(source, hide):
@@ -194,7 +202,7 @@ ERRORS = {"pass": "ok {:.0e}", "fail": "off by {:.2g}", "inconclusive": "unsure 
 
 
 def compare(forward, params, upstream, right, wrong, *, blind=False, where=None, factors=None):
-    """A right gradient beside wrong ones, each judged by the oracle on this very page: a table of errors.
+    """A right gradient beside wrong ones, each judged by the gradient checker on this very page: a table of errors.
 
     Args:
         forward, params, upstream, where, factors: see autograder.gradcheck.check_gradient.
@@ -206,14 +214,14 @@ def compare(forward, params, upstream, right, wrong, *, blind=False, where=None,
         A Table, one row each: the error of every parameter, and what the numbers alone show.
 
     Raises:
-        ValueError: the oracle rejects the right one, or finds, against `blind`, a wrong one right or wrong.
+        ValueError: the gradient checker rejects the right one, or finds, against `blind`, a wrong one right or wrong.
     """
     rows, remarks = [], {}
     for name, gradients in ({"right": right} | wrong).items():
         verdicts = check_gradient(forward, params, gradients, upstream, where=where, factors=factors).verdicts
         failed = [v for v in verdicts if v.verdict == "fail"]
         if bool(failed) != (name in wrong and not blind):
-            raise ValueError(f"{name!r}: the oracle says {[(v.name, v.verdict, v.error) for v in verdicts]}")
+            raise ValueError(f"{name!r}: the gradient checker says {[(v.name, v.verdict, v.error) for v in verdicts]}")
         remarks = remarks or {v.name: v.words for v in verdicts}  # of the right one: no sign of a mistake
         words = [(v.name, word) for v in failed for word in v.words if word not in remarks[v.name]]
         shown = [f"{name}: {word}" if len(params) > 1 else word for name, word in words]

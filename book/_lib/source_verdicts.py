@@ -1,5 +1,6 @@
 """The source's right sides of 2-2, as they stand in `source_formulas.txt`, read and judged: what the errata show."""
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -14,10 +15,10 @@ WORDS = {
     "repaired": "right after a repair",
     "wrong": "wrong",
     "wrong after repair": "wrong, after a repair too",
-    "unread": "no valid reading",
+    "not read": "no valid reading",
     "definition": "a definition",
 }
-SHORT = {"wrong after repair": "wrong", "unread": "no reading"}
+SHORT = {"wrong after repair": "wrong", "not read": "no reading"}
 REPAIRS = {
     "no sample index": "the sample's index",
     "with a transpose": "a transpose",
@@ -53,7 +54,9 @@ def judged(seed=0):
 
 def word(verdict):
     """A key of WORDS."""
-    return "wrong after repair" if verdict.verdict == "wrong" and verdict.repair else verdict.verdict
+    if verdict.is_right_if_repaired:
+        return "repaired"
+    return "wrong after repair" if verdict.repair and math.isfinite(verdict.error) else verdict.verdict
 
 
 def counts(lines):

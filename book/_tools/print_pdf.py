@@ -1,6 +1,6 @@
 """The whole book as one PDF, printed by Chromium.
 
-    python -m book._tools.print_pdf _build/html _build/backprop-by-hand.pdf
+    python -m book._tools.print_pdf _build/html _build/html/backprop-by-hand.pdf
 
 The built pages are put one after another into one, in the order of the contents, their formulas are set and fitted to
 the paper, and what is folded on the screen stands open. The PDF has bookmarks, and links lead to its own pages.
@@ -8,6 +8,7 @@ the paper, and what is folded on the screen stands open. The PDF has bookmarks, 
 
 import functools
 import http.server
+import os
 import shutil
 import sys
 import threading
@@ -21,6 +22,7 @@ FOOTER = (
     '<div style="font: 8px sans-serif; width: 100%; text-align: center">'
     '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'
 )
+PLACE = '<span class="pdf"></span>'
 PAPER = {"format": "A4", "margin": {"top": "16mm", "bottom": "18mm", "left": "18mm", "right": "18mm"}}
 
 # In the browser, on the first page. Ids and links are told apart by the page that they come from.
@@ -134,5 +136,16 @@ def write(site, target, width=658):
         server.shutdown()
 
 
+def link(site, target):
+    """Where the landing page keeps a place for it, put a link to the PDF, if that lies in the site."""
+    page = Path(site) / "book/index.html"
+    if Path(target).resolve().is_relative_to(Path(site).resolve()):
+        address = os.path.relpath(target, page.parent)
+        text = page.read_text(encoding="utf8")
+        text = text.replace(PLACE, f'<span class="pdf">Also <a href="{address}">as one PDF</a>.</span>')
+        page.write_text(text, encoding="utf8")
+
+
 if __name__ == "__main__":
     write(*sys.argv[1:3])
+    link(*sys.argv[1:3])

@@ -5,14 +5,16 @@ from dataclasses import replace
 import nbformat
 import pytest
 
-from autograder.grading.submission import Record
+from autograder.grading.records import QuestionResult, Record
 from tests.attacks.attack import PROBLEM_2, Attack, Class, assert_deserved, brought, notebooks_needed
 
 
 @pytest.fixture
 def robbed():
     """A graded class in which one attack got four points, and printed that it had read something."""
-    record = Record("thief", questions={"1-3": {"score": 4}}, notebooks={"problem1": "leaked theft"})
+    record = Record(
+        "thief", questions={"1-3": QuestionResult("1-3", "problem1", 4, 4)}, notebooks={"problem1": "leaked theft"}
+    )
     return Class(None, {"thief": {"needs": ""}}, {"thief": record}, {}, 0, {"thief": {"problem1"}})
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import sys
 from functools import partial
 
 import numpy as np
@@ -333,7 +334,7 @@ def test_one_parameter_does_not_hide_behind_another():
     ("dress", "remark"),
     [
         (lambda g: g[None], "Shape (1, 4) for (4,)"),
-        (lambda g: g.astype(np.float32), "float32: judged by its own precision, to 1e-03"),
+        (lambda g: g.astype(np.float32), "float32: judged by its own precision, to "),
         (lambda g: list(g), None),
         (lambda g: np.asfortranarray(g), None),
         (lambda g: g + 0j, "nothing imaginary"),
@@ -368,7 +369,7 @@ def test_float32_is_judged_by_its_own_precision():
         gradients = solutions.batch_norm_backward(upstream.astype(np.float32), cache)
         report = check_gradient(batch_norm_forward, single, gradients, upstream)
         assert report.passed, report
-        assert all(v.error < v.tolerance == pytest.approx(1e-3, rel=1e-6) for v in report.verdicts)
+        assert all(v.error < v.tolerance < 1e-3 for v in report.verdicts)
         assert report.verdicts[0].error > 1e-9
         wrong = check_gradient(batch_norm_forward, single, [g * np.float32(1.005) for g in gradients], upstream)
         assert not any(v.verdict == "pass" for v in wrong.verdicts)
@@ -734,7 +735,7 @@ def test_a_report_reads_well():
 def test_students_get_one_file_that_needs_numpy_alone():
     source = inspect.getsource(gradcheck)
     imports = {line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))}
-    assert imports == {"copy", "logging", "math", "warnings", "dataclasses", "functools", "numpy"}
+    assert imports - sys.stdlib_module_names == {"numpy"}
 
 
 # The engines, broken on purpose: the tests above would not stay green

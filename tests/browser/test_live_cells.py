@@ -47,11 +47,11 @@ MINE = {
         "    s = np.sqrt(x.var(axis=0) + eps)\n    x_hat = (x - x.mean(axis=0)) / s\n"
         "    return gamma * dout / s, (dout * x_hat).sum(axis=0), dout.sum(axis=0)\n",
     ),
-    "block2/head": (
+    "block1/linear": (
         "def my_backward(dout, x, theta):\n    return dout @ theta, dout.T @ x\n",
         "def my_backward(dout, x, theta):\n    return dout @ theta, x.T @ dout\n",
     ),
-    "block2/branch_b": (
+    "block1/relu": (
         "def my_backward(dout, z):\n    return dout * (z > 0)\n",
         "def my_backward(dout, z):\n    return dout * z\n",
     ),

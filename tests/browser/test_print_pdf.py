@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from book._tools.print_pdf import write
-from tests.browser.serving import NEEDED, SITES, site_of
+from book._tools.print_pdf import PLACE, link, write
+from tests.browser.serving import NEEDED, SET, SITES, site_of
 
 pytestmark = NEEDED
 
@@ -79,3 +79,23 @@ def test_the_whole_book(edition, tmp_path):
     write(site_of(edition), tmp_path / "book.pdf")
     pages, bookmarks, links = facts(tmp_path / "book.pdf")
     assert pages > 120 and bookmarks > 100 and links > 50
+
+
+def test_the_cheat_sheet_is_one_printed_page(site, visit, tmp_path):
+    (base, _), (tab, _) = site, visit
+    tab.goto(f"{base}book/appendix/cheat_sheet.html")
+    tab.wait_for_function(SET)
+    tab.emulate_media(media="print")
+    sides = dict.fromkeys(("top", "bottom", "left", "right"), "12mm")
+    tab.pdf(format="A4", margin=sides, path=tmp_path / "sheet.pdf")
+    assert facts(tmp_path / "sheet.pdf")[0] == 1
+
+
+def test_the_landing_page_links_to_a_pdf_that_lies_in_the_site(tmp_path):
+    page = tmp_path / "book/index.html"
+    page.parent.mkdir()
+    page.write_text(f"<p>Read. {PLACE}</p>")
+    link(tmp_path, tmp_path.parent / "elsewhere.pdf")
+    assert page.read_text() == f"<p>Read. {PLACE}</p>"
+    link(tmp_path, tmp_path / "the-book.pdf")
+    assert 'Also <a href="../the-book.pdf">as one PDF</a>.' in page.read_text()

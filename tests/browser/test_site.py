@@ -96,8 +96,50 @@ def test_a_page_is_light_and_there_at_once(site, browser):
     assert min(weight.values()) > 200_000 and max(weight.values()) < 1_000_000, weight.most_common(3)
 
 
-@pytest.mark.parametrize("words", ["softmax", "batch norm", "dropout", "ReLU", "cross-entropy", "gradient", "dgamma"])
-def test_search_finds_the_names_of_layers_and_gradients(site, visit, words):
+# What somebody types: the page that should come first.
+SEARCHES = {
+    "backpropagation": "start/chain_rule",
+    "computational graph": "start/chain_rule",
+    "batch normalization": "block1/batch_norm",
+    "reverse mode": "start/chain_rule",
+    "vector-Jacobian product": "start/chain_rule",
+    "logits": "block1/softmax",
+    "Hadamard product": "start/chain_rule",
+    "inverted dropout": "block1/dropout",
+    "PyTorch": "checking/autodiff",
+    "softmax": "block1/softmax",
+    "batch norm": "block1/batch_norm",
+    "batch norm gradient": "block1/batch_norm",
+    "dropout": "block1/dropout",
+    "ReLU": "block1/relu",
+    "cross-entropy": "block1/softmax",
+    "chain rule": "start/chain_rule",
+    "linear layer": "block1/linear",
+    "fully connected": "block1/linear",
+    "finite differences": "checking/finite_differences",
+    "complex step": "checking/finite_differences",
+    "automatic differentiation": "checking/autodiff",
+    "trace": "start/how_to_derive",
+    "learning rate": "training",
+    "overfitting": "block1/dropout",
+    "backprop": "start/chain_rule",
+}
+
+
+@pytest.mark.parametrize("words", SEARCHES)
+def test_search_finds_the_right_page_first_with_a_sentence(site, visit, words):
+    (base, _), (tab, wrong) = site, visit
+    tab.goto(f"{base}search.html?q={words.replace(' ', '+')}")
+    first = tab.locator("ul.search li").first
+    first.locator("p.context").wait_for()
+    assert re.search(r"book/(.*)\.html", first.locator("a").get_attribute("href"))[1] == SEARCHES[words]
+    snippet = first.locator("p.context").inner_text()
+    assert re.search(r"\w{3}.*[.?!:;]$|…$", snippet) and len(snippet.split()) > 3, snippet
+    assert wrong == []
+
+
+@pytest.mark.parametrize("words", ["gradient", "dgamma", "upstream gradient", "Jacobian"])
+def test_search_finds_what_stands_on_many_pages(site, visit, words):
     (base, _), (tab, _) = site, visit
     tab.goto(f"{base}search.html?q={words}")
     tab.wait_for_selector("ul.search li a")

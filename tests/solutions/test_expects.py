@@ -175,3 +175,35 @@ def test_integer_labels_give_what_floating_ones_give():
         loss, cache = solutions.two_branch_forward(x, y_a.astype(kind), y_b.astype(kind), *rest)
         found.append((loss, solutions.two_branch_backward(1.0, cache)))
     np.testing.assert_equal(*found)
+
+
+def test_arguments_are_checked_where_the_call_comes_from_outside_and_only_there():
+    """A function that calls another is checked once; after an error in it the next call is checked again."""
+
+    @expects(x="m")
+    def inner(x):
+        return x.sum()
+
+    @expects(x="m n")
+    def outer(x, fail=False):
+        if fail:
+            raise KeyError("inside")
+        return inner(x)  # of two axes: refused if it were asked from outside
+
+    assert outer(np.ones((2, 3))) == 6
+    with pytest.raises(ValueError, match="inner: x must have shape"):
+        inner(np.ones((2, 3)))
+    with pytest.raises(KeyError):
+        outer(np.ones((2, 3)), fail=True)
+    with pytest.raises(ValueError, match="outer: x must have shape"):
+        outer(np.ones(3))
+
+
+@pytest.mark.parametrize("bad", [1e200, np.float64(1e200)])
+def test_large_numbers_whose_squares_overflow_are_let_through(bad):
+    @expects(x="m n", s="")
+    def total(x, s):
+        return x.sum() + s
+
+    with np.errstate(all="raise"):
+        assert total(np.full((2, 2), bad), bad) == pytest.approx(5e200)

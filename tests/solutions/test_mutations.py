@@ -23,6 +23,9 @@ HARMLESS = {
         "dc, _ = linear_backward(dz_2b, (-1.0 * cache['s'], cache['theta_2b']))",
         "_, dtheta_1b = linear_backward(dz_1b, (cache['x'], cache['theta_1b']))  ->  "
         "_, dtheta_1b = linear_backward(dz_1b, (cache['x'], -1.0 * cache['theta_1b']))",
+        # what one function hands to another is not checked again, and a generator is taken apart like a tuple
+        "batch_norm_cache = tuple((cache[name] for name in ('x_hat', 'mu_b', 'var_b', 'gamma', 'beta', 'eps')))  ->  "
+        "batch_norm_cache = (cache[name] for name in ('x_hat', 'mu_b', 'var_b', 'gamma', 'beta', 'eps'))",
     ],
     "branch_a_backward": [
         "ds, _ = linear_backward(dz_2b, (cache['s'], cache['theta_2b']))  ->  "

@@ -8,8 +8,9 @@
     right: "✓ Right.",
     repaired: "✓ Right after a repair.",
     wrong: "✗ Wrong.",
-    asked: "? This can be read in several ways.",
-    unread: "✗ It cannot be judged yet.",
+    inconsistent: "✓ Right, but a step before it is not.",
+    ambiguous: "? This can be read in several ways.",
+    "not read": "? It is not read yet.",
   };
 
   // Text as MathJax takes it: what stands on lines of its own is set on lines of its own.
@@ -164,7 +165,7 @@
     }
 
     tell({ verdict, error, name, words }) {
-      this.verdict.className = `formula-verdict formula-${verdict}`;
+      this.verdict.className = `formula-verdict formula-${verdict.replace(" ", "-")}`;
       this.verdict.replaceChildren(make("p", { class: "formula-head" }, HEAD[verdict]));
       if (verdict === "wrong" && name) this.verdict.append(make("p", {}, make("strong", {}, name)));
       if (verdict === "wrong" && error !== null && (name || !words.some((line) => line.startsWith("Off by")))) {

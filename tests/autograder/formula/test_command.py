@@ -20,7 +20,7 @@ def run(capsys, *words):
     [
         (RIGHT, cli.GRADED, ["right, to ", "it is a column of n_h"]),
         (DEFINED, cli.GRADED, ["g_i is a column of n_h", "it is a column of n_h"]),
-        (RIGHT.replace(r"\circ ", ""), cli.GRADED, ["right after a repair", r"was read as entry by entry, \circ"]),
+        (RIGHT.replace(r"\circ ", ""), cli.REPAIRED, ["right after a repair", r"was read as entry by entry, \circ"]),
         (RIGHT.replace(r"\hat x", "c"), cli.NEEDS_A_PERSON, ["wrong, off by", ": ∂L/∂γ from the output"]),
         (f"3 {RIGHT}", cli.NEEDS_A_PERSON, ["wrong, off by 2"]),
         (f"{RIGHT} )", cli.NEEDS_A_PERSON, ["not read", "`)` closes nothing", " ^"]),
@@ -57,6 +57,49 @@ def test_a_written_solution_is_checked_whole(capsys, tmp_path):
     status, out, _ = run(capsys, right)
     assert status == cli.GRADED
     assert "1 formula · 1 right" in out
+
+
+DOCUMENT = r"""
+Let $\delta_i = \frac1m(\hat y_{b,i} - y_{b,i})$ and $m = 5$, for $i = 1, \dots, m$, with $s_i$ as before. `$x = 3$`
+
+\[ \frac{\partial L}{\partial z_{2B,i}} = \delta_i \]
+
+\begin{align*}
+\frac{\partial L}{\partial \theta_{2B}} &= \sum_i \delta_i s_i^T \\
+ &= \frac1m \sum_i (\hat y_{b,i} - y_{b,i}) s_i^T
+\end{align*}
+
+```math
+\frac{\partial L}{\partial \beta} = \sum_i \theta_{2B}^T \delta_i
+```
+```python
+a = "$$ \gamma = 3 $$"
+```
+\begin{equation} \frac{\partial L}{\partial W_{2B}} = \delta^T \tanh(s) \end{equation}
+"""
+
+
+def test_every_way_to_write_a_display_is_found_and_what_is_not_read_is_counted(capsys, tmp_path):
+    document = tmp_path / "document.md"
+    document.write_text(DOCUMENT.replace(r"\begin{equation}", "<!--").replace(r"\end{equation}", "-->"))
+    status, out, _ = run(capsys, document)
+    assert (status, out.strip().splitlines()[-1]) == (cli.GRADED, "5 formulas · 4 right · 1 defining something")
+    for more, words in (
+        (DOCUMENT, "1 not read"),
+        (DOCUMENT + r"$$ \sum_i x_i $$", "2 not read"),
+        (DOCUMENT + r"$$ \frac{\partial L}{\partial c_i} = \tanh(x), \quad \kappa_i = \sinh(x) $$", "3 not read"),
+        (DOCUMENT + r"and $\kappa = \tanh(x)$", "2 not read"),
+    ):
+        document.write_text(more)
+        status, out, _ = run(capsys, document)
+        assert status == cli.NEEDS_A_PERSON and words in out.strip().splitlines()[-1], out
+
+
+def test_right_after_a_repair_has_an_exit_status_and_a_count_of_its_own(capsys, tmp_path):
+    document = tmp_path / "document.md"
+    document.write_text(rf"$$ \frac{{\partial L}}{{\partial \gamma}} = {RIGHT.replace(chr(92) + 'circ ', '')} $$")
+    status, out, _ = run(capsys, document)
+    assert status == cli.REPAIRED and out.strip().splitlines()[-1] == "1 formula · 1 right after a repair"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,10 @@ from autograder.grading.feedback_pages import write_feedback
 from autograder.grading.gradebook import export, load_records
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "course_0_1.json"
+# Formulas that version 0.1 repaired, or gave no point because it could not read them: they wait for a person now.
+READ_BY_A_PERSON = [
+    f"auto {name}-written" for name in ("1-1-beta", "2-2-theta_2b", "2-2-beta", "2-2-gamma", "2-2-theta_2a")
+]
 POINTS = ("student", "auto_score", "auto_max", "manual_score", "manual_max", "manual_waiting", "score", "max_score")
 
 
@@ -57,13 +61,20 @@ def test_the_table_is_as_it_was(earlier):
     assert [row["student"] for row in before] == ["perfect", "source-homework"]
 
 
-def test_graded_again_every_point_is_as_it_was(earlier):
+def test_graded_again_every_point_is_as_it_was_but_for_formulas_that_wait_for_a_person(earlier):
     submitted, course, before = earlier
     with course.lock():
         rows, graded, _ = grade_all(submitted, course, again=True, jobs=1, say=lambda text: None)
         assert graded == 2
-        assert [points(row) for row in rows] == [points(row) for row in before]
-        assert [row["needs"] for row in rows] == ["", ""]
+        waiting = [[name for name, value in row.items() if value is None] for row in rows]
+        assert waiting == [[], READ_BY_A_PERSON]
+        lost = sum(float(before[1][name]) for name in READ_BY_A_PERSON)
+        expected = [points(row) for row in before]
+        expected[1] |= dict.fromkeys(READ_BY_A_PERSON, 0)
+        expected[1] |= {name: expected[1][name] - lost for name in ("auto_score", "score")}
+        expected[1]["manual_waiting"] += len(READ_BY_A_PERSON)
+        assert [points({n: v or 0 for n, v in row.items()} | {"student": row["student"]}) for row in rows] == expected
+        assert rows[0]["needs"] == "" and rows[1]["needs"].count("formula was") == len(READ_BY_A_PERSON)
         written, failed = write_feedback(course, say=lambda text: None)
     assert (written, failed) == (2, {})
     pages = course.out / "feedback" / "perfect" / "hw1"

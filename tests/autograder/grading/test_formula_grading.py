@@ -27,7 +27,7 @@ from tests.hw1 import ASSIGNMENT, WRITTEN, every_number, right_answers
 FORMULAS = ASSIGNMENT.formulas
 
 QUESTION = "2-2 theta_2a, written"
-REPAIRED = r'f = formula(r"\sum_i \frac{\partial L}{\partial z_{2A,i}} d_i")'
+REPAIRED = r'f = formula(r"\sum_i \frac{\partial L}{\partial z_{2A,i}} (M_i a_{1A,i})^T")'
 GAMMA = r"\frac1m \sum_i \theta_{2B}^T (\hat y_{b,i} - y_{b,i}) \circ \hat x_i"
 
 
@@ -267,8 +267,8 @@ def test_public_draws_are_those_that_a_student_has():
         ("repaired", 25, 0.75),
         ("repaired", 100, 0),
         ("wrong", 0, 0),
-        ("asked", 0, 0),
-        ("unread", 0, 0),
+        ("ambiguous", 0, 0),
+        ("not read", 0, 0),
     ],
 )
 def test_a_repair_costs_what_the_course_says(verdict, percent, share):
@@ -292,7 +292,49 @@ def test_a_repair_costs_nothing_unless_course_toml_says_so(course, submit):
     assert cell.auto_score == pytest.approx(0.6)
     assert record.status == "graded"
     page = shown(record, "check-2-2-theta_2a-written")
-    assert "right after a repair" in page and "0.6 of 1" in page and "d_i was read with a transpose." in page
+    assert "right after a repair" in page and "0.6 of 1" in page
+    assert "M_i times a_{1A,i} was read as entry by entry" in page
+
+
+@pytest.mark.parametrize(
+    "latex, verdict, words",
+    [
+        (r"\frac1m \sum_i \tanh(\hat y_{b,i} - y_{b,i})", "not read", "was not read, and is not graded: read it"),
+        (
+            r"\frac1m \sum_i \theta_{2B}^T (\hat y_{b,i} - y_b)",
+            "ambiguous",
+            "or only after a change, and is not graded",
+        ),
+    ],
+)
+def test_what_is_not_read_costs_nothing_and_waits_for_a_person(course, submit, latex, verdict, words):
+    record = grade_submission(submit("s", cell_of("2-2 beta", f'formula("2-2 beta", r"{latex}")')), course)
+    assert record.questions["2-2 beta, written"].parts[0].verdict == verdict
+    (cell,) = [cell for cell in record.cells if cell.name == "check-2-2-beta-written"]
+    assert cell.auto_score is None, "neither full points nor none"
+    (need,) = record.needs_attention
+    assert words in need and record.status == "needs a person"
+    page = shown(record, "check-2-2-beta-written")
+    assert "not graded" in page and "<math" in page and "As it was written:" in page
+
+
+def test_a_right_end_after_a_false_step_has_its_point_and_a_person_is_told(course, submit):
+    step = r"\sum_i \frac{\partial L}{\partial c_i} = \sum_i \theta_{2B}^T (\hat y_{b,i} - y_{b,i})"
+    latex = rf"{step} = \frac1m \sum_i \theta_{{2B}}^T (\hat y_{{b,i}} - y_{{b,i}})"
+    record = grade_submission(submit("s", cell_of("2-2 beta", f'formula("2-2 beta", r"{latex}")')), course)
+    (part,) = record.questions["2-2 beta, written"].parts
+    assert (part.verdict, part.points) == ("inconsistent", 1)
+    assert "This expression before it is false" in part.messages[0]
+    assert record.needs_attention == [
+        "problem2: 2-2 beta, written: the formula is right, and a step before it is not (its points stand)"
+    ]
+
+
+def test_what_is_wrong_has_no_points_and_needs_nobody(course, submit):
+    latex = r"\sum_i \theta_{2B}^T (\hat y_{b,i} - y_{b,i})"
+    record = grade_submission(submit("s", cell_of("2-2 beta", f'formula("2-2 beta", r"{latex}")')), course)
+    (cell,) = [cell for cell in record.cells if cell.name == "check-2-2-beta-written"]
+    assert (cell.auto_score, record.needs_attention) == (0, [])
 
 
 def shown(record, name):

@@ -55,7 +55,7 @@ def test_a_right_answer_is_called_right_and_nothing_else():
 def test_a_mistake_is_named_with_what_to_look_at_and_the_equation():
     text = page("2-2 branch b", branch_b_backward=constant_statistics)
     assert "<b>Batch statistics taken as constants.</b> Your answer equals that formula" in text
-    assert 'See <cite data-equation="grad-a-1b">“Into the activations”, equation (6.' in text
+    assert 'See <cite data-equation="grad-a-1b">“Stage 3: batch norm, where samples interact”, equation (12.' in text
     assert text.count("right, after what went in") == 2
     assert "check(&quot;2-2 branch b&quot;, seed=" in text
 
@@ -168,7 +168,8 @@ def test_every_mistake_s_equation_is_in_the_book():
 def test_a_page_links_to_the_book_only_where_it_is_known_where_that_is():
     text = page("2-2 branch b", branch_b_backward=constant_statistics)
     assert "<a " not in text and linked(text, "", EQUATIONS) == text
-    link = '<a href="https://a.org/b/book/block2/branch_b.html#equation-grad-a-1b">“Into the activations”, equation (6.'
+    link = '<a href="https://a.org/b/book/block2/branch_b.html#equation-grad-a-1b">'
+    link += "“Stage 3: batch norm, where samples interact”, equation (12."
     assert link in linked(text, "https://a.org/b", EQUATIONS) and link in linked(text, "https://a.org/b/", EQUATIONS)
     assert linked('<cite data-equation="no-such">x</cite>', "https://a.org", EQUATIONS) == "x"
 
