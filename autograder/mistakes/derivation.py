@@ -110,8 +110,8 @@ class DerivedBank:
     Args:
         forward: forward(**inputs) -> (out, cache).
         wanted: the inputs that gradients are taken with respect to; the gradient of x is the part "dx".
-        draws: [{name: value}] of several draws: the inputs of forward, "dout", and what else a draw holds. What comes to
-            the same on all of them is one mistake.
+        draws: [{name: value}] of several draws: the inputs of forward, "dout", and what else a draw holds. What comes
+            to the same on all of them is one mistake.
 
     Raises:
         NotTraceable: the forward pass cannot be followed.
