@@ -11,7 +11,9 @@ PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONT
 FOLDERS = ["", "autograder", "autograder/grading", "book", "book/_ext", "verification"]
 FOLDERS += ["autograder/assignment", "assignments/hw1", "tests/attacks", "tests/solutions", "docs"]
 FILE = re.compile(r"`((?:[\w.-]+/)*[\w.-]+(?:\.(?:py|md|yml|toml|json|lock)|/))`|\]\(([\w./-]+)\)")
-MADE = re.compile(r"_build/|problem\d\.ipynb|grades\.|course\.toml|(gradcheck|formulas|checks)\.py")  # not in the tree
+MADE = re.compile(
+    r"_build/|problem\d\.ipynb|grades\.|course\.toml|(gradcheck|formulas|checks|mistake_names)\.py"
+)  # not in the tree
 
 
 def missing(text, root=ROOT):

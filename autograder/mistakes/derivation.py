@@ -21,6 +21,7 @@ What cannot be derived: a mistake that needs numbers from elsewhere (a fresh mas
 closed formula that is wrong in a way that no single step explains.
 """
 
+import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -109,8 +110,8 @@ class DerivedBank:
     Args:
         forward: forward(**inputs) -> (out, cache).
         wanted: the inputs that gradients are taken with respect to; the gradient of x is the part "dx".
-        draws: [{name: value}] of several draws: the inputs of forward, and "dout". What comes to the same on all of
-            them is one mistake.
+        draws: [{name: value}] of several draws: the inputs of forward, "dout", and what else a draw holds. What comes
+            to the same on all of them is one mistake.
 
     Raises:
         NotTraceable: the forward pass cannot be followed.
@@ -138,7 +139,11 @@ class DerivedBank:
         self.changes = {key: derived[0].changes[key] for key in plainest}
 
     def _derived(self, q: Mapping[str, Any], only: Collection[tuple] | None) -> Derivation:
-        inputs = {name: q[name] for name in q if name not in ("dout", "cache")}
+        parameters = inspect.signature(self.forward).parameters.values()
+        names = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
+        if len(names) < len(parameters):  # it takes any: all that are drawn but what the backward pass is given
+            names = [name for name in q if name not in ("dout", "cache")]
+        inputs = {name: q[name] for name in names if name in q}
         return Derivation(trace(self.forward, inputs, self.wanted), inputs, q["dout"], only)
 
     def of_draw(self, q: Mapping[str, Any]) -> Derivation:

@@ -43,6 +43,7 @@ CASES = [
     ("transposed, and the numbers are others too", (E.T + TINY.T, E), (E.T, E)),
     ("not yet summed over the first axis. Summed, it is right", (E, E.sum(axis=0)), (E, E.sum(axis=0) + TINY[0])),
     ("the numbers are right", (E.reshape(2, 10), E), (E.T.reshape(2, 10), E)),
+    ("Drop the axes of length 1, as .reshape(", (E[:, None], E), (E.reshape(2, 10), E)),
     ("Yours should be zero everywhere", (E, 0 * E), (E, 1e-9 * E)),
     ("Yours is zero everywhere", (0 * E, E), (1e-9 * TINY, E)),
     ("All your entries are equal", (np.full((4, 5), 0.7), E), (1e-9 * TINY, E)),
