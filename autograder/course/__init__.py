@@ -1,1 +1,1 @@
-"""A teacher's course folder: its configuration, its roster, the rules for lateness."""
+"""nbgrader's course folder and the rules of a course: its configuration, its roster, what handing in late costs."""

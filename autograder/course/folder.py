@@ -1,4 +1,4 @@
-"""A teacher's course folder: nbgrader's own, the hidden seed, and a record of each submission.
+"""nbgrader's course folder, by default OUT/course: the release, the hidden seed, a record of each submission, grades.
 
 `with course.lock():` around whatever writes into it; `with course.open() as gradebook:` for nbgrader's gradebook.
 """

@@ -205,5 +205,6 @@ TOLD = {
     "grading/executors.py": 1,  # kills a process, and raises it again
     "sandbox/kernel_environment.py": 1,  # removes a half-made environment, and raises it again
     "sandbox/protocol.py": 2,  # of a student's function, in the kernel: the answer, or "differs" while it is watched
-    "questions/public.py": 3,  # at home, of a student's function or cell: it is the answer, or said of the cell
+    "mistakes/trace.py": 1,  # of a forward pass: raised again as NotTraceable, and the question has no derived names
+    "questions/public.py": 4,  # at home, of a student's function or cell: the answer, or said of the cell, or a warning
 }
