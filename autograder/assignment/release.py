@@ -41,7 +41,8 @@ FORMULA_MODULES = [path for path in sorted((HERE / "formula").glob("*.py")) if p
 FORMULAS_DOCSTRING = """Formulas in LaTeX: how they are read, and compared with numbers. Needs NumPy alone."""
 QUESTION_MODULES = [HERE / "questions" / "model.py", HERE / "questions" / "public.py"]
 NAMES_FILE = Path("mistake_names.py")
-NAMES_MODULES = [HERE / "mistakes" / f"{name}.py" for name in ("trace", "sweep", "kinds", "derivation", "at_home")]
+NAMES_MODULES = [HERE / "mistakes" / "at_home.py"]
+DERIVING_MODULES = [HERE / "mistakes" / f"{name}.py" for name in ("trace", "sweep", "kinds", "derivation")]
 NAMES_DOCSTRING = """Which mistake is in a wrong gradient: what `check` says from the second time on.
 
 It is not needed for any point, and does not exist where a notebook is graded. Of the course's own questions it holds
@@ -173,10 +174,16 @@ def _module_name(path):
 
 
 def names_source(assignment: Assignment) -> str:
-    """mistake_names.py, as students get it: what derives mistakes, and the locked names of the bank's mistakes."""
+    """mistake_names.py, as students get it: the locked names of the mistakes in the bank. Where a notebook asks a
+    question of the teacher's own, also what derives mistakes from its forward pass; not elsewhere, since that can
+    differentiate.
+    """
     marks, texts = lock(marked_mistakes(assignment.bank, SEEDS)) if assignment.bank else ("", [])
-    ending = ["", "", f"MARKS = {marks!r}", f"TEXTS = {texts!r}", "NAMES = NamesAtHome(MARKS, TEXTS)", ""]
-    return assemble(NAMES_MODULES, docstring=NAMES_DOCSTRING) + "\n".join(ending)
+    derives = bool(_own_files(assignment))
+    given = "MARKS, TEXTS, derived_bank" if derives else "MARKS, TEXTS"
+    ending = ["", "", f"MARKS = {marks!r}", f"TEXTS = {texts!r}", f"NAMES = NamesAtHome({given})", ""]
+    modules = [*DERIVING_MODULES, *NAMES_MODULES] if derives else NAMES_MODULES
+    return assemble(modules, docstring=NAMES_DOCSTRING) + "\n".join(ending)
 
 
 def every_number(assignment: Assignment) -> dict:

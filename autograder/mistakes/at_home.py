@@ -1,8 +1,9 @@
 """The names of mistakes in a student's own notebook, where neither a bank nor a right formula lies.
 
-Where a question holds its forward pass, its mistakes are derived there and then. Of other questions a release stores
+Where a question holds its forward pass, its mistakes are derived there and then; what derives them can also
+differentiate, so a release holds it only where one of its notebooks asks such a question. Of other questions it stores
 *marks*: of each mistake of the bank, each public draw and each part, three random projections of the wrong answer, on a
-grid, hashed. The first half of the hash is the mark; the second half unlocks the sentences that are said of it. Nothing
+grid, hashed. The first bytes of the hash are the mark; further ones unlock the sentences that are said of it. Nothing
 can be read off marks and sentences without the very answer that they are of: a plain projection would give right
 answers away (two multiples of one of them), and so would a number, which can be guessed. Parts that are one number have
 no mark.
@@ -14,19 +15,17 @@ import base64
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from .derivation import DerivedBank
-from .trace import NotTraceable
-
 PROJECTIONS = 3
 GRID = 2.0**-19  # of the answer's norm, a power of two: an error of 1e-8 moves a projection by a tenth of it at most
 NEAR = 0.1  # of a cell: where a projection is as near as that to the next cell, both are looked up
-MARK, KEY = 8, 8  # bytes
+MARK, KEY = 8, 18  # bytes of a hash; two of the latter number the sentences, and 16 unlock them
+PADDED = 64  # bytes: sentences are filled up to a multiple, so that their length says little
 DERIVED_FROM = (0, 1)  # seeds of the draws on which derived mistakes are told apart
 
 
@@ -45,16 +44,18 @@ class NamesAtHome:
     Args:
         marks: as `lock` makes them.
         texts: the locked sentences, one a mistake.
+        derive: `derivation.derived_bank`, or None where no mistakes are derived at home.
     """
 
-    def __init__(self, marks: str = "", texts: Sequence[str] = ()) -> None:
+    def __init__(self, marks: str = "", texts: Sequence[str] = (), derive: Callable[..., Any] | None = None) -> None:
         packed = base64.b64decode(marks)
         width = MARK + KEY
         self.marks: dict[bytes, list[bytes]] = {}  # mistakes that come to the same in one part share its mark
         for i in range(0, len(packed), width):
             self.marks.setdefault(packed[i : i + MARK], []).append(packed[i + MARK : i + width])
         self.texts = [base64.b64decode(text) for text in texts]
-        self.derived: dict[str, DerivedBank | None] = {}
+        self.derive = derive
+        self.derived: dict[str, Any] = {}
 
     def __call__(self, question: Any, seen: Sequence[Any]) -> dict[str, Told]:
         """{part: Told} of the parts that are wrong by themselves and have a name that holds on every draw.
@@ -66,13 +67,12 @@ class NamesAtHome:
         return self._look_up(question, seen)
 
     def _derive(self, question, seen):
+        if self.derive is None:
+            return {}
         if question.id not in self.derived:
             draws = [question.inputs.draw(np.random.default_rng(seed)) for seed in DERIVED_FROM]
             wanted = [part.name.removeprefix("d") for part in question.parts]
-            try:
-                self.derived[question.id] = DerivedBank(question.forward, wanted, draws)
-            except NotTraceable:
-                self.derived[question.id] = None
+            self.derived[question.id] = self.derive(question.forward, wanted, draws)
         bank = self.derived[question.id]
         if bank is None:
             return {}
@@ -161,6 +161,7 @@ def lock(mistakes: Iterable[tuple[str, Told, Mapping[tuple[str, int], Any]]]) ->
             continue
         secret = hashlib.sha256(b"".join(found)).digest()[: KEY - 2]
         text = json.dumps({"name": told.name, "hint": told.hint, "shows": {k: list(v) for k, v in told.shows.items()}})
+        text = text.ljust(-len(text) % PADDED + len(text))  # ASCII, and JSON may end with spaces
         number = len(texts)
         if number >= 2**16:
             raise ValueError("more than 65,536 mistakes")

@@ -31,7 +31,7 @@ import numpy as np
 
 from .kinds import Kinds
 from .sweep import MAX_STEPS, Change, same
-from .trace import Graph, trace
+from .trace import Graph, NotTraceable, trace
 
 MAX_CHANGES = 20_000  # of one forward pass
 
@@ -102,6 +102,14 @@ class Derivation(Kinds):
 
     def _alike(self, one, two):
         return all(same(self.answers[one][name], self.answers[two][name]) for name in self.graph.inputs)
+
+
+def derived_bank(forward: Callable, wanted: Sequence[str], draws: Sequence[Mapping[str, Any]]) -> "DerivedBank | None":
+    """A DerivedBank, or None where the forward pass cannot be followed."""
+    try:
+        return DerivedBank(forward, wanted, draws)
+    except NotTraceable:
+        return None
 
 
 class DerivedBank:

@@ -3,13 +3,15 @@
 import importlib
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from assignments.hw1.mistakes import BANK, MISTAKES
 from autograder.assignment.release import names_source
-from autograder.mistakes.at_home import NamesAtHome, Told, digests, lock
+from autograder.mistakes.at_home import KEY, MARK, PADDED, NamesAtHome, Told, digests, lock
+from autograder.mistakes.derivation import derived_bank
 from autograder.mistakes.diagnosis import entries_of, marked_mistakes
 from autograder.questions import public
 from autograder.questions.model import SEEDS
@@ -170,7 +172,8 @@ def test_what_is_derived_at_home():
 
     question = QUESTIONS["layer norm"]
     _, seen = public.judge_at_home(question, {"layer_norm_backward": backward}, SEEDS, {})
-    found = NamesAtHome()(question, seen)
+    assert NamesAtHome()(question, seen) == {}
+    found = NamesAtHome(derive=derived_bank)(question, seen)
     assert found["dx"].name == "You took `x.mean(axis=1, keepdims=True)` as a constant."
     assert "averaged where it is summed" in found["dgamma"].name
     assert found.keys() == {"dx", "dgamma"}
@@ -202,6 +205,25 @@ def test_the_file_needs_numpy_alone_and_names_nothing(shipped):
     assert [word for word in words if word in text] == []
     assert [m.name for m in MISTAKES if len(m.name) > 12 and m.name in text] == []
     assert len(module.NAMES.marks) > 500
+
+
+def test_nothing_in_it_differentiates_where_no_notebook_asks_for_that(shipped):
+    text, module = shipped
+    assert len(text.split("MARKS = ")[0].splitlines()) < 250
+    assert not {"trace", "Graph", "Kinds", "DerivedBank", "derived_bank"} & set(dir(module))
+    for name in ("_matmul", "sweep", "pull"):
+        assert name not in text
+
+
+def test_what_derives_is_shipped_where_a_notebook_asks_a_question_of_the_teachers(tmp_path):
+    (tmp_path / "problem.md").write_text("```{code-cell} ipython3\nfrom layer_norm import QUESTION\n```\n")
+    text = names_source(replace(ASSIGNMENT, folder=tmp_path))
+    assert "class DerivedBank" in text and "NAMES = NamesAtHome(MARKS, TEXTS, derived_bank)" in text
+
+
+def test_the_key_of_a_sentence_is_too_long_to_be_tried(names):
+    assert KEY - 2 >= 16 and MARK + KEY <= 32
+    assert {len(text) % PADDED for text in names.texts} == {0}
 
 
 def test_no_line_of_a_solution_is_in_it(shipped):
