@@ -165,6 +165,7 @@ class Index:
     def _of_mistake(self, name):
         mistakes = [mistake for mistake in self.assignment.mistakes if mistake.name == name]
         parts = [part for part in self.parts if part.step in {mistake.part for mistake in mistakes}]
+        parts = parts or [part for part in self.parts if part.label in {mistake.equation for mistake in mistakes}]
         return [mistake.equation for mistake in mistakes], [], parts, mistakes
 
     def _mistakes_in(self, parts) -> list[Mistake]:

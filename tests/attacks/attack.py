@@ -228,8 +228,16 @@ def write_submission(folder, released, attacks, places):
 def wrong_cells(question_id):
     """The cells of a question with wrong answers in them."""
     if question_id in WRITTEN:
-        return {formula_cell(question_id): f'formula("{question_id}", r"0")'}
+        cell = formula_cell(question_id)
+        return {cell: negated(right_answers()[cell])}
     return {name: WRONG[name] for name in QUESTIONS[question_id].functions}
+
+
+def negated(source):
+    """The source of a cell whose formula is the negative of this one's: it is read, and wrong."""
+    last = source.strip().removesuffix(")").rstrip('"\n').splitlines()[-1].rpartition('r"')[2]
+    right = re.fullmatch(r"(?:.*?(?:\}|_i) = )?(.*)", last)[1]
+    return source.replace(right, f"-({right})")
 
 
 def formula_cell(question_id):
@@ -314,7 +322,7 @@ def assert_deserved(graded_class, attack):
 
 def assert_undisturbed(graded_class, attacks):
     """Everybody has a row; the honest have every point, and so has whatever nobody attacked; without attacks that are
-    seen nobody is needed.
+    seen nobody is needed, but to read a formula that was attacked.
     """
     aimed = {"honest": {}}
     for attack in attacks:
@@ -325,7 +333,9 @@ def assert_undisturbed(graded_class, attacks):
         assert (student, graded_class.points(student) | targets) == expected, graded_class.rows[student]
         seen = [attack.says for attack in attacks if attack.folder == student and attack.says]
         if not seen:
-            needs = graded_class.rows[student]["needs"]
+            unread = "|".join(re.escape(question) for question in targets if question in WRITTEN) or "-"
+            sentence = rf"\w+: ({unread}): the formula was not read, and is not graded: read it(; )?"
+            needs = re.sub(sentence, "", graded_class.rows[student]["needs"])
             assert needs == "", f"{student}: {needs}"
 
 

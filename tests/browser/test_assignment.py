@@ -38,7 +38,7 @@ def run_all(tab, lab, name):
 def test_the_released_notebook_opens_and_runs_in_jupyterlab(lab, tab, name, checks, formulas, pictures):
     run_all(tab, lab, name)
     outputs = tab.locator(".jp-OutputArea-output", has_text="it is not written yet")
-    outputs.nth(checks - 1).wait_for(timeout=60_000)
+    outputs.nth(checks - 1).wait_for(timeout=180_000)
     assert outputs.count() == checks
     assert tab.locator(".jp-OutputArea-output", has_text="There is no formula.").count() == formulas
     assert tab.locator('[data-mime-type="application/vnd.jupyter.stderr"], [data-mime-type*="error"]').count() == 0

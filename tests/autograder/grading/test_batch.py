@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograder import cli
+from autograder.cli import grading_commands
 from autograder.course.folder import Course
 from autograder.grading import batch
 from autograder.grading.gradebook import load_records, record_file
@@ -171,7 +172,7 @@ def test_ctrl_c_keeps_what_is_graded(tmp_path, ungraded, capsys, monkeypatch):
 
     command = ["grade", str(submitted), "--out", str(out)]
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "_say", stop)
+        patch.setattr(grading_commands, "say", stop)
         assert cli.main(command) == cli.STOPPED == 130
     words = "stopped; 2 of 3 are graded and kept; run the same command again to go on"
     assert words in capsys.readouterr().err

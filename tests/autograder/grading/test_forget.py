@@ -83,7 +83,7 @@ def test_it_is_safe_to_repeat_after_a_crash_and_says_when_nobody_is_there(fresh,
     from autograder.grading import forget
 
     with monkeypatch.context() as patch:
-        patch.setattr(forget, "_leave_gradebook", lambda *_: 1 / 0)
+        patch.setattr(forget, "_remove_from_gradebook", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             forget.forget(NAME, fresh)
     forget.forget(NAME, fresh)
