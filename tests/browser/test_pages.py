@@ -96,6 +96,7 @@ def test_what_scrolls_is_reached_by_keyboard_and_nothing_else_is(site, visit):
         look(tab, "light", width)
         stops[width] = tab.locator("article [data-reached]").count()
     assert stops[390] > stops[1280]
+    tab.goto(f"{base}book/block2/head.html")
     look(tab, "light", 390)
     picture = tab.locator(".network").first
     picture.evaluate("one => { one.scrollLeft = 0 }")
