@@ -58,7 +58,6 @@ BUDGET = 60.0  # seconds
 EPS = np.finfo(np.float64).eps
 ROUGH = 1e-12  # relative noise of f above which the steps are larger
 SINGLE = float(np.finfo(np.float32).eps)
-FLOAT32_ROUNDING = 50 * SINGLE  # what the sums of a backward pass in float32 lose, whatever the inputs: 6e-6
 FLOAT32_FACTOR = 20  # and times this, what rounding the inputs to float32 does to the gradient
 ENGINES = {"central": "central difference", "complex": "complex step", "exact": "exact difference"}
 MARKS = {"pass": "ok", "fail": "not yet", "inconclusive": "unsure"}

@@ -32,7 +32,7 @@ from autograder.sandbox.kernel_environment import find_kernel
 KERNEL = find_kernel()  # of a checkout of the engine; other courses hand their own over
 KERNEL_SERVER = Path(__file__).with_name("kernel_server.py")
 HOME = "/home/student"
-ONLY_AT_HOME = {"mistake_names.py"}  # it can differentiate a forward pass
+ONLY_AT_HOME = {"mistake_names.py"}  # where a question of the teacher's own is asked, it can differentiate
 START_TIMEOUT = 30  # seconds in which a sandbox must be ready
 WATCH_INTERVAL = 0.1  # seconds between two looks of the watch
 MAX_GRADER_GROWTH = 128  # MiB that the grader itself may grow by while a submission runs
